@@ -1,0 +1,96 @@
+"""All that an engine or tool file may import, and all that is promised not to break under it.
+
+Names load when they are first used, so that listing a folder of tools does not import what only an engine needs.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmgine_cli.bus import Bus, Command, CommandResult, Event, Session
+    from llmgine_cli.engine import Engine, Prompt, Run, engine
+    from llmgine_cli.errors import LimitReachedError, LlmgineError, ProviderError, ToolError, UsageError
+    from llmgine_cli.llm.events import StatusChanged
+    from llmgine_cli.llm.history import History
+    from llmgine_cli.llm.messages import (
+        File,
+        Image,
+        Message,
+        ModelOptions,
+        Reasoning,
+        Text,
+        ToolCall,
+        ToolResult,
+        ToolSpec,
+        assistant,
+        system,
+        user,
+    )
+    from llmgine_cli.llm.stream import Reply, Usage
+    from llmgine_cli.toolkit.tool import Setting, tool
+
+_HOMES = {
+    "bus": ("Bus", "Command", "CommandResult", "Event", "Session"),
+    "engine": ("Engine", "Prompt", "Run", "engine"),
+    "errors": ("LimitReachedError", "LlmgineError", "ProviderError", "ToolError", "UsageError"),
+    "llm.events": ("StatusChanged",),
+    "llm.history": ("History",),
+    "llm.messages": (
+        "File",
+        "Image",
+        "Message",
+        "ModelOptions",
+        "Reasoning",
+        "Text",
+        "ToolCall",
+        "ToolResult",
+        "ToolSpec",
+        "assistant",
+        "system",
+        "user",
+    ),
+    "llm.stream": ("Reply", "Usage"),
+    "toolkit.tool": ("Setting", "tool"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Bus",
+    "Command",
+    "CommandResult",
+    "Engine",
+    "Event",
+    "File",
+    "History",
+    "Image",
+    "LimitReachedError",
+    "LlmgineError",
+    "Message",
+    "ModelOptions",
+    "Prompt",
+    "ProviderError",
+    "Reasoning",
+    "Reply",
+    "Run",
+    "Session",
+    "Setting",
+    "StatusChanged",
+    "Text",
+    "ToolCall",
+    "ToolError",
+    "ToolResult",
+    "ToolSpec",
+    "Usage",
+    "UsageError",
+    "assistant",
+    "engine",
+    "system",
+    "tool",
+    "user",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if home := _HOME_OF.get(name):
+        return getattr(import_module(f"llmgine_cli.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

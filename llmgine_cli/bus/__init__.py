@@ -1,0 +1,31 @@
+"""The message bus: commands with one handler, events with many, scoped by sessions."""
+
+from llmgine_cli.bus.bus import Bus, Session, Subscription
+from llmgine_cli.bus.messages import (
+    Command,
+    CommandFinished,
+    CommandResult,
+    CommandStarted,
+    Event,
+    HandlerFailed,
+    SessionEnded,
+    SessionStarted,
+    UnknownEvent,
+    new_id,
+)
+
+__all__ = [
+    "Bus",
+    "Command",
+    "CommandFinished",
+    "CommandResult",
+    "CommandStarted",
+    "Event",
+    "HandlerFailed",
+    "Session",
+    "SessionEnded",
+    "SessionStarted",
+    "Subscription",
+    "UnknownEvent",
+    "new_id",
+]

@@ -1,0 +1,318 @@
+"""The message bus: one handler for a command, any number of subscribers for an event.
+
+Delivery is inline and depth-first: when `publish` returns, every subscriber has run, and so has everything that they
+published. There is no queue and therefore nothing to wait for in a circle.
+"""
+
+import asyncio
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextvars import Token
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from llmgine_cli.bus.messages import (
+    Command,
+    CommandFinished,
+    CommandResult,
+    CommandStarted,
+    Event,
+    HandlerFailed,
+    Scope,
+    SessionEnded,
+    SessionStarted,
+    current_scope,
+    new_id,
+)
+from llmgine_cli.errors import BusClosedError, BusError, DuplicateHandlerError, NoHandlerError
+
+R = TypeVar("R")
+C = TypeVar("C", bound=Command[Any])
+E = TypeVar("E", bound=Event)
+
+CommandHandler = Callable[[C], R | Awaitable[R]]
+EventHandler = Callable[[E], object]
+
+logger = logging.getLogger("llmgine_cli.bus")
+
+
+class Subscription:
+    """A handler's place on the bus; `cancel` takes it away, at once."""
+
+    __slots__ = ("_bus", "active", "event_type", "handler", "session_id")
+
+    def __init__(
+        self, bus: "Bus", event_type: type[Event], handler: EventHandler[Any], session_id: str | None
+    ) -> None:
+        self._bus = bus
+        self.event_type = event_type
+        self.handler = handler
+        self.session_id = session_id
+        self.active = True
+
+    def cancel(self) -> None:
+        """Stop the delivery; also of an event that is being delivered right now. Harmless the second time."""
+        if self.active:
+            self.active = False
+            self._bus._forget(self)  # noqa: SLF001 -- the two classes are one mechanism
+
+
+class Bus:
+    """Carries commands to their handler and events to their subscribers.
+
+    Handlers and subscribers may be plain or async functions. Each belongs to one session or, with `session_id=None`, to the
+    root, which serves every session. A session's own come before the root's.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[tuple[type[Command[Any]], str | None], CommandHandler[Any, Any]] = {}
+        self._subscriptions: dict[str | None, list[Subscription]] = {None: []}
+        self._routes: dict[tuple[type[Event], str | None], tuple[Subscription, ...]] = {}
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._closed = False
+
+    # -- wiring
+
+    def register(
+        self, command_type: type[C], handler: Callable[[C], Any], *, session_id: str | None = None
+    ) -> None:
+        """Make `handler` the one handler of `command_type` in a session, or everywhere.
+
+        Raises:
+            DuplicateHandlerError: There is one already.
+        """
+        key = (command_type, session_id)
+        if key in self._handlers:
+            where = f"session {session_id!r}" if session_id else "the root"
+            raise DuplicateHandlerError(f"{command_type.__name__} already has a handler in {where}")
+        self._handlers[key] = handler
+
+    def unregister(self, command_type: type[Command[Any]], *, session_id: str | None = None) -> None:
+        """Take a command's handler away. Harmless when there is none."""
+        self._handlers.pop((command_type, session_id), None)
+
+    def subscribe(
+        self, event_type: type[E], handler: EventHandler[E], *, session_id: str | None = None
+    ) -> Subscription:
+        """Call `handler` for each event of this type or of a class derived from it, in the order of subscription."""
+        subscription = Subscription(self, event_type, handler, session_id)
+        self._subscriptions.setdefault(session_id, []).append(subscription)
+        self._routes.clear()
+        return subscription
+
+    def session(self, session_id: str | None = None) -> "Session":
+        """Open a scope: ``async with bus.session() as session``. All that is registered in it is gone after it."""
+        return Session(self, session_id or new_id())
+
+    # -- traffic
+
+    async def publish(self, event: Event) -> None:
+        """Deliver to every subscriber, the session's first, then the root's; return when all of them have run.
+
+        A subscriber that raises stops nobody: the rest run, and `HandlerFailed` tells of it.
+
+        Raises:
+            BusClosedError: The bus was closed.
+        """
+        if self._closed:
+            raise BusClosedError(f"the bus is closed; {type(event).__name__} was not delivered")
+        route = self._routes.get((type(event), event.session_id))
+        if route is None:
+            route = self._find_route(type(event), event.session_id)
+        if not route:
+            return
+        token = self._enter(Scope(event.session_id, event.event_id))
+        try:
+            for subscription in route:
+                if not subscription.active:
+                    continue
+                try:
+                    outcome = subscription.handler(event)
+                    if inspect.isawaitable(outcome):
+                        await outcome
+                except Exception as error:  # noqa: BLE001 -- containing whatever a subscriber raises is the contract
+                    await self._tell_failure(subscription, event, error)
+        finally:
+            self._leave(token)
+
+    async def execute(self, command: Command[R]) -> CommandResult[R]:
+        """Have the command handled, and say what came of it.
+
+        The handler's exception is in the result, not raised. Cancelling this call cancels the handler.
+
+        Raises:
+            NoHandlerError: Nobody handles this type in the command's session or at the root.
+            BusClosedError: The bus was closed.
+        """
+        name = type(command).__name__
+        if self._closed:
+            raise BusClosedError(f"the bus is closed; {name} was not executed")
+        handler = self._handlers.get((type(command), command.session_id)) or self._handlers.get(
+            (type(command), None)
+        )
+        if handler is None:
+            raise NoHandlerError(f"nobody handles {name}", hint="register a handler before executing it")
+        token = self._enter(Scope(command.session_id, command.command_id))
+        started = time.perf_counter()
+        result: R | None = None
+        error: BaseException | None = None
+        try:
+            await self.publish(CommandStarted(command=command))
+            try:
+                outcome: Any = handler(command)
+                result = await outcome if inspect.isawaitable(outcome) else outcome
+            except BaseException as raised:  # noqa: BLE001 -- told as an event first; what is no Exception is raised again
+                error = raised
+            duration = (time.perf_counter() - started) * 1000
+            await self.publish(
+                CommandFinished(
+                    command_type=name,
+                    success=error is None,
+                    cancelled=isinstance(error, asyncio.CancelledError),
+                    error=str(error) if error else None,
+                    error_type=type(error).__name__ if error else None,
+                    duration_ms=duration,
+                )
+            )
+            if error is not None and not isinstance(error, Exception):
+                raise error
+            return CommandResult(
+                success=error is None,
+                result=result,
+                error=error,
+                command_id=command.command_id,
+                duration_ms=duration,
+            )
+        finally:
+            self._leave(token)
+
+    async def aclose(self) -> None:
+        """Wait until all that was published and executed is done, then take nothing more. Harmless the second time.
+
+        Raises:
+            BusError: Called from inside a handler, which would wait for itself.
+        """
+        if current_scope.get().parent_id is not None:
+            raise BusError(
+                "aclose() was called from inside a handler", hint="close the bus where it was made"
+            )
+        await self._idle.wait()
+        self._closed = True
+        self._handlers.clear()
+        self._subscriptions = {None: []}
+        self._routes.clear()
+
+    # -- inside
+
+    def _enter(self, scope: Scope) -> Token[Scope]:
+        self._running += 1
+        self._idle.clear()
+        return current_scope.set(scope)
+
+    def _leave(self, token: Token[Scope]) -> None:
+        current_scope.reset(token)
+        self._running -= 1
+        if not self._running:
+            self._idle.set()
+
+    def _find_route(self, event_type: type[Event], session_id: str | None) -> tuple[Subscription, ...]:
+        scopes = (None,) if session_id is None else (session_id, None)
+        route = tuple(
+            subscription
+            for scope in scopes
+            for subscription in self._subscriptions.get(scope, ())
+            if issubclass(event_type, subscription.event_type)
+        )
+        # Sessions come and go by the thousand: only those that have subscribers of their own, or are open, are remembered.
+        if session_id is None or session_id in self._subscriptions:
+            self._routes[event_type, session_id] = route
+        return route
+
+    def _forget(self, subscription: Subscription) -> None:
+        subscriptions = self._subscriptions.get(subscription.session_id, [])
+        if subscription in subscriptions:
+            subscriptions.remove(subscription)
+        self._routes.clear()
+
+    async def _tell_failure(self, subscription: Subscription, event: Event, error: Exception) -> None:
+        name = getattr(subscription.handler, "__qualname__", repr(subscription.handler))
+        logger.error("%s failed on %s: %s", name, type(event).__name__, error, exc_info=error)
+        if not isinstance(event, HandlerFailed):
+            await self.publish(
+                HandlerFailed(
+                    handler=name,
+                    about_type=type(event).__name__,
+                    about_id=event.event_id,
+                    error=str(error),
+                    error_type=type(error).__name__,
+                )
+            )
+
+    def _open_session(self, session_id: str) -> None:
+        if session_id in self._subscriptions:
+            raise BusError(f"session {session_id!r} is already open")
+        self._subscriptions[session_id] = []
+
+    def _close_session(self, session_id: str) -> None:
+        for subscription in self._subscriptions.pop(session_id, []):
+            subscription.active = False
+        for key in [key for key in self._handlers if key[1] == session_id]:
+            del self._handlers[key]
+        self._routes = {key: route for key, route in self._routes.items() if key[1] != session_id}
+
+
+class Session:
+    """One conversation on the bus; made by `Bus.session`, used as an async context manager.
+
+    Messages made inside the block belong to the session by themselves.
+    """
+
+    def __init__(self, bus: Bus, session_id: str) -> None:
+        self.bus = bus
+        self.id = session_id
+        self._token: Token[Scope] | None = None
+        self._started = 0.0
+
+    async def __aenter__(self) -> Self:
+        self.bus._open_session(self.id)  # noqa: SLF001 -- the two classes are one mechanism
+        self._token = current_scope.set(Scope(self.id, current_scope.get().parent_id))
+        self._started = time.perf_counter()
+        await self.bus.publish(SessionStarted(session_id=self.id))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.bus.publish(
+                SessionEnded(
+                    session_id=self.id,
+                    error=(str(error) or type(error).__name__) if error else None,
+                    duration_ms=(time.perf_counter() - self._started) * 1000,
+                )
+            )
+        finally:
+            self.bus._close_session(self.id)  # noqa: SLF001
+            if self._token is not None:
+                current_scope.reset(self._token)
+
+    def register(self, command_type: type[C], handler: Callable[[C], Any]) -> None:
+        """As `Bus.register`, for this session."""
+        self.bus.register(command_type, handler, session_id=self.id)
+
+    def subscribe(self, event_type: type[E], handler: EventHandler[E]) -> Subscription:
+        """As `Bus.subscribe`, for this session."""
+        return self.bus.subscribe(event_type, handler, session_id=self.id)
+
+    async def execute(self, command: Command[R]) -> CommandResult[R]:
+        """As `Bus.execute`; a command made outside any session becomes this session's."""
+        return await self.bus.execute(command if command.session_id else replace(command, session_id=self.id))
+
+    async def publish(self, event: Event) -> None:
+        """As `Bus.publish`; an event made outside any session becomes this session's."""
+        await self.bus.publish(event if event.session_id else replace(event, session_id=self.id))

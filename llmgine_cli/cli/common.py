@@ -1,0 +1,176 @@
+"""What every command has: the flags `--color`, `--quiet` and `--verbose`, and a `Cli` object to print with."""
+
+import functools
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import typer
+from typer.core import TyperCommand
+
+from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llmgine_cli.settings import Settings
+
+T = TypeVar("T")
+
+Color = Annotated[
+    Literal["auto", "always", "never"],
+    typer.Option("--color", help="When to colour.", rich_help_panel="Everywhere", show_default=True),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Only the answer and errors.", rich_help_panel="Everywhere")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="More on stderr; errors with their traceback.", rich_help_panel="Everywhere")
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Pairs = list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cli:
+    """How one invocation talks to its user: the answer on stdout, everything else on stderr."""
+
+    color: Literal["auto", "always", "never"] = "auto"
+    quiet: bool = False
+    verbose: bool = False
+
+    def print(self, text: str, *, end: str = "\n") -> None:
+        """Write plain text to stdout, made safe for a terminal."""
+        sys.stdout.write(visible(text) + end)
+
+    def json(self, value: Any) -> None:
+        """Write a JSON document to stdout: indented on a terminal, one line in a pipe."""
+        indent = 2 if sys.stdout.isatty() else None
+        sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=False, default=str) + "\n")
+
+    def note(self, text: str) -> None:
+        """Say something on stderr that is worth knowing; `--quiet` leaves it out."""
+        if not self.quiet:
+            self._say("", text, "dim")
+
+    def warn(self, text: str) -> None:
+        """Say on stderr that something is wrong but the work goes on."""
+        self._say("warning: ", text, "yellow")
+
+    def detail(self, text: str) -> None:
+        """Say something on stderr under `--verbose` only."""
+        if self.verbose:
+            self._say("", text, "dim")
+
+    def styled(self, *, stderr: bool = False) -> bool:
+        """Whether to use colour there: `--color`, then `NO_COLOR`, then whether it is a terminal."""
+        stream = sys.stderr if stderr else sys.stdout
+        if self.color != "auto":
+            return self.color == "always"
+        return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+    def console(self, *, stderr: bool = False) -> "Console":
+        """Return a Rich console for stdout or stderr that follows `--color`."""
+        from rich.console import Console
+
+        styled = self.styled(stderr=stderr)
+        return Console(
+            stderr=stderr,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            no_color=not styled,
+            force_terminal=True if self.color == "always" else None,
+        )
+
+    def settings(self, overrides: Mapping[str, Any] | None = None) -> "Settings":
+        """Load the settings, flags first, and tell what was ignored for want of trust."""
+        from llmgine_cli.settings import load
+
+        settings = load(overrides or {})
+        for notice in settings.notices:
+            self.note(notice)
+        return settings
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run async work to its end; Ctrl-C cancels it and is raised as `KeyboardInterrupt` afterwards."""
+        import asyncio
+
+        return asyncio.run(work)
+
+    def _say(self, label: str, text: str, style: str) -> None:
+        codes = {"dim": "2", "yellow": "33"}
+        line = label + visible(text)
+        if self.styled(stderr=True):
+            line = f"\x1b[{codes[style]}m{line}\x1b[0m"
+        sys.stderr.write(line + "\n")
+
+
+def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Register a function as a command: its first parameter is the `Cli`, the common flags are added to the others.
+
+    Args:
+        app: The group it belongs to.
+        name: Its name; default: the function's.
+        options: As for `Typer.command`.
+    """
+
+    def register(function: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(function)
+        def run(
+            *args: Any, color: Literal["auto", "always", "never"], quiet: bool, verbose: bool, **values: Any
+        ) -> None:
+            function(Cli(color=color, quiet=quiet, verbose=verbose), *args, **values)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        common = [
+            inspect.Parameter("color", keyword, annotation=Color, default="auto"),
+            inspect.Parameter("quiet", keyword, annotation=Quiet, default=False),
+            inspect.Parameter("verbose", keyword, annotation=Verbose, default=False),
+        ]
+        parameters = [parameter.replace(kind=keyword) for parameter in own] + common
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        del run.__wrapped__  # type: ignore[attr-defined]
+        app.command(name, cls=PairCommand, **options)(run)
+        return function
+
+    return register
+
+
+class PairCommand(TyperCommand):
+    """A command whose options with the metavar "KEY VALUE" take two words, as `-o temperature 0` does.
+
+    Typer has lists of words and pairs of words, but no lists of pairs: the two words are joined as `KEY=VALUE` here, and
+    `pairs` takes them apart again. `-o temperature=0` works as well.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Join the two words of each pair, then parse as usual."""
+        names = {name for option in self.params if option.metavar == "KEY VALUE" for name in option.opts}
+        joined: list[str] = []
+        words = iter(args)
+        for word in words:
+            joined.append(word)
+            if word == "--":
+                joined.extend(words)
+            elif word in names:
+                key = next(words, None)
+                if key is None:
+                    raise UsageError(f"{word} needs a key and a value", hint=f"as in {word} key value")
+                value = None if "=" in key else next(words, None)
+                if "=" not in key and value is None:
+                    raise UsageError(f"{word} {key} needs a value", hint=f"as in {word} {key} value")
+                joined.append(key if value is None else f"{key}={value}")
+        return super().parse_args(ctx, joined)
+
+
+def pairs(words: Pairs | None) -> dict[str, str]:
+    """Take `KEY=VALUE` words apart; the last one wins."""
+    return {key: value for key, _, value in (word.partition("=") for word in words or ())}

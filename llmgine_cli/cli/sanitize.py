@@ -1,0 +1,36 @@
+"""The one place where text from models, tools and files is made safe for a terminal.
+
+C0 controls (but newline and tab), ESC, DEL, C1, bidirectional overrides and Unicode tag characters become visible.
+The table has no state, so text may be cut anywhere between two calls.
+"""
+
+_ESCAPED = (
+    *(code for code in range(0x20) if code not in (0x09, 0x0A)),
+    0x7F,
+    *range(0x80, 0xA0),
+    0x061C,
+    0x200E,
+    0x200F,
+    *range(0x2028, 0x202F),
+    *range(0x2066, 0x206A),
+    0xFEFF,
+)
+
+
+def _picture(code: int) -> str:
+    if code < 0x20:
+        return chr(0x2400 + code)  # the control pictures: ESC becomes ␛
+    if code == 0x7F:
+        return "␡"
+    return f"<U+{code:04X}>"
+
+
+_TABLE: dict[int, str] = {code: _picture(code) for code in _ESCAPED}
+_TABLE |= {code: f"<U+{code:04X}>" for code in range(0xE0000, 0xE0080)}
+# A lone carriage return moves the cursor; before a newline it is only a foreign line end. Both are dropped.
+_TABLE[0x0D] = ""
+
+
+def visible(text: str) -> str:
+    """Return the text with everything that could drive a terminal replaced by something that can be seen."""
+    return text.translate(_TABLE)

@@ -1,0 +1,220 @@
+"""Engines: conversation strategies, and what they are given to work with.
+
+An engine is an async function from a `Prompt` (or a command derived from it, whose fields are the engine's own options)
+and a `Run` to a result::
+
+    @engine
+    async def single_pass(prompt: Prompt, run: Run) -> Reply:
+        '''One prompt, one reply.'''
+        await run.say(prompt)
+        return await run.ask()
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, TypeVar, get_type_hints, overload
+
+from llmgine_cli.bus import Bus, Command
+from llmgine_cli.errors import LlmgineError, UsageError, near_miss
+from llmgine_cli.llm.call import call_model
+from llmgine_cli.llm.events import StatusChanged
+from llmgine_cli.llm.history import History
+from llmgine_cli.llm.messages import Message, ModelOptions, Request, ToolCall, ToolResult, ToolSpec, system, user
+from llmgine_cli.llm.provider import Model
+from llmgine_cli.llm.stream import Reply
+from llmgine_cli.toolkit.messages import CallTool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt(Command[Any]):
+    """What the user wants. An engine derives its own command from this to have options of its own.
+
+    Attributes:
+        text: The user's message; empty when `messages` says it all.
+        system: The system message; replaces the conversation's, if it differs.
+        messages: Messages that come before `text`, as a template wrote them.
+    """
+
+    text: str = ""
+    system: str | None = None
+    messages: tuple[Message, ...] = ()
+
+
+_BASE_FIELDS = frozenset(field.name for field in fields(Prompt))
+P = TypeVar("P", bound=Prompt)
+EngineFunction = Callable[[P, "Run"], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A conversation strategy.
+
+    Attributes:
+        name: As in `-e NAME`.
+        command: The command it handles: `Prompt` or a class derived from it.
+        handle: Turns the command into a result.
+        uses_tools: Whether it calls tools; without, `-T` is an error rather than ignored.
+        doc: What it does, from its docstring.
+    """
+
+    name: str
+    command: type[Prompt]
+    handle: EngineFunction[Any]
+    uses_tools: bool
+    doc: str
+
+    @property
+    def options(self) -> Mapping[str, tuple[Any, Any]]:
+        """Its own options: name → (type, default); `dataclasses.MISSING` where one must be given."""
+        hints = get_type_hints(self.command)
+        return {
+            field.name: (
+                hints[field.name],
+                field.default_factory() if field.default_factory is not MISSING else field.default,
+            )
+            for field in fields(self.command)
+            if field.name not in _BASE_FIELDS
+        }
+
+    def prompt(self, options: Mapping[str, Any], **base: Any) -> Prompt:
+        """Make the engine's command; values given as text (from a command line) become what the field's type says.
+
+        Raises:
+            UsageError: An option is unknown, missing or of the wrong type.
+        """
+        import msgspec
+
+        known = self.options
+        values: dict[str, Any] = {}
+        for name, value in options.items():
+            if name not in known:
+                raise UsageError(f"engine {self.name!r} has no option {name!r}", hint=near_miss(name, known))
+            try:
+                values[name] = msgspec.convert(value, known[name][0], strict=not isinstance(value, str))
+            except msgspec.ValidationError as error:
+                raise UsageError(f"engine {self.name!r}: option {name!r} is {value!r}: {error}") from error
+        missing = [name for name, (_, default) in known.items() if default is MISSING and name not in values]
+        if missing:
+            raise UsageError(
+                f"engine {self.name!r} needs the option {', '.join(missing)}",
+                hint=f"give it with -o {missing[0]} VALUE",
+            )
+        return self.command(**base, **values)
+
+
+@overload
+def engine(function: EngineFunction[P]) -> Engine: ...
+@overload
+def engine(*, name: str | None = None, uses_tools: bool = False) -> Callable[[EngineFunction[P]], Engine]: ...
+def engine(
+    function: EngineFunction[Any] | None = None, *, name: str | None = None, uses_tools: bool = False
+) -> Engine | Callable[[EngineFunction[Any]], Engine]:
+    """Make an engine of an async function ``(prompt, run) -> result``.
+
+    Args:
+        function: Its first parameter is annotated with `Prompt` or a class derived from it.
+        name: Default: the function's own name.
+        uses_tools: Whether it calls tools.
+
+    Raises:
+        TypeError: The first parameter is not annotated with a prompt class.
+    """
+
+    def make(function: EngineFunction[Any]) -> Engine:
+        hints = get_type_hints(function)
+        hints.pop("return", None)
+        command = next(iter(hints.values()), None)
+        if not (isinstance(command, type) and issubclass(command, Prompt)):
+            raise TypeError(f"the first parameter of engine {function!r} must be annotated with Prompt or a subclass")
+        own_name: str = getattr(function, "__name__", "engine")
+        return Engine(
+            name=name or own_name, command=command, handle=function, uses_tools=uses_tools, doc=function.__doc__ or ""
+        )
+
+    return make if function is None else make(function)
+
+
+class Run:
+    """What an engine works with while it handles one prompt: the model, the conversation, the tools, the bus.
+
+    Attributes:
+        bus: For commands and events of the engine's own.
+        model: The model in use.
+        history: The conversation so far.
+        tools: The tools the user granted.
+        options: How to sample, as the user asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        model: Model,
+        history: History,
+        tools: Sequence[ToolSpec] = (),
+        options: ModelOptions | None = None,
+        stream: bool = True,
+    ) -> None:
+        self.bus = bus
+        self.model = model
+        self.history = history
+        self.tools = tuple(tools)
+        self.options = options or ModelOptions()
+        self._stream = stream
+
+    async def say(self, prompt: Prompt) -> None:
+        """Add what the user said to the conversation: system message (once), template messages, text."""
+        said = [message.text for message in self.history.messages if message.role == "system"]
+        if prompt.system and prompt.system not in said:
+            await self.history.add(system(prompt.system))
+        await self.history.add(*prompt.messages)
+        if prompt.text:
+            await self.history.add(user(prompt.text))
+
+    async def ask(self, *, tools: Sequence[ToolSpec] = ()) -> Reply:
+        """Have the model answer the conversation, streamed to the screen, and add the answer to it.
+
+        Args:
+            tools: What the model may ask for in this answer.
+
+        Raises:
+            ProviderError: The model failed.
+        """
+        messages = self.history.messages
+        request = Request(
+            model=self.model.name, messages=messages, tools=tuple(tools), options=self.options, stream=self._stream
+        )
+        reply = await call_model(self.bus, self.model, request, history=len(messages))
+        await self.history.add(reply.message)
+        return reply
+
+    async def consult(self, messages: Sequence[Message], *, tools: Sequence[ToolSpec] = ()) -> Reply:
+        """Ask the model aside: not part of the conversation, not shown on the screen, but logged.
+
+        Raises:
+            ProviderError: The model failed.
+        """
+        request = Request(
+            model=self.model.name, messages=tuple(messages), tools=tuple(tools), options=self.options, stream=False
+        )
+        return await call_model(self.bus, self.model, request, visible=False)
+
+    async def call_tools(self, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
+        """Run the calls of one turn in parallel and add their results to the conversation, in the order of the calls.
+
+        A tool that fails or is refused has an error result, which the model reads as any other.
+        """
+        results = tuple(await asyncio.gather(*(self._call_tool(call) for call in calls)))
+        await self.history.add(*(Message("tool", (result,)) for result in results))
+        return results
+
+    async def status(self, text: str) -> None:
+        """Say what is going on, for the spinner."""
+        await self.bus.publish(StatusChanged(status=text))
+
+    async def _call_tool(self, call: ToolCall) -> ToolResult:
+        outcome = await self.bus.execute(CallTool(call=call))
+        if isinstance(outcome.error, LlmgineError):
+            return ToolResult(call_id=call.id, name=call.name, content=str(outcome.error), is_error=True)
+        return outcome.unwrap()

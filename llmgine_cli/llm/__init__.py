@@ -1,0 +1,1 @@
+"""Conversations with models, free of any vendor's wire format."""

@@ -1,0 +1,89 @@
+"""One call of a model, told on the bus from beginning to end."""
+
+import asyncio
+import time
+from contextlib import aclosing
+
+from llmgine_cli.bus import Bus
+from llmgine_cli.llm.events import (
+    LLMCallFailed,
+    LLMCallFinished,
+    LLMCallInterrupted,
+    LLMCallStarted,
+    ReasoningChunk,
+    TextChunk,
+)
+from llmgine_cli.llm.messages import Request
+from llmgine_cli.llm.provider import Model
+from llmgine_cli.llm.stream import ReasoningDelta, Reply, ReplyBuilder, TextDelta, ToolCallOpened
+
+
+async def call_model(
+    bus: Bus, model: Model, request: Request, *, history: int = 0, visible: bool = True
+) -> Reply:
+    """Ask the model, and publish what happens: started, chunks, then finished, failed or interrupted.
+
+    Args:
+        bus: Where the events go.
+        model: Whom to ask.
+        request: What to ask.
+        history: How many of the request's messages are known from `MessageAdded` events and need no second telling.
+        visible: Whether the pieces of the answer are published for the screen.
+
+    Raises:
+        ProviderError: The model or its vendor failed; what had come before is in the `LLMCallFailed` event.
+    """
+    started = LLMCallStarted(
+        model=str(model),
+        history=history,
+        messages=request.messages[history:],
+        tools=tuple(tool.name for tool in request.tools),
+        options=request.options,
+    )
+    call_id = started.event_id
+    builder = ReplyBuilder()
+    first: float | None = None
+    # The request is on disk before it is on the wire: a crash in between leaves a trace, not a riddle.
+    await bus.publish(started)
+    begin = time.perf_counter()
+
+    def elapsed() -> float:
+        return (time.perf_counter() - begin) * 1000
+
+    try:
+        stream = model.provider.stream(request)
+        async with aclosing(stream):
+            async for event in stream:
+                builder.add(event)
+                if first is None and isinstance(event, TextDelta | ReasoningDelta | ToolCallOpened):
+                    first = elapsed()
+                if visible and isinstance(event, TextDelta):
+                    await bus.publish(TextChunk(call_id=call_id, text=event.text))
+                elif visible and isinstance(event, ReasoningDelta) and event.text:
+                    await bus.publish(ReasoningChunk(call_id=call_id, text=event.text))
+        reply = builder.reply()
+    except asyncio.CancelledError:
+        await bus.publish(
+            LLMCallInterrupted(
+                call_id=call_id, model=str(model), partial=builder.message, duration_ms=elapsed()
+            )
+        )
+        raise
+    except Exception as error:
+        await bus.publish(
+            LLMCallFailed(
+                call_id=call_id,
+                model=str(model),
+                error=str(error),
+                error_type=type(error).__name__,
+                partial=builder.message,
+                duration_ms=elapsed(),
+            )
+        )
+        raise
+    await bus.publish(
+        LLMCallFinished(
+            call_id=call_id, model=str(model), reply=reply, duration_ms=elapsed(), first_token_ms=first
+        )
+    )
+    return reply

@@ -1,0 +1,116 @@
+"""What is told on the bus about a conversation with a model."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from llmgine_cli.bus import Event
+from llmgine_cli.llm.messages import Message, ModelOptions
+from llmgine_cli.llm.stream import Reply
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageAdded(Event):
+    """The conversation grew by one message. These events, in order, are the conversation."""
+
+    message: Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryCleared(Event):
+    """The conversation starts anew; the system message, if there was one, is gone too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LLMCallStarted(Event):
+    """A request is about to be sent. Its `event_id` is the `call_id` of all that follows.
+
+    Attributes:
+        model: `provider:model`.
+        history: How many messages of the conversation (see `MessageAdded`) the request begins with.
+        messages: The messages it has beyond those.
+        tools: Names of the tools offered.
+        options: How to sample.
+    """
+
+    model: str
+    history: int
+    messages: tuple[Message, ...] = ()
+    tools: tuple[str, ...] = ()
+    options: ModelOptions = ModelOptions()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextChunk(Event):
+    """A piece of the answer, for the screen; not logged one by one."""
+
+    logged: ClassVar[bool] = False
+
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReasoningChunk(Event):
+    """A piece of the model's thoughts, for the screen; not logged one by one."""
+
+    logged: ClassVar[bool] = False
+
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LLMCallFinished(Event):
+    """The model has answered.
+
+    Attributes:
+        call_id: The `event_id` of the `LLMCallStarted`.
+        model: `provider:model` as asked for.
+        reply: The whole answer.
+        duration_ms: Milliseconds from sending to the end.
+        first_token_ms: Milliseconds from sending to the first piece of text, reasoning or tool call.
+    """
+
+    call_id: str
+    model: str
+    reply: Reply
+    duration_ms: float
+    first_token_ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LLMCallFailed(Event):
+    """The model did not answer, or not to the end.
+
+    Attributes:
+        call_id: The `event_id` of the `LLMCallStarted`.
+        model: `provider:model` as asked for.
+        error: What went wrong, for people.
+        error_type: The class name of the exception.
+        partial: What had come before.
+        duration_ms: Milliseconds from sending to the failure.
+    """
+
+    call_id: str
+    model: str
+    error: str
+    error_type: str
+    partial: Message
+    duration_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LLMCallInterrupted(Event):
+    """The user stopped the answer; fields as in `LLMCallFailed`."""
+
+    call_id: str
+    model: str
+    partial: Message
+    duration_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusChanged(Event):
+    """An engine says what it is doing, for the spinner; an empty text takes the spinner away."""
+
+    status: str

@@ -1,0 +1,176 @@
+"""What a conversation is made of, the same for every provider.
+
+A message has a role and parts. Parts are small frozen structs, told apart by `type` when they are written as JSON.
+Adapters in `providers/` translate them; nothing of a vendor's wire format is known here.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+
+
+class Text(Struct, frozen=True, tag_field="type", tag="text"):
+    """Plain text, markdown more often than not."""
+
+    text: str
+
+
+class Image(Struct, frozen=True, kw_only=True, tag_field="type", tag="image"):
+    """A picture: its bytes, or where it is.
+
+    Attributes:
+        media_type: As `image/png`.
+        data: The file's bytes; None when `url` says where they are.
+        url: An http(s) address the vendor fetches itself.
+    """
+
+    media_type: str
+    data: bytes | None = None
+    url: str | None = None
+
+
+class File(Struct, frozen=True, kw_only=True, tag_field="type", tag="file"):
+    """A document, such as a PDF.
+
+    Attributes:
+        name: The file's name, as the model is told.
+        media_type: As `application/pdf`.
+        data: The file's bytes.
+    """
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+class ToolCall(Struct, frozen=True, kw_only=True, tag_field="type", tag="tool_call"):
+    """The model asks for a tool.
+
+    Attributes:
+        id: The vendor's id of this call; the result must carry it.
+        name: The tool's name.
+        arguments: JSON text exactly as the model wrote it, which need not be valid.
+    """
+
+    id: str
+    name: str
+    arguments: str = "{}"
+
+
+class ToolResult(Struct, frozen=True, kw_only=True, tag_field="type", tag="tool_result"):
+    """What came of a tool call, as the model will read it.
+
+    Attributes:
+        call_id: The id of the call this answers.
+        name: The tool's name.
+        content: Text for the model.
+        is_error: Whether the call failed; `content` then says how.
+    """
+
+    call_id: str
+    name: str
+    content: str
+    is_error: bool = False
+
+
+class Reasoning(Struct, frozen=True, kw_only=True, tag_field="type", tag="reasoning"):
+    """What the model thought before it answered.
+
+    Attributes:
+        text: The thoughts, or a summary of them, or empty when the vendor keeps them to itself.
+        signature: The vendor's proof that the text is its own; must be sent back unchanged.
+        redacted: Encrypted thoughts; must be sent back unchanged.
+    """
+
+    text: str = ""
+    signature: str | None = None
+    redacted: str | None = None
+
+
+Part: TypeAlias = Text | Image | File | ToolCall | ToolResult | Reasoning
+
+
+class Message(Struct, frozen=True):
+    """One turn of a conversation."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """All its text parts, joined as they came."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools this message asks for, in order."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+
+def system(text: str) -> Message:
+    """Return a system message of plain text."""
+    return Message("system", (Text(text),))
+
+
+def user(text: str) -> Message:
+    """Return a user message of plain text."""
+    return Message("user", (Text(text),))
+
+
+def assistant(text: str) -> Message:
+    """Return an assistant message of plain text."""
+    return Message("assistant", (Text(text),))
+
+
+class ToolSpec(Struct, frozen=True, kw_only=True):
+    """What a model is told of a tool.
+
+    Attributes:
+        name: 1 to 64 of letters, digits, `_` and `-`: what all vendors accept.
+        description: What it does and when to use it.
+        parameters: JSON Schema (2020-12) of one object, the arguments.
+    """
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+class ModelOptions(Struct, frozen=True, kw_only=True):
+    """How to sample. None means: not sent, the vendor decides. Zero is sent as zero.
+
+    Attributes:
+        temperature: 0 (always the likeliest token) to 2.
+        max_tokens: The most tokens the answer may have.
+        top_p: Share of probability mass to sample from, 0 to 1.
+        stop: Texts that end the answer.
+        seed: For vendors that can repeat themselves.
+        extra: Further fields of the vendor's own request body, sent as they are.
+    """
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    extra: dict[str, Any] = {}
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One call of a model.
+
+    Attributes:
+        model: The model's name as its vendor knows it, without the provider.
+        messages: The conversation, oldest first.
+        tools: What the model may ask for.
+        options: How to sample.
+        stream: Whether the answer should come in pieces; the stream of events is the same either way.
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    options: ModelOptions = ModelOptions()
+    stream: bool = True

@@ -1,0 +1,52 @@
+"""What a provider is: whoever turns a request into a stream of events."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from llmgine_cli.llm.messages import Request
+from llmgine_cli.llm.stream import StreamEvent
+
+
+class Provider(Protocol):
+    """Where models are served.
+
+    Implementations translate a `Request` into their wire format and the answer into stream events. They raise only
+    `ProviderError`, `SettingsError` and their kin; foreign exceptions are mapped where they enter.
+    """
+
+    @property
+    def name(self) -> str:
+        """The left half of `provider:model`."""
+        ...
+
+    def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        """Ask the model. With `request.stream` false the answer comes whole, as the same kinds of events.
+
+        Closing the iterator early closes the connection.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections and processes. Harmless the second time."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model that can be called: a provider, and the name by which it knows the model.
+
+    Attributes:
+        provider: Where it is served.
+        name: The right half of `provider:model`.
+        reason: Why it was chosen, for people: "named with -m", "OPENAI_API_KEY is set", …
+        explicit: Whether the user asked for it by name (flag, template or setting).
+    """
+
+    provider: Provider
+    name: str
+    reason: str = ""
+    explicit: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.provider.name}:{self.name}"

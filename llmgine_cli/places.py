@@ -1,0 +1,70 @@
+"""Where things are on this machine: the user's folders, the project's folder, and what ships with the package.
+
+`LLMGINE_HOME` moves config, state, cache and data together, which is what tests and portable installations use.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["engines", "tools", "prompts"]
+KINDS: tuple[Kind, ...] = ("engines", "tools", "prompts")
+PROJECT_FILE = "llmgine.toml"
+
+
+def _place(kind: Literal["config", "state", "cache", "data"]) -> Path:
+    if home := os.environ.get("LLMGINE_HOME"):
+        return Path(home).expanduser().absolute() / kind
+    import platformdirs
+
+    folder: Path = getattr(platformdirs, f"user_{kind}_path")("llmgine", appauthor=False)
+    return folder
+
+
+def config_dir() -> Path:
+    """The user's own settings, engines, tools and prompts."""
+    return _place("config")
+
+
+def state_dir() -> Path:
+    """Event logs, trust, chat input history: what a user would miss, and no backup needs."""
+    return _place("state")
+
+
+def cache_dir() -> Path:
+    """What can be thrown away."""
+    return _place("cache")
+
+
+def data_dir() -> Path:
+    """Models."""
+    return _place("data")
+
+
+def config_file() -> Path:
+    """The user's `config.toml`; `LLMGINE_CONFIG` names another one."""
+    if named := os.environ.get("LLMGINE_CONFIG"):
+        return Path(named).expanduser().absolute()
+    return config_dir() / "config.toml"
+
+
+def bundled_root() -> Path:
+    """The folder whose `engines/`, `tools/` and `prompts/` ship: inside the wheel, or the root of a checkout."""
+    package = Path(__file__).resolve().parent
+    shipped = package / "_bundled"
+    return shipped if shipped.is_dir() else package.parent
+
+
+def project_dir(start: Path | None = None) -> Path | None:
+    """Return the folder of the project that `start` (default: the working folder) is in, or None.
+
+    That is the nearest folder upward that has an `llmgine.toml`; failing that, `start` itself if it has a folder
+    `engines`, `tools` or `prompts`. A checkout of llmgine is no project beside what it already ships.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    if start == bundled_root():
+        return None
+    return start if any((start / kind).is_dir() for kind in KINDS) else None

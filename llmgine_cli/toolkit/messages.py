@@ -1,0 +1,56 @@
+"""What is said on the bus about tools."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from llmgine_cli.bus import Command, Event
+from llmgine_cli.llm.messages import ToolCall, ToolResult
+
+Effect: TypeAlias = Literal["read", "write", "exec", "net"]
+Decision: TypeAlias = Literal["once", "session", "always", "no"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallTool(Command[ToolResult]):
+    """Run a tool for the model. Always succeeds with a `ToolResult`: what went wrong is in it, for the model to read."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApproveToolCall(Command[Decision]):
+    """Ask whether a tool may run. Handled by the front end; where nobody handles it, the answer is no.
+
+    Attributes:
+        call: What the model wants to run, arguments and all.
+        effect: What the tool may do.
+        origin: Where the tool comes from, for people.
+    """
+
+    call: ToolCall
+    effect: Effect
+    origin: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCallStarted(Event):
+    """A tool is about to run: its arguments are valid and it was approved."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCallFinished(Event):
+    """A tool has run, failed, or was refused.
+
+    Attributes:
+        call: What was asked for.
+        result: What the model will read.
+        duration_ms: Milliseconds from start to end, waiting for the approval not included.
+        denied: Whether the approval said no.
+    """
+
+    call: ToolCall
+    result: ToolResult
+    duration_ms: float
+    denied: bool = False
