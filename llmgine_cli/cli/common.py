@@ -27,7 +27,7 @@ Color = Annotated[
     typer.Option("--color", help="When to colour.", rich_help_panel="Everywhere", show_default=True),
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="Only the answer and errors.", rich_help_panel="Everywhere")
+    bool, typer.Option("--quiet", help="Only the answer and errors.", rich_help_panel="Everywhere")
 ]
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="More on stderr; errors with their traceback.", rich_help_panel="Everywhere")
