@@ -32,7 +32,7 @@ class Prompt(Command[Any]):
 
     Attributes:
         text: The user's message; empty when `messages` says it all.
-        system: The system message; replaces the conversation's, if it differs.
+        system: The system message; added to the conversation unless it is in it already.
         messages: Messages that come before `text`, as a template wrote them.
     """
 
@@ -164,7 +164,7 @@ class Run:
         self._stream = stream
 
     async def say(self, prompt: Prompt) -> None:
-        """Add what the user said to the conversation: system message (once), template messages, text."""
+        """Add what the user said to the conversation: system message (once), then messages, then text."""
         said = [message.text for message in self.history.messages if message.role == "system"]
         if prompt.system and prompt.system not in said:
             await self.history.add(system(prompt.system))

@@ -1,8 +1,35 @@
-"""`llmgine run`."""
+"""`llmgine run`: one prompt, one answer; a step of a shell pipeline."""
+
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmgine_cli.cli.common import Cli, command
+from llmgine_cli.cli.common import Cli, JsonFlag, command, pairs
+from llmgine_cli.cli.opening import (
+    ApproveMode,
+    EngineName,
+    ModelName,
+    NoLog,
+    NoStream,
+    Opening,
+    Options,
+    Params,
+    Raw,
+    SystemText,
+    TemplateName,
+    ToolNames,
+    load_settings,
+    open_talk,
+)
+from llmgine_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from llmgine_cli.bootstrap import Conversation
+    from llmgine_cli.cli.account import Account
+    from llmgine_cli.settings import Settings
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", help="What to ask; stdin comes before it.")]
+Usage = Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr how many tokens it took.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -10,5 +37,104 @@ def add_to(app: typer.Typer) -> None:
     command(app, "run")(_run)
 
 
-def _run(cli: Cli) -> None:
-    """Under construction."""
+def _run(
+    cli: Cli,
+    prompt: Words = None,
+    *,
+    model: ModelName = None,
+    system: SystemText = None,
+    template: TemplateName = None,
+    param: Params = None,
+    engine: EngineName = None,
+    option: Options = None,
+    tool: ToolNames = None,
+    approve: ApproveMode = None,
+    no_stream: NoStream = False,
+    usage: Usage = False,
+    no_log: NoLog = False,
+    raw: Raw = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask once. The answer goes to stdout, everything else to stderr.
+
+    What is piped in comes before the prompt: git diff | llmgine run "write a commit message"
+    """
+    from llmgine_cli.cli.input import prompt_text
+
+    text = prompt_text(prompt or ())
+    if not text and template is None:
+        raise UsageError("there is nothing to ask", hint='give a prompt, as in: llmgine run "…", or pipe text in')
+    opening = Opening(
+        engine=engine,
+        model=model,
+        system=system,
+        template=template,
+        params=pairs(param),
+        tools=tuple(tool or ()),
+        options=pairs(option),
+        stream=not no_stream,
+    )
+    settings = load_settings(cli, approve=approve, no_log=no_log)
+    code = cli.run(_ask(cli, settings, opening, text, raw=raw, as_json=as_json, usage=usage))
+    if code:
+        raise typer.Exit(code)
+
+
+async def _ask(
+    cli: Cli, settings: "Settings", opening: Opening, text: str, *, raw: bool, as_json: bool, usage: bool
+) -> int:
+    from llmgine_cli.bootstrap import build
+    from llmgine_cli.cli.account import Account
+    from llmgine_cli.cli.approval import ask_on_terminal
+    from llmgine_cli.cli.render import Screen
+
+    log_failures: list[int] = []
+
+    def log_failed(error: Exception) -> None:
+        log_failures.append(1)
+        cli.warn(f"{error}; the run goes on without a log")
+
+    async with build(settings, on_log_failure=log_failed) as app:
+        screen = Screen(cli, raw=raw, answer=not as_json)
+        account = Account()
+        screen.attach(app.bus)
+        account.attach(app.bus)
+        ask_on_terminal(app.bus, screen)
+        try:
+            async with open_talk(cli, app, opening) as talk:
+                outcome = await talk.send(text)
+        finally:
+            await screen.finish()
+    result = outcome.unwrap()
+    if as_json:
+        cli.json(_as_json(talk.conversation, result, account))
+    elif not _was_streamed(result):
+        screen.show_result(result)
+    for remark in account.remarks():
+        cli.note(remark)
+    if usage:
+        cli.note(account.summary())
+    if talk.conversation.denied:
+        return 4
+    return 6 if log_failures else 0
+
+
+def _was_streamed(result: Any) -> bool:
+    """A `Reply` was on the screen while it came; anything else an engine returns is shown at its end."""
+    from llmgine_cli.llm.stream import Reply
+
+    return result is None or isinstance(result, Reply)
+
+
+def _as_json(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
+    from llmgine_cli.llm.stream import Reply
+
+    is_reply = isinstance(result, Reply)
+    return {
+        "answer": result.text if is_reply else result,
+        "model": str(conversation.model),
+        "engine": conversation.engine.name,
+        "session_id": conversation.session_id,
+        "finish_reason": result.finish_reason if is_reply else None,
+        **account.as_json(),
+    }

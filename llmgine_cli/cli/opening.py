@@ -1,0 +1,155 @@
+"""How `run` and `chat` open a conversation: the options they share, and what becomes of them."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from llmgine_cli.cli.common import Cli
+
+if TYPE_CHECKING:
+    from llmgine_cli.bootstrap import Application, Conversation
+    from llmgine_cli.bus import CommandResult
+    from llmgine_cli.llm.messages import Message
+    from llmgine_cli.prompting.template import Template
+    from llmgine_cli.settings import Settings
+
+EngineName = Annotated[str | None, typer.Option("-e", "--engine", help="Engine: a name, or the path of its file.")]
+ModelName = Annotated[str | None, typer.Option("-m", "--model", help="Model: provider:name, or an alias.")]
+SystemText = Annotated[str | None, typer.Option("-s", "--system", help="System message.")]
+TemplateName = Annotated[str | None, typer.Option("-t", "--template", help="Prompt template: a name or a path.")]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--param", metavar="KEY VALUE", help="Value for a placeholder of the template."),
+]
+ToolNames = Annotated[
+    list[str] | None, typer.Option("-T", "--tool", help="Grant a tool: a name, or the path of a file of tools.")
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option("-o", "--option", metavar="KEY VALUE", help="Option of the engine or the model, as temperature 0."),
+]
+ApproveMode = Annotated[
+    Literal["ask", "auto-read", "all", "none"] | None,
+    typer.Option("--approve", help="Which tool calls may run: ask for each, all that only read, all, none."),
+]
+NoStream = Annotated[bool, typer.Option("--no-stream", help="Wait for the whole answer.")]
+NoLog = Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")]
+Raw = Annotated[bool, typer.Option("--raw", help="Print the answer as it is: no markdown, no escaping of controls.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opening:
+    """What the user asked for on the command line; None and empty where they left the choice to us."""
+
+    engine: str | None = None
+    model: str | None = None
+    system: str | None = None
+    template: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict[str, str])
+    tools: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+    stream: bool = True
+
+
+def load_settings(cli: Cli, *, approve: str | None, no_log: bool) -> "Settings":
+    """Load the settings with the flags that are settings too."""
+    overrides: dict[str, Any] = {}
+    if no_log:
+        overrides["log.enabled"] = False
+    if approve:
+        overrides["tools.approve"] = approve
+    return cli.settings(overrides)
+
+
+class Talk:
+    """An open conversation, and what the command line said about its turns."""
+
+    def __init__(
+        self,
+        conversation: "Conversation",
+        opening: Opening,
+        template: "Template | None",
+        engine_options: Mapping[str, Any],
+    ) -> None:
+        self.conversation = conversation
+        self._opening = opening
+        self._template = template
+        self._engine_options = engine_options
+        self._turns = 0
+
+    async def send(self, text: str) -> "CommandResult[Any]":
+        """Have the engine answer: the template and the system message open the first turn.
+
+        A template with an `{input}` placeholder frames every turn; another one opens the conversation only.
+        """
+        system, messages = self._opening.system, ()
+        template = self._template
+        if template is not None and (self._turns == 0 or template.takes_input):
+            rendered = template.fill(self._opening.params, text)
+            system = system or rendered.system
+            messages, text = rendered.messages, ""
+        self._turns += 1
+        return await self.conversation.send(text, system=system, messages=messages, **self._engine_options)
+
+
+@asynccontextmanager
+async def open_talk(
+    cli: Cli,
+    app: "Application",
+    opening: Opening,
+    *,
+    default_engine: str | None = None,
+    session_id: str | None = None,
+    messages: "tuple[Message, ...]" = (),
+) -> AsyncIterator[Talk]:
+    """Open a conversation as the command line says, and tell on stderr what was chosen for the user.
+
+    Args:
+        cli: Where to tell it.
+        app: What to open it in.
+        opening: What the user asked for.
+        default_engine: When neither a flag, nor the template, nor a setting names one.
+        session_id: To go on with an earlier session.
+        messages: What was said in it.
+
+    Raises:
+        NotFoundError: There is no such engine, template, tool or provider.
+        UsageError: An option is unknown or of the wrong type.
+        SettingsError: No model can be chosen, or its key is missing.
+    """
+    from llmgine_cli.bootstrap import split_options
+
+    template = _find_template(cli, app, opening)
+    engine = opening.engine or (template.engine if template else None) or app.settings.engine or default_engine
+    engine = engine or ("tool_chat" if opening.tools else "single_pass")
+    given = {**(template.config if template else {}), **opening.options}
+    own, sampling = split_options(app.plugins.engine(engine), given)
+    async with app.conversation(
+        engine=engine,
+        model=opening.model,
+        template_model=template.model if template else None,
+        tools=opening.tools,
+        options=sampling,
+        session_id=session_id,
+        messages=messages,
+        stream=opening.stream,
+    ) as conversation:
+        if not conversation.model.explicit:
+            cli.note(f"model: {conversation.model} ({conversation.model.reason})")
+        yield Talk(conversation, opening, template, own)
+
+
+def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template | None":
+    if opening.template is None:
+        return None
+    from llmgine_cli.prompting.find import find
+
+    template = find(opening.template, app.plugins.folders("prompts"))
+    missing = [name for name in template.tools if name not in opening.tools]
+    if missing:
+        grants = " ".join(f"-T {name}" for name in missing)
+        cli.note(f"the prompt asks for tools, and only you can grant them: {grants}")
+    return template
