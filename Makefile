@@ -7,7 +7,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 USER_STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 
 MODEL := local:smollm2-135m
 PROMPT := In two sentences: what is a Unix pipeline good for?
