@@ -1,0 +1,80 @@
+"""Say what every setting is, and where it was written."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, cast
+
+from pydantic import BaseModel
+
+from llmgine_cli.settings.load import Reading, read
+from llmgine_cli.settings.problems import holds
+from llmgine_cli.settings.sources import Key
+
+_SECRET = re.compile(
+    r"(^|[_-])(api[_-]?)?(key|token|secret|password|passwd|authorization|auth|cookie|credentials?)$", re.IGNORECASE
+)
+_USER_IN_ADDRESS = re.compile(r"//[^/@\s]+@")
+
+
+class Explained(NamedTuple):
+    """One setting.
+
+    Attributes:
+        key: Dotted.
+        value: JSON; secrets are masked.
+        source: "flag", the variable, the file, or "default".
+    """
+
+    key: str
+    value: Any
+    source: str
+
+
+def explain(overrides: Mapping[str, Any] | None = None, *, reading: Reading | None = None) -> list[Explained]:
+    """Say what every setting is, and where it comes from.
+
+    Args:
+        overrides: As for `load`.
+        reading: What was read before, instead.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    reading = reading or read(overrides)
+    return [
+        Explained(".".join(key), masked(value, key), _source(key, reading))
+        for key, value in _values(reading.settings, ())
+    ]
+
+
+def masked(value: Any, key: Key) -> Any:
+    """A value as it may be shown: of a secret, only that it is set and how it ends."""
+    if isinstance(value, dict):
+        return {name: masked(one, (*key, name)) for name, one in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [masked(one, key) for one in cast("list[object]", value)]
+    if not isinstance(value, str):
+        return value if value is None or isinstance(value, bool | int | float) else str(value)
+    if _SECRET.search(key[-1]) or "headers" in key[:-1]:
+        return mask(value)
+    return _USER_IN_ADDRESS.sub("//****@", value)
+
+
+def mask(secret: str) -> str:
+    """Four stars and, if there is enough to hide, the last four characters."""
+    return "****" + (secret[-4:] if len(secret) >= 16 else "")
+
+
+def _values(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _values(getattr(value, name), (*key, name))
+    elif isinstance(value, dict) and value:
+        for name, one in cast("dict[str, Any]", value).items():
+            yield from _values(one, (*key, name))
+    else:
+        yield key, value
+
+
+def _source(key: Key, reading: Reading) -> str:
+    return next((source.where(key) for source in reading.sources if holds(source(), key)), "default")

@@ -1,0 +1,143 @@
+"""Read everything that sets something, in order, and make `Settings` of it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from llmgine_cli import places
+from llmgine_cli.errors import SettingsError, near_miss
+from llmgine_cli.settings.harmless import split
+from llmgine_cli.settings.model import Circumstances, Settings
+from llmgine_cli.settings.problems import problem
+from llmgine_cli.settings.sources import File, Flags, Source, Variables, read_dotenv, shown
+from llmgine_cli.trust import TrustStore, digest
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something that was ignored, for people.
+
+    Attributes:
+        text: What, why, and the way out.
+        content: A digest of what it is about, to tell it only once; None to tell it every time.
+    """
+
+    text: str
+    content: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read.
+
+    Attributes:
+        settings: The outcome, with all notices.
+        sources: What it was made of; the first that says something wins.
+        notices: What was ignored.
+    """
+
+    settings: Settings
+    sources: tuple[Source, ...]
+    notices: tuple[Notice, ...]
+
+
+def load(overrides: Mapping[str, Any] | None = None) -> Settings:
+    """Load the settings; a notice about what wants trust is given once, until what it is about changes.
+
+    Args:
+        overrides: What the command line says: dotted keys (`log.dir`) or nested tables; None is a flag not given.
+
+    Raises:
+        SettingsError: A setting is wrong; the message names the file or variable and the key.
+    """
+    reading = read(overrides)
+    news = tuple(notice.text for notice in reading.notices if notice.content is None or _is_news(notice.content))
+    return reading.settings.under(replace(reading.settings.circumstances, notices=news))
+
+
+def read(overrides: Mapping[str, Any] | None = None) -> Reading:
+    """Load the settings, and keep where each came from, and every notice.
+
+    Raises:
+        SettingsError: A setting is wrong; the message names the file or variable and the key.
+    """
+    project = places.project_dir()
+    notices: list[Notice] = []
+    dotenv: dict[str, tuple[str, Path]] = {}
+    sources: list[Source] = [Flags(overrides or {}), _environment(notices)]
+    for file in _dotenv_files(project):
+        variables = read_dotenv(file)
+        dotenv = {name: (value, file) for name, value in variables.items()} | dotenv
+        sources.append(_dotenv(variables, file, notices))
+    sources += [_project_file(project, notices)] if project else []
+    sources.append(_user_file())
+    try:
+        arguments: dict[str, Any] = {"_build_sources": (tuple(sources), {})}
+        settings = Settings(**arguments)
+    except ValidationError as error:
+        raise problem(error, sources) from None  # it shows values, and a value may be a secret
+    texts = tuple(notice.text for notice in notices)
+    return Reading(settings.under(Circumstances(project, texts, dotenv)), tuple(sources), tuple(notices))
+
+
+def _environment(notices: list[Notice]) -> Variables:
+    source = Variables(os.environ)
+    notices += [Notice(f"{name} sets nothing: {near_miss(name, known)}") for name, known in source.unknown()]
+    return source
+
+
+def _dotenv_files(project: Path | None) -> list[Path]:
+    """The working folder's, then the project's."""
+    here = Path.cwd() / ".env"
+    return [here] if project is None or project / ".env" == here.resolve() else [here, project / ".env"]
+
+
+def _dotenv(variables: Mapping[str, str], file: Path, notices: list[Notice]) -> Variables:
+    """A `.env` file comes with the folder, and nobody looks into it: it sets only what is harmless."""
+    source = Variables(variables, file)
+    source.data, ignored = split(source.data)
+    if ignored:
+        names = ", ".join(sorted({source.variable(key) for key in ignored}))
+        text = f"{shown(file)}: ignored {names}: a .env file may not set it; put it into the environment or config.toml"
+        notices.append(Notice(text, digest(repr(sorted(variables.items())).encode())))
+    return source
+
+
+def _project_file(project: Path, notices: list[Notice]) -> File:
+    path = project / places.PROJECT_FILE
+
+    def accept(content: bytes, data: dict[str, Any]) -> dict[str, Any]:
+        if path.resolve() == places.config_file().resolve() or TrustStore().is_trusted(path, content):
+            return data
+        kept, ignored = split(data)
+        if ignored:
+            keys = ", ".join(".".join(key) for key in ignored)
+            text = f"{shown(path)}: ignored {keys}: not trusted; llmgine trust {project} shows and allows it"
+            notices.append(Notice(text, digest(content)))
+        return kept
+
+    return File(path, accept)
+
+
+def _user_file() -> File:
+    path = places.config_file()
+    if os.environ.get("LLMGINE_CONFIG") and not path.is_file():
+        raise SettingsError(f"LLMGINE_CONFIG: no file {path}", hint="llmgine config init creates it")
+    return File(path)
+
+
+def _is_news(content: str) -> bool:
+    """Whether this was not told yet; from now on it was."""
+    mark = places.state_dir() / "told" / content[:32]
+    try:
+        mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mark.touch(mode=0o600, exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError:
+        return True  # a state directory that cannot be written is no reason to fail: it is told again
+    return True

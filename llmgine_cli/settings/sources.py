@@ -1,0 +1,218 @@
+"""Where settings are read: flags, variables and files, each as a source of pydantic-settings."""
+
+import json
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import EnvSettingsSource, InitSettingsSource, TomlConfigSettingsSource
+
+from llmgine_cli.errors import SettingsError
+from llmgine_cli.settings.model import Settings
+
+PREFIX = "LLMGINE_"
+NO_SETTINGS = ("LLMGINE_HOME", "LLMGINE_CONFIG")  # they say where settings are; see `places`
+Key: TypeAlias = tuple[str, ...]
+
+
+class Flags(InitSettingsSource):
+    """What the command line says.
+
+    Args:
+        values: Dotted keys (`log.dir`) or nested tables; None stands for a flag that was not given.
+    """
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        nested: dict[str, Any] = {}
+        for key, value in values.items():
+            if value is not None:
+                *tables, last = key.split(".")
+                table = nested
+                for name in tables:
+                    table = table.setdefault(name, {})
+                table[last] = value
+        super().__init__(Settings, nested)
+
+    def where(self, _: Key) -> str:
+        """Every flag is one."""
+        return "flag"
+
+
+class Variables(EnvSettingsSource):
+    """`LLMGINE_*` variables: of the environment, or of a `.env` file.
+
+    Args:
+        variables: Name → value.
+        file: The `.env` file they are from; None for the environment.
+    """
+
+    def __init__(self, variables: Mapping[str, str], file: Path | None = None) -> None:
+        self._named = {name.lower(): name for name in variables if name.upper().startswith(PREFIX)}
+        self._given = {
+            name.lower(): value for name, value in variables.items() if value and name.lower() in self._named
+        }
+        self.file = file
+        super().__init__(Settings, case_sensitive=False)
+        self.data = super().__call__()
+
+    def __call__(self) -> dict[str, Any]:
+        """What the variables say, as nested tables."""
+        return self.data
+
+    def where(self, key: Key) -> str:
+        """The variable, and the file if it is in one."""
+        name = self.variable(key)
+        return f"{name} in {shown(self.file)}" if self.file else name
+
+    def variable(self, key: Key) -> str:
+        """The variable that sets a key: its own, or that of a table it is in."""
+        for length in range(len(key), 0, -1):
+            name = self._named.get((PREFIX + "__".join(key[:length])).lower())
+            if name:
+                return name
+        return PREFIX + "__".join(key).upper()
+
+    def unknown(self) -> Iterator[tuple[str, list[str]]]:
+        """Variables that set nothing, each with those that would: they are other people's, or misspelt."""
+        for lower in self._given:
+            head, *rest = lower.removeprefix(PREFIX.lower()).split("__")
+            field = Settings.model_fields.get(head)
+            if self._named[lower].upper() not in NO_SETTINGS and (field is None or (rest and not _is_table(field))):
+                yield self._named[lower], [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {**self._given}
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:  # noqa: ARG002 -- theirs
+        """Read JSON; where a list is wanted, words with commas between them do as well."""
+        try:
+            return json.loads(value)
+        except ValueError:
+            is_list = field is not None and field.annotation == list[str]
+            # Left as it is, validation will say what is wrong with it and where it comes from.
+            return [word.strip() for word in value.split(",") if word.strip()] if is_list else value
+
+
+class File(TomlConfigSettingsSource):
+    """A TOML file.
+
+    Args:
+        path: It need not exist.
+        accept: Gets the content and the settings in it; returns those that count. What was judged is what is used: the
+            file is read once.
+
+    Raises:
+        SettingsError: It cannot be read, or is no TOML; the message names the line.
+    """
+
+    def __init__(
+        self, path: Path, accept: Callable[[bytes, dict[str, Any]], dict[str, Any]] = lambda _, data: data
+    ) -> None:
+        self.path = path
+        self._accept = accept
+        self._text = ""
+        super().__init__(Settings, toml_file=path)
+
+    def where(self, _: Key) -> str:
+        """The file."""
+        return shown(self.path)
+
+    def line(self, key: Key) -> int | None:
+        """The line on which a key is set, as far as it can be found."""
+        table: Key = ()
+        for number, line in enumerate(self._text.splitlines(), start=1):
+            words = line.strip()
+            if words.startswith("["):
+                table = _key_of(words)
+                if table == key:
+                    return number
+            elif (
+                "=" in words and not words.startswith("#") and (*table, *_key_of(words.partition("=")[0] + "=0")) == key
+            ):
+                return number
+        return None
+
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        path = cast("Path", file_path)
+        try:
+            content = path.read_bytes()
+            self._text = content.decode("utf-8-sig")
+            data = tomllib.loads(self._text)
+        except OSError as error:
+            raise SettingsError(f"{shown(path)}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            line = error.object[: error.start].count(b"\n") + 1
+            raise SettingsError(f"{shown(path)}:{line}: not UTF-8", hint="save the file as UTF-8") from error
+        except tomllib.TOMLDecodeError as error:
+            raise _syntax_error(path, self._text, error) from error
+        return self._accept(content, _anchored(data, path.parent))
+
+
+# What has a value for a setting, and can say where that was written.
+Source: TypeAlias = Flags | Variables | File
+
+
+def read_dotenv(file: Path) -> dict[str, str]:
+    """Read a `.env` file; `${NAME}` stays as it stands, for the values of other variables are none of its business.
+
+    Raises:
+        SettingsError: It cannot be read.
+    """
+    if not file.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    try:
+        return {name: value for name, value in dotenv_values(file, interpolate=False).items() if value}
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{shown(file)}: not UTF-8", hint="save the file as UTF-8") from error
+    except OSError as error:
+        raise SettingsError(f"{shown(file)}: cannot be read: {error.strerror}") from error
+
+
+def shown(path: Path | None) -> str:
+    """A path as people like to read it: relative to the working folder if it is below."""
+    if path is None:
+        return ""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _is_table(field: FieldInfo) -> bool:
+    return field.annotation is not str and field.annotation != str | None
+
+
+def _syntax_error(path: Path, text: str, error: tomllib.TOMLDecodeError) -> SettingsError:
+    """Say on which line; Python 3.11 has it only in the message."""
+    said, _, place = str(error).rpartition(" (at ")
+    words = place.rstrip(")").replace(",", "").split()
+    line = int(words[1]) if words[:1] == ["line"] else text.count("\n") + 1
+    said = said or str(error)
+    return SettingsError(f"{shown(path)}:{line}: {said[0].lower()}{said[1:]}", hint="the file is no valid TOML")
+
+
+def _anchored(data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make `log.dir` absolute: in a file, a relative path is relative to the file."""
+    log = data.get("log")
+    if isinstance(log, dict):
+        table = cast("dict[str, Any]", log)
+        if isinstance(said := table.get("dir"), str):
+            return {**data, "log": {**table, "dir": str(folder / Path(said).expanduser())}}
+    return data
+
+
+def _key_of(toml: str) -> Key:
+    """The key of a line such as `[a.b]` or `a.b =0`; nothing if it is no such line."""
+    try:
+        table: Any = tomllib.loads(toml)
+    except tomllib.TOMLDecodeError:
+        return ()
+    key: list[str] = []
+    while isinstance(table, dict) and table:
+        name, table = next(iter(cast("dict[str, Any]", table).items()))
+        key.append(name)
+    return tuple(key)
