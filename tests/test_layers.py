@@ -26,7 +26,7 @@ LAYERS: dict[str, set[str]] = {
     "places": set(),
     "bus": FOUNDATION,
     "llm": FOUNDATION | {"bus"},
-    "settings": FOUNDATION,
+    "settings": FOUNDATION | {"trust"},
     "trust": FOUNDATION,
     "providers": SPEECH,
     "toolkit": SPEECH,
