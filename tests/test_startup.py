@@ -1,0 +1,71 @@
+"""A command imports what it needs and no more: asked of the real program, which reports its own imports."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import PROGRAM, TIMEOUT
+
+SDKS = {"openai", "anthropic"}
+NETWORK = SDKS | {"httpx2", "xllamacpp", "ssl"}
+SETTINGS = {"pydantic_settings", "dotenv"}
+SCREEN = {"rich.markdown", "prompt_toolkit", "pygments"}
+TEMPLATES = {"yaml", "jinja2"}
+
+
+def imported(arguments: list[str], folder: Path) -> set[str]:
+    """Run the program and return every module it imported."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", PROGRAM, *arguments],
+        cwd=folder,
+        env=os.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    report = done.stderr.decode()
+    assert done.returncode == 0, "\n".join(line for line in report.splitlines() if "import time:" not in line)
+    return set(re.findall(r"^import time: +\d+ \| +\d+ \| +(\S+)$", report, re.MULTILINE))
+
+
+def below(modules: set[str], roots: set[str]) -> list[str]:
+    """Return which of the roots were imported, whole or in part."""
+    return sorted(root for root in roots if any(module == root or module.startswith(f"{root}.") for module in modules))
+
+
+# For each command: what it must not import.
+UNNEEDED = {
+    "--version": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"typer", "rich", "pydantic", "asyncio"},
+    "--help": NETWORK | SETTINGS | {"prompt_toolkit", "asyncio"} | TEMPLATES,
+    "run --help": NETWORK | SETTINGS | {"prompt_toolkit"} | TEMPLATES,
+    "tools list": NETWORK | SCREEN | TEMPLATES,
+    "tools list --json": NETWORK | SCREEN | TEMPLATES | {"rich"},
+    "engines list": NETWORK | SCREEN | TEMPLATES,
+    "prompt list": NETWORK | SCREEN | {"jinja2", "pydantic_settings"},
+    "prompt render summarize -p text hello": NETWORK | SCREEN | {"jinja2", "pydantic_settings", "rich"},
+    "logs tail": NETWORK | SCREEN | TEMPLATES,
+    "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | {"rich"},
+}
+
+
+@pytest.mark.parametrize("command", UNNEEDED)
+def test_a_command_does_not_import_what_it_does_not_need(command: str) -> None:
+    if command.startswith("logs"):  # something to show
+        imported(["run", "-m", "echo:echo", "hello"], Path.cwd())
+    assert below(imported(command.split(), Path.cwd()), UNNEEDED[command]) == []
+
+
+def test_the_report_shows_what_is_imported() -> None:
+    modules = imported(["--help"], Path.cwd())
+    assert below(modules, {"typer", "llmgine_cli.cli", "openai"}) == ["llmgine_cli.cli", "typer"]
+
+
+def test_the_python_api_does_not_import_the_machinery_until_it_is_used() -> None:
+    code = "import sys, llmgine_cli; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=TIMEOUT)
+    assert below(set(done.stdout.split()), NETWORK | SETTINGS | {"typer", "asyncio", "llmgine_cli.bootstrap"}) == []
