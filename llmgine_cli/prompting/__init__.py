@@ -1,0 +1,1 @@
+"""Prompt templates: markdown files with placeholders, found, parsed and filled in."""
