@@ -38,14 +38,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _this_machine_only(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def _this_machine_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test when it, or a Python process it started, reaches for another machine."""
-    if request.node.get_closest_marker("network"):
-        monkeypatch.delenv("NETWORK_GUARD", raising=False)
-        yield
-        return
     notes = tmp_path / "network-guard.txt"
     monkeypatch.setenv("NETWORK_GUARD", str(notes))
     monkeypatch.setenv("PYTHONPATH", str(Path(guard.__file__).parent))
