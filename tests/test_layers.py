@@ -47,6 +47,8 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "prompt_toolkit": {"cli"},
+    "markdown_it": {"cli"},
+    "pygments": {"cli"},
     "httpx2": {"providers"},
     "openai": {"providers"},
     "anthropic": {"providers"},
