@@ -1,9 +1,20 @@
-"""The answer on its way to stdout as plain text: into a pipe, a file, or a terminal that cannot move its cursor."""
+"""The answer on its way to stdout: rendered on a terminal; plain text in a pipe, a file, or where no cursor can move."""
 
+import asyncio
 import sys
-from typing import Protocol
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol
 
+from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
+
+if TYPE_CHECKING:
+    from llmgine_cli.cli.live import LiveRows
+    from llmgine_cli.cli.markdown import MarkdownStream
+
+FRAME = 1 / 25  # seconds between two pictures
+SHARE = 3  # a picture is followed by at least this many times the time it took, for others to use
 
 
 class Answer(Protocol):
@@ -19,7 +30,7 @@ class Answer(Protocol):
         ...
 
     def separate(self) -> None:
-        """Let what follows begin on a line of its own."""
+        """Let what follows be a paragraph of its own."""
         ...
 
     def close(self) -> None:
@@ -55,9 +66,9 @@ class PlainAnswer:
         self.empty = False
 
     def separate(self) -> None:
-        """Let what follows begin on a line of its own."""
-        if not self.empty and not self._newlines:
-            self._newlines = "\n"
+        """Let what follows be a paragraph of its own."""
+        if not self.empty:
+            self._newlines = "\n\n"
 
     def close(self) -> None:
         """End with exactly one newline, or with nothing if nothing was written."""
@@ -66,3 +77,82 @@ class PlainAnswer:
             self.empty = True
             sys.stdout.write("\n")
             sys.stdout.flush()
+
+
+class RenderedAnswer:
+    """Shows the answer as rendered markdown while it comes.
+
+    Args:
+        cli: Says how to print.
+        width: The most columns to use; default: all there are.
+    """
+
+    def __init__(self, cli: Cli, *, width: int | None = None) -> None:
+        self._cli = cli
+        self._width = width
+        self._parts: tuple[MarkdownStream, LiveRows] | None = None
+        self._next = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._gap = False
+        self.empty = True
+        sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+
+    @staticmethod
+    def prepare() -> None:
+        """Import what rendering needs; worth doing while the model thinks."""
+        for name in ("live", "markdown"):
+            import_module(f"llmgine_cli.cli.{name}")
+
+    def write(self, text: str) -> None:
+        """Take a piece; it is on the screen within the next picture."""
+        if self.empty and not text.strip():
+            return  # a picture needs something to show
+        stream, live = self._parts = self._parts or self._make()
+        if self._gap:
+            live.draw([""], [], width=stream.painter.width, height=stream.painter.height)
+            self._gap = False
+        stream.feed(visible(text))
+        self.empty = False
+        wait = self._next - time.perf_counter()
+        if wait <= 0:
+            self._draw()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._draw)
+
+    def separate(self) -> None:
+        """Make all that came final; what follows is a text of its own, below a blank row."""
+        if self._parts and not self.empty and not self._gap:
+            stream, live = self._parts
+            self._stop_timer()
+            live.draw(stream.close(), [], width=stream.painter.width, height=stream.painter.height)
+            self._gap = True
+
+    def close(self) -> None:
+        """Make all that came final, and wipe what the terminal may have echoed below it, such as ^C."""
+        self.separate()
+        if not self.empty:
+            sys.stdout.write("\r\x1b[K")
+            sys.stdout.flush()
+        self.empty, self._gap = True, False
+
+    def _make(self) -> "tuple[MarkdownStream, LiveRows]":
+        from llmgine_cli.cli.live import LiveRows
+        from llmgine_cli.cli.markdown import MarkdownStream
+
+        return MarkdownStream(self._cli.console(), width=self._width), LiveRows(sys.stdout)
+
+    def _draw(self) -> None:
+        self._stop_timer()
+        if self._parts is None:
+            return
+        stream, live = self._parts
+        begin = time.perf_counter()
+        final, rows = stream.update(stream.painter.height - 1)
+        live.draw(final, rows, width=stream.painter.width, height=stream.painter.height)
+        end = time.perf_counter()
+        self._next = end + max(FRAME, SHARE * (end - begin))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,16 +1,33 @@
 """What the user sees of a run: the answer on stdout, and on stderr what is going on.
 
-The `Screen` listens on the bus and hands each event to the part that shows it. Only one part owns the cursor at a time.
+The `Screen` listens on the bus and hands each event to the part that shows it: the answer, the spinner, the tool
+panels, the model's thoughts. All of them may be on one terminal, so only one part owns the cursor at a time.
 """
 
 import asyncio
-from collections.abc import Callable
+import os
+import sys
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from llmgine_cli.bus import Bus, Event
-from llmgine_cli.cli.answer import Answer, PlainAnswer
+from llmgine_cli.cli.answer import Answer, PlainAnswer, RenderedAnswer
 from llmgine_cli.cli.common import Cli
+from llmgine_cli.cli.panels import panel
+from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.spinner import Spinner
 from llmgine_cli.errors import StorageError
-from llmgine_cli.llm.events import LLMCallFailed, LLMCallFinished, LLMCallInterrupted, TextChunk
+from llmgine_cli.llm.events import (
+    LLMCallFailed,
+    LLMCallFinished,
+    LLMCallInterrupted,
+    LLMCallStarted,
+    ReasoningChunk,
+    StatusChanged,
+    TextChunk,
+)
+from llmgine_cli.toolkit.messages import ToolCallFinished, ToolCallStarted
 
 
 class Screen:
@@ -18,24 +35,41 @@ class Screen:
 
     Args:
         cli: Says what the user wants to see.
-        raw: Pass the answer's control characters on as they are, unrendered.
+        raw: Pass the answer on as it is, neither rendered nor made safe.
+        reasoning: Whether to show the model's thoughts, on stderr; default: under `--verbose`.
+        width: The most columns to render the answer in; default: all there are.
     """
 
-    def __init__(self, cli: Cli, *, raw: bool = False) -> None:
+    def __init__(self, cli: Cli, *, raw: bool = False, reasoning: bool | None = None, width: int | None = None) -> None:
+        dumb = os.environ.get("TERM", "") in {"", "dumb"} and sys.platform != "win32"
+        rendered = sys.stdout.isatty() and not dumb and not raw
+        terminal = sys.stderr.isatty() and not dumb
+        styled = cli.styled(stderr=True)
         self._cli = cli
-        self._answer: Answer = PlainAnswer(raw=raw)
+        self._answer: Answer = RenderedAnswer(cli, width=width) if rendered else PlainAnswer(raw=raw)
+        self._spinner = Spinner(enabled=terminal and not cli.quiet, styled=styled)
+        self._thoughts = _Thoughts(styled=styled) if (cli.verbose if reasoning is None else reasoning) else None
+        self._status = ""
+        self._running: dict[str, str] = {}
         self._call_id = ""
         self._broken: OSError | None = None
+        self._held: list[str] | None = None
         self.wrote = False
 
     def attach(self, bus: Bus) -> None:
         """Listen on the bus."""
+        bus.subscribe(LLMCallStarted, self._on_call_started)
+        bus.subscribe(ReasoningChunk, self._on_reasoning)
         bus.subscribe(TextChunk, self._on_text)
         for ending in (LLMCallFinished, LLMCallFailed, LLMCallInterrupted):
             bus.subscribe(ending, self._on_call_ended)
+        bus.subscribe(ToolCallStarted, self._on_tool_started)
+        bus.subscribe(ToolCallFinished, self._on_tool_finished)
+        bus.subscribe(StatusChanged, self._on_status)
 
     def show(self, text: str) -> None:
         """Show a text as the answer, as an engine returned it that did not stream."""
+        self._clear()
         self._output(lambda: self._answer.write(text))
         self.wrote = True
 
@@ -46,24 +80,98 @@ class Screen:
             BrokenPipeError: Whoever read stdout has gone.
             StorageError: Stdout could not be written for another reason, such as a full disk.
         """
+        self._status = ""
+        self._running.clear()
+        self._clear()
         self._output(self._answer.close)
         if isinstance(self._broken, BrokenPipeError):
             raise self._broken
         if self._broken is not None:
-            raise StorageError(f"the answer could not be written: {self._broken.strerror or self._broken}")
+            raise StorageError(
+                f"the answer could not be written: {self._broken.strerror or self._broken}",
+                hint="it is in the event log",
+            )
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Let somebody else have the terminal; what would be written meanwhile on stderr comes afterwards."""
+        self._clear()
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for text in held:
+                self._aside(text)
+            self._show_status()
+
+    # -- the model
+
+    def _on_call_started(self, _: LLMCallStarted) -> None:
+        if isinstance(self._answer, RenderedAnswer):
+            # The request goes out first; what the answer will need is imported while the model thinks.
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.01, threading.Thread(target=self._answer.prepare, daemon=True).start)
+        self._show_status(otherwise="thinking")
+
+    def _on_reasoning(self, chunk: ReasoningChunk) -> None:
+        if self._thoughts is not None and self._held is None:
+            self._spinner.hide()
+            self._thoughts.write(chunk.text)
 
     def _on_text(self, chunk: TextChunk) -> None:
-        def write() -> None:
-            if chunk.call_id != self._call_id:
-                self._answer.separate()
-                self._call_id = chunk.call_id
-            self._answer.write(chunk.text)
-
-        self._output(write)
+        self._clear()
+        if chunk.call_id != self._call_id:
+            self._output(self._answer.separate)
+            self._call_id = chunk.call_id
+        self._output(lambda: self._answer.write(chunk.text))
         self.wrote = True
 
     def _on_call_ended(self, _: Event) -> None:
+        self._clear()
         self._output(self._answer.separate)
+
+    # -- tools and engines
+
+    def _on_tool_started(self, event: ToolCallStarted) -> None:
+        self._running[event.call.id] = event.call.name
+        self._show_status()
+
+    def _on_tool_finished(self, event: ToolCallFinished) -> None:
+        self._running.pop(event.call.id, None)
+        if not self._cli.quiet:
+            self._aside(panel(self._cli, event))
+        self._show_status()
+
+    def _on_status(self, event: StatusChanged) -> None:
+        self._status = event.status
+        self._show_status()
+
+    # -- who owns the cursor
+
+    def _show_status(self, otherwise: str = "") -> None:
+        """Say what runs: tools, else what the engine says, else `otherwise`."""
+        calling = f"calling {', '.join(self._running.values())}" if self._running else ""
+        if self._held is not None:
+            return
+        if text := calling or self._status or otherwise:
+            self._spinner.show(text)
+        else:
+            self._spinner.hide()
+
+    def _clear(self) -> None:
+        self._spinner.hide()
+        if self._thoughts is not None:
+            self._thoughts.end()
+
+    def _aside(self, text: str) -> None:
+        """Write whole lines to stderr."""
+        if self._held is not None:
+            self._held.append(text)
+            return
+        self._clear()
+        self._output(self._answer.separate)
+        _to_stderr(text)
 
     def _output(self, action: Callable[[], None]) -> None:
         """Write to stdout; when that cannot be done any more, stop the run instead of letting the model talk on."""
@@ -75,3 +183,33 @@ class Screen:
             self._broken = error
             if task := asyncio.current_task():
                 task.cancel()
+
+
+class _Thoughts:
+    """The model's reasoning, dim, on stderr."""
+
+    def __init__(self, *, styled: bool) -> None:
+        self._styled = styled
+        self._open = False
+        self._at_margin = True
+
+    def write(self, text: str) -> None:
+        text = visible(text)
+        if not self._open and not text.strip():
+            return
+        self._open = True
+        self._at_margin = text.endswith("\n")
+        _to_stderr(f"\x1b[2;3m{text}\x1b[0m" if self._styled else text)
+
+    def end(self) -> None:
+        if self._open:
+            _to_stderr("\n" if self._at_margin else "\n\n")
+        self._open = False
+
+
+def _to_stderr(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        pass  # stderr has gone; the answer matters more

@@ -1,0 +1,53 @@
+"""How a tool call looks on stderr: what was called, with what, and what came of it, in two or three lines."""
+
+import json
+import shutil
+from typing import Any
+
+from llmgine_cli.cli.common import Cli
+from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.spinner import clip
+from llmgine_cli.llm.messages import ToolCall
+from llmgine_cli.toolkit.messages import ToolCallFinished
+
+RESULT_LINES = 3
+VERBOSE_LINES = 40
+
+
+def panel(cli: Cli, event: ToolCallFinished) -> str:
+    """Return the lines for a tool call that is over, coloured if stderr is; `--verbose` shows more of the result."""
+    width = max(20, shutil.get_terminal_size().columns)
+    styled = cli.styled(stderr=True)
+    failed = event.result.is_error
+    sign = "✗" if failed else "✓"
+    took = "refused" if event.denied else _duration(event.duration_ms)
+    called = clip(f"{event.call.name}({arguments(event.call)})", width - len(took) - 5)
+    most = VERBOSE_LINES if cli.verbose else RESULT_LINES
+    lines = event.result.content.strip().splitlines()
+    shown = [clip(line, width - 3) if not cli.verbose else visible(line) for line in lines[:most]]
+    if len(lines) > most:
+        shown.append(f"… {len(lines) - most} more lines")
+    colour = "31" if failed else "2"
+    head = _paint(f"{sign} ", "31" if failed else "32", styled) + _paint(called, "1", styled)
+    body = "".join(f"  {_paint(line, colour, styled)}\n" for line in shown)
+    return f"{head} {_paint(took, '2', styled)}\n{body}"
+
+
+def arguments(call: ToolCall) -> str:
+    """Return a call's arguments as one would write them in a program; unreadable ones as they came."""
+    try:
+        values: Any = json.loads(call.arguments or "{}")
+    except ValueError:
+        return call.arguments
+    if not isinstance(values, dict):
+        return call.arguments
+    pairs: dict[str, Any] = values
+    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in pairs.items())
+
+
+def _duration(milliseconds: float) -> str:
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+def _paint(text: str, code: str, styled: bool) -> str:
+    return f"\x1b[{code}m{text}\x1b[0m" if styled else text
