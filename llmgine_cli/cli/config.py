@@ -1,5 +1,107 @@
 """`llmgine config`."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
+from llmgine_cli.cli.common import Cli, JsonFlag, command
+
+if TYPE_CHECKING:
+    from llmgine_cli.settings import Settings
+
 app = typer.Typer(name="config", help="See and create settings.", no_args_is_help=True)
+
+
+@command(app)
+def show(cli: Cli, json: JsonFlag = False) -> None:
+    """Tell every setting, and where it came from."""
+    from llmgine_cli.cli.listing import print_rows
+    from llmgine_cli.settings import explain
+    from llmgine_cli.settings.load import read
+
+    reading = read()
+    listed, keys = explain(reading=reading), _keys(reading.settings)
+    if json:
+        cli.json(
+            {
+                "settings": {item.key: {"value": item.value, "source": item.source} for item in listed},
+                "keys": keys,
+                "project": reading.settings.project,
+                "notices": list(reading.settings.notices),
+            }
+        )
+        return
+    rows = [(item.key, _shown(item.value), item.source) for item in listed]
+    rows += [(name, key["value"] or "not set", key["source"] or "") for name, key in keys.items()]
+    print_rows(cli, ("setting", "value", "from"), rows)
+    for notice in reading.settings.notices:
+        cli.note(notice)
+
+
+@command(app)
+def path(cli: Cli, json: JsonFlag = False) -> None:
+    """Say where your own settings are; --json names the other places too."""
+    from llmgine_cli import places
+
+    if not json:
+        cli.print(str(places.config_file()))
+        return
+    project = places.project_dir()
+    cli.json(
+        {
+            "config_file": places.config_file(),
+            "config_dir": places.config_dir(),
+            "project_file": project / places.PROJECT_FILE if project else None,
+            "state_dir": places.state_dir(),
+            "data_dir": places.data_dir(),
+            "cache_dir": places.cache_dir(),
+            "bundled": places.bundled_root(),
+        }
+    )
+
+
+@command(app)
+def init(
+    cli: Cli,
+    project: Annotated[bool, typer.Option("--project", help="Write llmgine.toml into this folder instead.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a settings file with everything explained and commented out."""
+    from llmgine_cli import places
+    from llmgine_cli.errors import StorageError, UsageError
+    from llmgine_cli.settings.example import example
+
+    file = Path.cwd() / places.PROJECT_FILE if project else places.config_file()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("w" if force else "x", encoding="utf-8") as stream:
+            stream.write(example())
+    except FileExistsError as error:
+        raise UsageError(f"{file} is there already", hint="--force replaces it") from error
+    except OSError as error:
+        raise StorageError(f"cannot write {file}: {error.strerror}") from error
+    cli.print(str(file))
+    if project:
+        cli.note("what says where data goes or what runs without asking counts only after `llmgine trust`")
+
+
+def _keys(settings: "Settings") -> dict[str, dict[str, Any]]:
+    """The vendors' keys: whether each is set, and where."""
+    from llmgine_cli.providers.presets import VENDORS
+    from llmgine_cli.settings.masking import mask
+
+    names = [vendor.key_env for vendor in VENDORS.values()]
+    names += [provider.api_key_env for provider in settings.providers.values()]
+    keys: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(name for name in names if name):
+        key = settings.key(name)
+        shown = mask(key.get_secret_value()) if key else None
+        keys[name] = {"set": key is not None, "value": shown, "source": settings.key_source(name)}
+    return keys
+
+
+def _shown(value: Any) -> str:
+    from json import dumps
+
+    return value if isinstance(value, str) else "" if value is None else dumps(value, ensure_ascii=False, default=str)

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgine_cli import places
 from llmgine_cli.errors import LlmgineError, NotFoundError, ToolError, UntrustedError, UsageError
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from llmgine_cli.toolkit.tool import Tool
 
 __all__ = ["Found", "Origin", "Plugins"]
+
+T = TypeVar("T")
 
 _FILE = re.compile(r"(?P<path>.*\.py)(:(?P<name>[\w.-]+))?")
 
@@ -124,19 +126,19 @@ def _as_file(name: str) -> tuple[Path, str | None] | None:
     return (Path(match["path"]).expanduser(), match["name"]) if match else (Path(name).expanduser(), None)
 
 
-def _in_file(shelf: "Shelf[Any]", path: Path, error: type[LlmgineError]) -> "list[Found[Any]]":
+def _in_file(shelf: Shelf[T], path: Path, error: type[LlmgineError]) -> list[Found[T]]:
     try:
         return shelf.in_file(path)
     except OSError as reason:
         raise error(f"cannot read {path}: {reason.strerror}") from reason
 
 
-def _named(there: "list[Found[Any]]", wanted: str | None) -> "list[Found[Any]]":
+def _named(there: list[Found[T]], wanted: str | None) -> list[Found[T]]:
     # A broken file is told as such, whatever was wanted of it.
     return [found for found in there if wanted in (None, found.name) or found.value is None]
 
 
-def _usable(found: "Found[Any]", noun: str, error: type[LlmgineError]) -> Any:
+def _usable(found: Found[T], noun: str, error: type[LlmgineError]) -> T:
     if found.value is not None:
         return found.value
     if not found.trusted:
@@ -148,8 +150,8 @@ def _usable(found: "Found[Any]", noun: str, error: type[LlmgineError]) -> Any:
     raise error(f"{noun} {found.name!r} cannot be loaded: {found.problem}")
 
 
-def _used(listed: "list[Found[Any]]") -> "dict[str, Found[Any]]":
-    used: dict[str, Found[Any]] = {}
+def _used(listed: list[Found[T]]) -> dict[str, Found[T]]:
+    used: dict[str, Found[T]] = {}
     for found in listed:
         before = used.get(found.name)
         if before is None or (found.trusted and not before.trusted):
@@ -160,7 +162,7 @@ def _used(listed: "list[Found[Any]]") -> "dict[str, Found[Any]]":
 def _engines_in(loaded: Any) -> "list[tuple[str, Engine, str]]":
     from llmgine_cli.engine import Engine
 
-    things: list[Any] = [loaded] if isinstance(loaded, Engine) else list(vars(loaded).values())
+    things: list[Any] = [loaded] if isinstance(loaded, Engine) else [*loaded.__dict__.values()]
     engines = {id(thing): thing for thing in things if isinstance(thing, Engine)}
     return [(engine.name, engine, first_line(engine.doc)) for engine in engines.values()]
 

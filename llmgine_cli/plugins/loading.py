@@ -1,8 +1,8 @@
 """Run a file by its path, as a module of a private name.
 
-No folder comes onto `sys.path`, so a file in one can shadow nobody's `json`, and two files of the same name in different
-folders have nothing to do with each other. The module is registered in `sys.modules`, because dataclasses and pydantic
-look annotations up there; its name has the file's place and content in it, so each content is run once.
+No folder comes onto `sys.path`, so a file in one can shadow nobody's `json`, and two files of the same name in
+different folders have nothing to do with each other. The module is registered in `sys.modules`, because dataclasses and
+pydantic look annotations up there; its name has the file's place and content in it, so each content is run once.
 """
 
 import hashlib

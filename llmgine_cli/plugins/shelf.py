@@ -1,8 +1,8 @@
 """All engines, or all tools: found in search order, loaded when asked for.
 
 The order is the project's folder, the user's folder, installed packages, what ships. The first that can be used wins.
-A file nobody trusted cannot be used and hides nothing; a broken one hides what comes after it, because running something
-else of the same name would be a surprise.
+A file nobody trusted cannot be used and hides nothing; a broken one hides what comes after it, because running
+something else of the same name would be a surprise.
 """
 
 from collections.abc import Callable, Iterator, Sequence

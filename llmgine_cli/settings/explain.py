@@ -1,19 +1,14 @@
 """Say what every setting is, and where it was written."""
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 from pydantic import BaseModel
 
 from llmgine_cli.settings.load import Reading, read
+from llmgine_cli.settings.masking import masked
 from llmgine_cli.settings.problems import holds
 from llmgine_cli.settings.sources import Key
-
-_SECRET = re.compile(
-    r"(^|[_-])(api[_-]?)?(key|token|secret|password|passwd|authorization|auth|cookie|credentials?)$", re.IGNORECASE
-)
-_USER_IN_ADDRESS = re.compile(r"//[^/@\s]+@")
 
 
 class Explained(NamedTuple):
@@ -45,24 +40,6 @@ def explain(overrides: Mapping[str, Any] | None = None, *, reading: Reading | No
         Explained(".".join(key), masked(value, key), _source(key, reading))
         for key, value in _values(reading.settings, ())
     ]
-
-
-def masked(value: Any, key: Key) -> Any:
-    """A value as it may be shown: of a secret, only that it is set and how it ends."""
-    if isinstance(value, dict):
-        return {name: masked(one, (*key, name)) for name, one in cast("dict[str, Any]", value).items()}
-    if isinstance(value, list):
-        return [masked(one, key) for one in cast("list[object]", value)]
-    if not isinstance(value, str):
-        return value if value is None or isinstance(value, bool | int | float) else str(value)
-    if _SECRET.search(key[-1]) or "headers" in key[:-1]:
-        return mask(value)
-    return _USER_IN_ADDRESS.sub("//****@", value)
-
-
-def mask(secret: str) -> str:
-    """Four stars and, if there is enough to hide, the last four characters."""
-    return "****" + (secret[-4:] if len(secret) >= 16 else "")
 
 
 def _values(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:

@@ -1,11 +1,14 @@
 """What a folder nobody trusted may still set."""
 
+import json
+import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from llmgine_cli.settings.masking import masked
 from llmgine_cli.settings.model import Harmless, Settings
 from llmgine_cli.settings.sources import Key
 
@@ -44,6 +47,16 @@ def split(
     return kept, ignored
 
 
+def wanted(content: bytes) -> list[str]:
+    """What a settings file sets that counts only with trust, one `key = value` each; or why it cannot be read."""
+    try:
+        data = tomllib.loads(content.decode("utf-8-sig"))
+    except ValueError as error:  # both no UTF-8 and no TOML
+        return [f"cannot be read: {error}"]
+    _, ignored = split(data)
+    return [f"sets {'.'.join(key)} = {json.dumps(masked(_at(data, key), key), default=str)}" for key in ignored]
+
+
 def table_of(field: FieldInfo | None) -> type[BaseModel] | None:
     """The model of a field that is a table with known keys; None for any other."""
     kind = field.annotation if field else None
@@ -57,6 +70,12 @@ def leaves(value: Any, above: Key) -> Iterator[Key]:
             yield from leaves(below, (*above, name))
     else:
         yield above
+
+
+def _at(data: Any, key: Key) -> Any:
+    for name in key:
+        data = data[name]
+    return data
 
 
 def _split_value(value: Any, mark: Harmless | None, key: Key) -> tuple[Any, list[Key]]:
