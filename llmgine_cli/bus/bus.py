@@ -42,15 +42,22 @@ logger = logging.getLogger("llmgine_cli.bus")
 class Subscription:
     """A handler's place on the bus; `cancel` takes it away, at once."""
 
-    __slots__ = ("_bus", "active", "event_type", "handler", "session_id")
+    __slots__ = ("_bus", "active", "event_type", "first", "handler", "session_id")
 
     def __init__(
-        self, bus: "Bus", event_type: type[Event], handler: EventHandler[Any], session_id: str | None
+        self,
+        bus: "Bus",
+        event_type: type[Event],
+        handler: EventHandler[Any],
+        session_id: str | None,
+        *,
+        first: bool = False,
     ) -> None:
         self._bus = bus
         self.event_type = event_type
         self.handler = handler
         self.session_id = session_id
+        self.first = first
         self.active = True
 
     def cancel(self) -> None:
@@ -97,10 +104,18 @@ class Bus:
         self._handlers.pop((command_type, session_id), None)
 
     def subscribe(
-        self, event_type: type[E], handler: EventHandler[E], *, session_id: str | None = None
+        self, event_type: type[E], handler: EventHandler[E], *, session_id: str | None = None, first: bool = False
     ) -> Subscription:
-        """Call `handler` for each event of this type or of a class derived from it, in the order of subscription."""
-        subscription = Subscription(self, event_type, handler, session_id)
+        """Call `handler` for each event of this type or of a class derived from it, in the order of subscription.
+
+        Args:
+            event_type: What to listen to.
+            handler: A plain or async function of the event.
+            session_id: Listen to one session only.
+            first: Come before all that are not first, those of sessions included: what a log writes is on disk before
+                anybody acts on it.
+        """
+        subscription = Subscription(self, event_type, handler, session_id, first=first)
         self._subscriptions.setdefault(session_id, []).append(subscription)
         self._routes.clear()
         return subscription
@@ -222,12 +237,13 @@ class Bus:
 
     def _find_route(self, event_type: type[Event], session_id: str | None) -> tuple[Subscription, ...]:
         scopes = (None,) if session_id is None else (session_id, None)
-        route = tuple(
+        found = [
             subscription
             for scope in scopes
             for subscription in self._subscriptions.get(scope, ())
             if issubclass(event_type, subscription.event_type)
-        )
+        ]
+        route = tuple(sorted(found, key=lambda subscription: not subscription.first))
         # Sessions come and go by the thousand: only those that have subscribers of their own, or are open, are remembered.
         if session_id is None or session_id in self._subscriptions:
             self._routes[event_type, session_id] = route

@@ -1,0 +1,74 @@
+"""How a class of messages is laid out in a line of the log: which fields, under which names, in which order."""
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, TypeVar, get_type_hints
+
+from llmgine_cli.bus import Command
+from llmgine_cli.bus.messages import BusMessage
+
+T = TypeVar("T")
+
+VERSION = 1
+# A message's own field of one of these names is written as "own.NAME", lest it be taken for the line's.
+_RESERVED_IN_EVENT = frozenset({"v", "event_type", "timestamp"})
+_RESERVED_IN_COMMAND = _RESERVED_IN_EVENT | {"command_type"}
+_BASE = ("session_id", "parent_id", "metadata")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The layout of one message class.
+
+    Attributes:
+        kind: The key that holds the class's name.
+        name: The class's name.
+        attributes: What is read from the message, in the order of the line.
+        keys: What it is called in the line; the second is always `timestamp`.
+        hints: The types of the fields, for those that could be resolved.
+    """
+
+    kind: str
+    name: str
+    attributes: tuple[str, ...]
+    keys: tuple[str, ...]
+    hints: dict[str, Any]
+
+
+@lru_cache(maxsize=1024)
+def layout(cls: type[BusMessage]) -> Layout:
+    """Return how messages of this class are laid out."""
+    command = issubclass(cls, Command)
+    kind, own_id = ("command_type", "command_id") if command else ("event_type", "event_id")
+    reserved = _RESERVED_IN_COMMAND if command else _RESERVED_IN_EVENT
+    first = (own_id, "time_ns", *_BASE)
+    own = tuple(field.name for field in fields(cls) if field.name not in first)
+    return Layout(
+        kind=kind,
+        name=cls.__name__,
+        attributes=first + own,
+        keys=(own_id, "timestamp", *_BASE, *(f"own.{name}" if name in reserved else name for name in own)),
+        hints=_hints(cls),
+    )
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    try:
+        return get_type_hints(cls)
+    except Exception:  # noqa: BLE001 -- an annotation is user code; without types the values are kept as they are
+        return {}
+
+
+def loaded(root: type[T], name: str) -> list[type[T]]:
+    """Return `root` and the loaded classes derived from it that have that name, the newest of a family first."""
+    found: list[type[T]] = []
+    stack: list[type[T]] = [root]
+    seen: set[type[T]] = set()
+    while stack:
+        cls = stack.pop()
+        if cls not in seen:
+            seen.add(cls)
+            stack.extend(cls.__subclasses__())
+            if cls.__name__ == name:
+                found.append(cls)
+    return found

@@ -1,0 +1,199 @@
+"""Any Python value as what JSON can hold. Nothing raises: what has no better form becomes its marked `repr`.
+
+::
+
+    Path, Enum, set, tuple, datetime …   as one would write it in JSON; the field's type brings it back
+    nan, inf                             "NaN", "Infinity", "-Infinity", as in protobuf's JSON mapping
+    command, event                       an object with its `command_type` or `event_type`
+    exception                            {"$exception": class, "args": [...], "state": {...}}
+    anything else                        {"$repr": text, "type": class}
+"""
+
+import base64
+from collections.abc import Callable, Mapping, Set
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import lru_cache
+from math import isfinite
+from pathlib import PurePath
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+import msgspec
+
+from llmgine_cli.bus import UnknownEvent
+from llmgine_cli.bus.messages import BusMessage
+from llmgine_cli.eventlog.layout import layout
+from llmgine_cli.eventlog.times import to_text
+
+LONGEST_REPR = 2000  # characters
+DEEPEST = 100  # levels of nesting
+_NATIVE = (bytes, bytearray, memoryview, datetime, date, time, timedelta, UUID, Decimal)
+_CLOSED = frozenset({str, int, bool, NoneType, bytes, datetime, date, time, timedelta, UUID, Decimal})
+_CONTAINERS = frozenset({list, tuple, set, frozenset, Union, UnionType})
+
+
+class Opaque(msgspec.Struct, frozen=True):
+    """Stands for a value that JSON cannot hold: its `repr`, and the name of its class."""
+
+    text: str
+    type_name: str
+
+
+def plain(value: Any) -> Any:
+    """Return the value as dicts, lists and scalars."""
+    return _plain(value, ())
+
+
+def unknown_to_encoder(value: Any) -> Any:
+    """Return the plain form of a value the encoder met and does not know.
+
+    Raises:
+        TypeError: It is a container with odd keys, which only the whole walk of `plain` can handle.
+    """
+    if isinstance(value, tuple | list | dict | str | int | float | NoneType):
+        raise TypeError(f"no JSON form for {type(value).__name__} here")
+    return plain(value)
+
+
+def special_float(value: Any) -> Any:
+    """Return a float as it is, or the name of what JSON has no number for."""
+    if not isinstance(value, float) or isfinite(value):
+        return value
+    return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"  # noqa: PLR0124 -- the test for NaN
+
+
+def message_fields(message: BusMessage, above: tuple[int, ...] = ()) -> dict[str, Any]:
+    """Return the object that stands for a message, without the version."""
+    shape = layout(type(message))
+    values: dict[str, Any] = {
+        key: _plain(getattr(message, attribute), above)
+        for key, attribute in zip(shape.keys, shape.attributes, strict=True)
+    }
+    values["timestamp"] = to_text(message.time_ns)
+    if isinstance(message, UnknownEvent):  # read from a log: it is written as it was
+        data = values.pop("data")
+        return {"event_type": values.pop("type_name"), **values, **{k: v for k, v in data.items() if k not in values}}
+    return {shape.kind: shape.name, **values}
+
+
+@lru_cache(maxsize=1024)
+def closed(hint: Any) -> bool:
+    """Whether the encoder can write every value of this type by itself, and it reads back as the same."""
+    if hint in _CLOSED:
+        return True
+    origin = get_origin(hint)
+    if origin is Literal:
+        return True
+    if origin in _CONTAINERS:
+        return all(argument is Ellipsis or closed(argument) for argument in get_args(hint))
+    if not isinstance(hint, type):
+        return False
+    if issubclass(hint, Enum):
+        return all(isinstance(member.value, str | int) for member in hint)
+    return issubclass(hint, msgspec.Struct)
+
+
+def prepare(hint: Any) -> Callable[[Any], Any] | None:
+    """Return what must be done to a field of this type before the encoder sees it; None if nothing."""
+    if hint is float or get_origin(hint) in {Union, UnionType} and set(get_args(hint)) <= {float, int, NoneType}:
+        return special_float
+    return None if closed(hint) else plain
+
+
+def _plain(value: Any, above: tuple[int, ...]) -> Any:
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else _scrub(value)
+    if kind in {int, bool, NoneType}:
+        return value
+    if isinstance(value, Enum):
+        return _plain(value.value, above)
+    if isinstance(value, float):
+        return special_float(float(value))
+    if isinstance(value, str):
+        return _scrub(str.__str__(value))
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, _NATIVE):
+        return _native(value)
+    if id(value) in above or len(above) > DEEPEST:
+        return _opaque(f"<{kind.__name__}: a value that contains itself, or too deep>", kind)
+    try:
+        return _structure(value, (*above, id(value)))
+    except Exception:  # noqa: BLE001 -- attributes and methods of foreign objects may do anything
+        return _repr(value)
+
+
+def _structure(value: Any, above: tuple[int, ...]) -> Any:
+    match value:
+        case BusMessage():
+            return message_fields(value, above)
+        case Opaque():
+            return _opaque(value.text, value.type_name)
+        case msgspec.Struct():
+            return _struct(value, above)
+        case Mapping():
+            return {_key(key): _plain(item, above) for key, item in value.items()}
+        case list() | tuple() | Set():
+            return [_plain(item, above) for item in value]
+        case PurePath():
+            return _scrub(str(value))
+        case BaseException():
+            state = {key: item for key, item in vars(value).items() if key != "__notes__"}
+            return {
+                "$exception": type(value).__name__,
+                "args": _plain(list(value.args), above),
+                "state": _plain(state, above),
+            }
+        case type():
+            return _repr(value)
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name), above) for field in fields(value)}
+    dump = getattr(value, "model_dump", None)  # pydantic, not imported for it
+    return _repr(value) if dump is None else _plain(dump(mode="json"), above)
+
+
+def _struct(value: msgspec.Struct, above: tuple[int, ...]) -> Any:
+    config = value.__struct_config__
+    parts = {field.encode_name: _plain(getattr(value, field.name), above) for field in msgspec.structs.fields(value)}
+    if config.array_like:
+        return [*([] if config.tag is None else [config.tag]), *parts.values()]
+    return parts if config.tag is None else {config.tag_field: config.tag, **parts}
+
+
+def _native(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(bytes(value)).decode()
+    return msgspec.to_builtins(value)
+
+
+def _key(key: Any) -> str:
+    plain_key = _plain(key, ())
+    if isinstance(plain_key, str):
+        return plain_key
+    return msgspec.json.encode(plain_key).decode()
+
+
+def _scrub(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
+
+
+def _repr(value: Any) -> dict[str, str]:
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 -- a repr is foreign code
+        text = f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
+    return _opaque(text if len(text) <= LONGEST_REPR else text[: LONGEST_REPR - 1] + "…", type(value))
+
+
+def _opaque(text: str, kind: type | str) -> dict[str, str]:
+    name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+    return {"$repr": _scrub(text), "type": _scrub(name)}

@@ -1,0 +1,93 @@
+"""Keys never reach the log: known ones are replaced wherever they stand, and so is whatever is shaped like one.
+
+Almost no line has a secret in it, so the search must be cheap: one pass of a regular expression that looks closer only at
+characters that are rare in prose and present in every key. Only a line that has something is taken apart.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+MARK = "[redacted]"
+SHORTEST = 8  # characters; a shorter "key" is a placeholder such as "none", and would black out ordinary words
+
+# A line has escapes (\n) where the text has characters; what stands before a key is therefore looked at only in the second
+# pattern, on the decoded text. This one may find too much, never too little.
+_SUSPICIOUS = re.compile(
+    rb"[-_zKSBb](?:(?<=sk-)[\w-]{16}|(?<=gsk_)\w{16}|(?<=AIz)a[\w-]{30}|(?<=A[KS])IA[A-Z0-9]{16}|(?<=xai-)\w{16}"
+    rb"|(?<=gh[pousr]_)\w{16}|(?<=github_pat_)\w{16}|(?<=hf_)\w{16}|(?<=[Bb])earer\s+[\w.~+/=-]{16}"
+    rb"|(?<=-----)BEGIN [A-Z ]*PRIVATE KEY)"
+)
+_KEY = re.compile(
+    # A key stands by itself; inside a text that is JSON once more, the character before it may be the n of \n.
+    r"""
+    (?: (?<![\w-]) | (?<=\\[nrtbf]) | (?<=\\u[0-9a-fA-F]{4}) )
+    (?:
+        sk-(?:ant|or|proj|svcacct|admin)-[\w-]{16,}
+      | sk-(?=[\w-]*(?:[A-Za-z0-9]{24}|(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16})) [\w-]{16,}
+      | gsk_(?=[A-Za-z]*[0-9])[A-Za-z0-9]{16,}
+      | AIza[\w-]{30,}
+      | (?:AKIA|ASIA)[A-Z0-9]{16}(?!\w)
+      | xai-(?=[A-Za-z]*[0-9]|[A-Za-z]{30})[A-Za-z0-9]{16,}
+      | gh[pousr]_(?=[A-Za-z]*[0-9]|[A-Za-z]{30})[A-Za-z0-9]{16,}
+      | github_pat_\w{16,}
+      | hf_(?=[A-Za-z]*[0-9]|[A-Za-z]{30})[A-Za-z0-9]{16,}
+    )
+  | (?<= [Bb]earer\s ) \s* (?= [\w.~+/=-]*[0-9] ) [\w.~+/=-]{16,}
+  | -----BEGIN\ [A-Z ]*PRIVATE\ KEY-----.*?(?:-----END\ [A-Z ]*PRIVATE\ KEY-----|\Z)
+    """,
+    re.VERBOSE | re.DOTALL | re.ASCII,
+)
+
+
+class Redactor:
+    """Replaces secrets in an encoded line; the line stays valid JSON.
+
+    Args:
+        secrets: Known key values; those of fewer than `SHORTEST` characters are not looked for.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        known = {secret.strip().encode(errors="replace").decode() for secret in secrets}
+        written = {form for secret in known if len(secret) >= SHORTEST for form in _forms(secret)}
+        self._texts = sorted(written, key=len, reverse=True)
+        self._known = tuple(dict.fromkeys(msgspec.json.encode(text)[1:-1] for text in self._texts))
+
+    def __call__(self, line: bytes, start: int = 0) -> bytes:
+        """Return the line without secrets.
+
+        Args:
+            line: One JSON document.
+            start: The byte from which on there may be a secret.
+        """
+        if _SUSPICIOUS.search(line, start) is None:
+            for secret in self._known:
+                if line.find(secret, start) >= 0:
+                    break
+            else:
+                return line
+        document = msgspec.json.decode(line)
+        return msgspec.json.encode(self._walk(document))
+
+    def text(self, text: str) -> str:
+        """Return plain text without secrets."""
+        for secret in self._texts:
+            text = text.replace(secret, MARK)
+        return _KEY.sub(MARK, text)
+
+    def _walk(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {self.text(key): self._walk(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._walk(item) for item in value]
+        return value
+
+
+def _forms(secret: str) -> set[str]:
+    # As it is, inside a JSON text (the arguments of a tool call), and in an address.
+    return {secret, msgspec.json.encode(secret)[1:-1].decode(), quote(secret, safe="")}

@@ -1,0 +1,182 @@
+"""Writes the event log: one file a session, one `os.write` an event, before anybody else hears of it.
+
+A write to a descriptor opened with `O_APPEND` is in the kernel's hands when it returns: `kill -9` takes nothing back, and
+two processes that append to one file do not mix their lines.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from llmgine_cli.bus import Bus, Event, SessionEnded
+from llmgine_cli.errors import StorageError
+from llmgine_cli.eventlog.codec import encode
+from llmgine_cli.eventlog.redact import Redactor
+
+OUTSIDE = "@outside"
+"""Stands for the session in the name of the file that holds what happened outside any; no session's name has an `@`."""
+
+_FLAGS = (
+    os.O_RDWR
+    | os.O_APPEND
+    | os.O_CREAT
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOFOLLOW", 0)  # a link that somebody else put there is not written through
+    | getattr(os, "O_BINARY", 0)
+)
+_GENERATED = re.compile(r"[0-9a-f]{27}")
+_LOOK_AGAIN = 50_000_000  # nanoseconds between two looks whether the file is still in its folder
+
+
+class EventLog:
+    """The event log of one application; see `attach`.
+
+    Args:
+        folder: Where the files are; made, for the user alone, when the first event is written.
+        secrets: Known key values, which never reach a file.
+        on_failure: Called once, at the first event that could not be written; the application goes on.
+
+    Attributes:
+        failed: Why the first event that could not be written could not; None while all is well.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        secrets: Iterable[str] = (),
+        on_failure: Callable[[StorageError], None] | None = None,
+    ) -> None:
+        self.folder = folder
+        self.failed: StorageError | None = None
+        self._on_failure = on_failure
+        self._redact = Redactor(secrets)
+        self._files: dict[str | None, _File] = {}
+        self._paths: dict[str | None, Path] = {}
+
+    def attach(self, bus: Bus) -> None:
+        """Write every event of this bus from now on, each before any other subscriber sees it."""
+        bus.subscribe(Event, self.write, first=True)
+
+    def write(self, event: Event) -> None:
+        """Append one event to its session's file. Does not raise when it cannot be written; see `failed`."""
+        if not event.logged:
+            return
+        try:
+            self._file(event).write(encode(event, self._redact))
+        except OSError as error:
+            self._fail(error)
+            self._close(event.session_id)  # the next event tries anew: a folder can come back, a disk can be freed
+        if type(event) is SessionEnded:
+            self._close(event.session_id)
+
+    def path(self, session_id: str | None) -> Path | None:
+        """Return the file of a session (None: of what happened outside any); None while nothing of it was written."""
+        return self._paths.get(session_id)
+
+    def close(self) -> None:
+        """Close all files. Harmless the second time; an event after it opens its file anew."""
+        for session_id in list(self._files):
+            self._close(session_id)
+
+    def _file(self, event: Event) -> "_File":
+        session_id = event.session_id
+        file = self._files.get(session_id)
+        if file is not None and file.vanished(event.time_ns):
+            self._close(session_id)
+            self._fail(OSError(f"its file was removed while it was written: {file.path}"))
+            file = None
+        if file is None:
+            path = self._paths.get(session_id) or self._place(session_id)
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = self._files[session_id] = _File(path, event.time_ns)
+            self._paths[session_id] = path
+        return file
+
+    def _place(self, session_id: str | None) -> Path:
+        if session_id is None:
+            return self.folder / f"events_{_stamp(time.time_ns())}_{OUTSIDE}-{os.urandom(4).hex()}.jsonl"
+        if _GENERATED.fullmatch(session_id):
+            # Such an id says when it was made, so that the name is known without a look into the folder.
+            return self.folder / f"events_{_stamp(int(session_id[:16], 16))}_{session_id}.jsonl"
+        name = file_name_part(session_id)
+        earlier = sorted(self.folder.glob(f"events_*_{name}.jsonl"))
+        return earlier[-1] if earlier else self.folder / f"events_{_stamp(time.time_ns())}_{name}.jsonl"
+
+    def _fail(self, error: OSError) -> None:
+        if self.failed is not None:
+            return
+        reason = error.strerror or str(error)
+        self.failed = StorageError(
+            f"the event log in {self.folder} could not be written: {reason}",
+            hint="set log.dir to a folder that can be written, or use --no-log",
+        )
+        self.failed.__cause__ = error
+        if self._on_failure is not None:
+            self._on_failure(self.failed)
+
+    def _close(self, session_id: str | None) -> None:
+        file = self._files.pop(session_id, None)
+        if file is not None:
+            file.close()
+
+
+class _File:
+    """One open file of the log."""
+
+    def __init__(self, path: Path, time_ns: int) -> None:
+        self.path = path
+        self._descriptor = os.open(path, _FLAGS, 0o600)
+        self._looked = time_ns
+        try:
+            size = os.fstat(self._descriptor).st_size
+            # A line that lost its end when a machine stopped is ended here, so that ours begins on a line of its own.
+            self._torn = size > 0 and _last_byte(self._descriptor, size) != b"\n"
+        except OSError:
+            self.close()
+            raise
+
+    def write(self, line: bytes) -> None:
+        """Append a line, newline included.
+
+        Raises:
+            OSError: It was not written, or not whole.
+        """
+        if self._torn:
+            line = b"\n" + line
+            self._torn = False
+        written = os.write(self._descriptor, line)
+        while written < len(line):  # a signal or a nearly full disk can cut a write short
+            written += os.write(self._descriptor, line[written:])
+
+    def vanished(self, time_ns: int) -> bool:
+        """Whether the file is in no folder any more; looked at now and then, for the look costs as much as a write."""
+        if time_ns - self._looked < _LOOK_AGAIN:
+            return False
+        self._looked = time_ns
+        return os.fstat(self._descriptor).st_nlink == 0
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+
+def file_name_part(session_id: str) -> str:
+    """Return a session's id as it stands in a file name: unchanged if it can be, else cleaned and told apart by a digest."""
+    clean = re.sub(r"[^A-Za-z0-9._-]", "-", session_id)[:60]
+    if clean == session_id and clean.strip("."):
+        return clean
+    return f"{clean}-{sha256(session_id.encode(errors='surrogatepass')).hexdigest()[:8]}"
+
+
+def _stamp(time_ns: int) -> str:
+    return datetime.fromtimestamp(time_ns // 1000 / 1_000_000, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+def _last_byte(descriptor: int, size: int) -> bytes:
+    os.lseek(descriptor, size - 1, os.SEEK_SET)  # reading moves nothing: O_APPEND writes at the end
+    return os.read(descriptor, 1)
