@@ -41,8 +41,8 @@ def below(modules: set[str], roots: set[str]) -> list[str]:
 # For each command: what it must not import.
 UNNEEDED = {
     "--version": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"typer", "rich", "pydantic", "asyncio"},
-    "--help": NETWORK | SETTINGS | {"prompt_toolkit", "asyncio"} | TEMPLATES,
-    "run --help": NETWORK | SETTINGS | {"prompt_toolkit"} | TEMPLATES,
+    "--help": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich", "pydantic", "asyncio"},
+    "run --help": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich", "pydantic", "asyncio"},
     "tools list": NETWORK | SCREEN | TEMPLATES,
     "tools list --json": NETWORK | SCREEN | TEMPLATES | {"rich"},
     "engines list": NETWORK | SCREEN | TEMPLATES,

@@ -10,13 +10,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from llmgine_cli.cli import chat, config, engines, logs, models, prompt, run, tools, trust
+from llmgine_cli.cli.help import Group
 
 app = typer.Typer(
     name="llmgine",
+    cls=Group,
     help="Talk to language models, give them tools, script them, and see everything that happens.",
-    no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -41,7 +43,7 @@ def _options(
 for module in (run, chat):
     module.add_to(app)
 for module in (tools, prompt, engines, models, logs, config):
-    app.add_typer(module.app)
+    app.add_typer(module.app, cls=Group)
 trust.add_to(app)
 
 

@@ -3,15 +3,14 @@
 import functools
 import inspect
 import json
-import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
-from typer.core import TyperCommand
 
+from llmgine_cli.cli.help import Command, wants_colour
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.errors import UsageError
 
@@ -26,9 +25,7 @@ Color = Annotated[
     Literal["auto", "always", "never"],
     typer.Option("--color", help="When to colour.", rich_help_panel="Everywhere", show_default=True),
 ]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", help="Only the answer and errors.", rich_help_panel="Everywhere")
-]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Only the answer and errors.", rich_help_panel="Everywhere")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="More on stderr; errors with their traceback.", rich_help_panel="Everywhere")
 ]
@@ -72,7 +69,7 @@ class Cli:
         stream = sys.stderr if stderr else sys.stdout
         if self.color != "auto":
             return self.color == "always"
-        return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        return wants_colour(stream)
 
     def console(self, *, stderr: bool = False) -> "Console":
         """Return a Rich console for stdout or stderr that follows `--color`."""
@@ -111,7 +108,9 @@ class Cli:
         sys.stderr.write(line + "\n")
 
 
-def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def command(
+    app: typer.Typer, name: str | None = None, **options: Any
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a command: its first parameter is the `Cli`, the common flags are added to the others.
 
     Args:
@@ -144,11 +143,11 @@ def command(app: typer.Typer, name: str | None = None, **options: Any) -> Callab
     return register
 
 
-class PairCommand(TyperCommand):
+class PairCommand(Command):
     """A command whose options with the metavar "KEY VALUE" take two words, as `-o temperature 0` does.
 
-    Typer has lists of words and pairs of words, but no lists of pairs: the two words are joined as `KEY=VALUE` here, and
-    `pairs` takes them apart again. `-o temperature=0` works as well.
+    Typer has lists of words and pairs of words, but no lists of pairs: the two words are joined as `KEY=VALUE` here,
+    and `pairs` takes them apart again. `-o temperature=0` works as well.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
