@@ -36,16 +36,26 @@ class Screen:
     Args:
         cli: Says what the user wants to see.
         raw: Pass the answer on as it is, neither rendered nor made safe.
+        answer: Whether the answer is shown while it comes; without, only what goes on beside it.
         reasoning: Whether to show the model's thoughts, on stderr; default: under `--verbose`.
         width: The most columns to render the answer in; default: all there are.
     """
 
-    def __init__(self, cli: Cli, *, raw: bool = False, reasoning: bool | None = None, width: int | None = None) -> None:
+    def __init__(
+        self,
+        cli: Cli,
+        *,
+        raw: bool = False,
+        answer: bool = True,
+        reasoning: bool | None = None,
+        width: int | None = None,
+    ) -> None:
         dumb = os.environ.get("TERM", "") in {"", "dumb"} and sys.platform != "win32"
         rendered = sys.stdout.isatty() and not dumb and not raw
         terminal = sys.stderr.isatty() and not dumb
         styled = cli.styled(stderr=True)
         self._cli = cli
+        self._shows_answer = answer
         self._answer: Answer = RenderedAnswer(cli, width=width) if rendered else PlainAnswer(raw=raw)
         self._spinner = Spinner(enabled=terminal and not cli.quiet, styled=styled)
         self._thoughts = _Thoughts(styled=styled) if (cli.verbose if reasoning is None else reasoning) else None
@@ -120,6 +130,8 @@ class Screen:
             self._thoughts.write(chunk.text)
 
     def _on_text(self, chunk: TextChunk) -> None:
+        if not self._shows_answer:
+            return
         self._clear()
         if chunk.call_id != self._call_id:
             self._output(self._answer.separate)
