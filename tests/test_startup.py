@@ -42,7 +42,7 @@ def below(modules: set[str], roots: set[str]) -> list[str]:
 UNNEEDED = {
     "--version": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"typer", "rich", "pydantic", "asyncio"},
     "--help": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich", "pydantic", "asyncio"},
-    "run --help": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich", "pydantic", "asyncio"},
+    "run --help": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich", "asyncio"},
     "tools list": NETWORK | SCREEN | TEMPLATES,
     "tools list --json": NETWORK | SCREEN | TEMPLATES | {"rich"},
     "engines list": NETWORK | SCREEN | TEMPLATES,

@@ -1,0 +1,61 @@
+"""The benchmark measures what it says: runs that fail do not count, and the table judges by the target."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks.report import Row, table
+from tests.benchmarks.server import LAST_WORD, stream
+from tests.benchmarks.timing import Contestant, Result, clean_environment, measure, race
+
+
+def python(name: str, code: str, *, expects: str = "", terminal: bool = False) -> Contestant:
+    return Contestant(name, (sys.executable, "-c", code), expects, terminal=terminal)
+
+
+def test_everybody_runs_in_turn_and_the_first_round_does_not_count(tmp_path: Path) -> None:
+    code = "import sys; open('order', 'a').write(sys.argv[1])"
+    contestants = [Contestant(name, (sys.executable, "-c", code, name)) for name in "ab"]
+    results = race(contestants, rounds=3, folder=tmp_path)
+    assert (tmp_path / "order").read_text() == "abababab"
+    assert [len(results[name].seconds) for name in "ab"] == [3, 3]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("code", ["print('no')", "print('yes'); raise SystemExit(1)"])
+def test_a_run_without_the_expected_output_or_success_is_no_time(tmp_path: Path, code: str, terminal: bool) -> None:
+    with pytest.raises(RuntimeError, match="ended with"):
+        measure(python("x", code, expects="yes", terminal=terminal), tmp_path)
+
+
+def test_on_a_terminal_a_program_sees_a_terminal(tmp_path: Path) -> None:
+    code = "import sys; print('terminal' if sys.stdout.isatty() else 'pipe')"
+    assert measure(python("x", code, expects="terminal", terminal=True), tmp_path) > 0
+    assert measure(python("x", code, expects="pipe"), tmp_path) > 0
+
+
+def test_nothing_that_slows_python_or_names_a_key_reaches_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "OPENAI_API_KEY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "1")
+        assert name not in clean_environment()
+
+
+@pytest.mark.parametrize(
+    ("ours", "target", "mark"),
+    [(0.1, 0.5, "reached"), (0.6, 0.5, "**missed**"), (0.9, None, "ahead"), (1.1, None, "**behind**")],
+)
+def test_the_table_judges_by_the_target_and_else_by_who_is_first(ours: float, target: float | None, mark: str) -> None:
+    row = Row("`run`", Result("llmgine", (9.0, ours, 0.0)), Result("llm", (1.0,)), target)
+    assert table([row]).splitlines()[-1].endswith(f"| {mark} |")
+    assert f"| {ours * 1000:.0f} | llm | 1000 | {ours:.2f} |" in table([row])
+
+
+def test_the_server_sends_as_many_chunks_as_the_model_is_called() -> None:
+    events = stream("words-20").decode().split("\n\n")
+    choices = [json.loads(event[6:])["choices"] for event in events if event.startswith("data: {")]
+    texts = [choice[0]["delta"].get("content") for choice in choices if choice]
+    assert len([text for text in texts if text]) == 20 + 1  # the last word comes on top
+    assert LAST_WORD in texts[-2]
+    assert events[-2] == "data: [DONE]"
