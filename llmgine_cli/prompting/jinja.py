@@ -12,7 +12,7 @@ from llmgine_cli.prompting.frontmatter import Scalar
 from llmgine_cli.prompting.sections import Section, SectionRole, replace_markers, without_empty
 
 MEMORY = 512 * 1024 * 1024  # bytes of address space; Python and Jinja need about a tenth of it
-CPU_SECONDS = 3
+CPU_SECONDS = 2
 WALL_SECONDS = 20.0  # for a machine that is busy with other things
 LENGTH = 4 * 1024 * 1024  # characters of rendered text
 

@@ -1,13 +1,14 @@
 """`{name}`: the placeholders of a plain template.
 
-A placeholder is an identifier in one pair of braces, nothing else: `{ name }`, `{a.b}`, `{a[0]}`, `{}` and all JSON are
-text. So is what stands in two pairs or more, `{{name}}`, and it keeps its braces: there is no escaping to undo.
+A placeholder is an identifier in braces, nothing else: `{ name }`, `{a.b}`, `{a[0]}`, `{}` and all JSON are text. So is
+what has a second brace on both sides, `{{name}}`, and it keeps them: there is no escaping to undo. A brace on one side is
+text beside a placeholder, which is how JSON is written: `{"city": {city}}`.
 """
 
 import re
 from collections.abc import Mapping
 
-_PLACEHOLDER = re.compile(r"(?<!\{)\{([^\W\d]\w*)\}(?!\})")
+_PLACEHOLDER = re.compile(r"(?:(?<!\{)\{(?=\w+\})|\{(?=\w+\}(?!\})))([^\W\d]\w*)\}")
 
 
 def names(text: str) -> tuple[str, ...]:
