@@ -1,8 +1,8 @@
 """`{name}`: the placeholders of a plain template.
 
 A placeholder is an identifier in braces, nothing else: `{ name }`, `{a.b}`, `{a[0]}`, `{}` and all JSON are text. So is
-what has a second brace on both sides, `{{name}}`, and it keeps them: there is no escaping to undo. A brace on one side is
-text beside a placeholder, which is how JSON is written: `{"city": {city}}`.
+what has a second brace on both sides, `{{name}}`, and it keeps them: there is no escaping to undo. A brace on one side
+is text beside a placeholder, which is how JSON is written: `{"city": {city}}`.
 """
 
 import re

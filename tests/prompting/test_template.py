@@ -43,7 +43,7 @@ def test_a_file_that_is_not_utf8_is_an_error_with_the_byte_offset() -> None:
 
 
 def test_a_file_that_cannot_be_read_is_an_error() -> None:
-    with pytest.raises(PromptError, match="nowhere.md: cannot be read: No such file"):
+    with pytest.raises(PromptError, match=r"nowhere\.md: cannot be read: No such file"):
         read(Path("nowhere.md"))
     with pytest.raises(PromptError, match="cannot be read: Is a directory"):
         read(Path.cwd())
