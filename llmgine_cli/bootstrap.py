@@ -192,7 +192,7 @@ class Application:
         """Open a session on the bus with an engine that handles its prompts.
 
         Args:
-            engine: Name, or path of a file; default: the setting, else `tool_chat` with tools and `single_pass` without.
+            engine: Name, or path of a file; default: the setting, else `tool_chat` with tools, `single_pass` without.
             model: `provider:model` or an alias; default: see `Catalog.choose`.
             template_model: What a prompt template asks for; `model` goes before it.
             tools: Names of tools, or paths of files whose tools are all granted.
@@ -264,16 +264,14 @@ def build(
 
     settings = settings or load()
     vendors: dict[str, Vendor] = {**VENDORS}
-    secrets: list[str] = []
-    for vendor in vendors.values():
-        if vendor.key_env and (key := settings.key(vendor.key_env)):
-            secrets.append(key.get_secret_value())
+    variables = [vendor.key_env for vendor in vendors.values() if vendor.key_env]
+    keys = [key.get_secret_value() for variable in variables if (key := settings.key(variable))]
     bus = Bus()
-    log: EventLog | None = None
+    log = None
     if settings.log.enabled:
         from llmgine_cli.eventlog.writer import EventLog
 
-        log = EventLog(settings.log_dir, secrets=secrets, on_failure=on_log_failure)
+        log = EventLog(settings.log_dir, secrets=keys, on_failure=on_log_failure)
         log.attach(bus)
     return Application(
         settings=settings,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llmgine_cli.cli.common import Cli
+from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from llmgine_cli.bootstrap import Application, Conversation
@@ -69,11 +70,13 @@ class Talk:
 
     def __init__(
         self,
+        cli: Cli,
         conversation: "Conversation",
         opening: Opening,
         template: "Template | None",
         engine_options: Mapping[str, Any],
     ) -> None:
+        self._cli = cli
         self.conversation = conversation
         self._opening = opening
         self._template = template
@@ -91,8 +94,19 @@ class Talk:
             rendered = template.fill(self._opening.params, text)
             system = system or rendered.system
             messages, text = rendered.messages, ""
+            self._tell_missing(rendered.missing)
+        if not (text or messages):
+            raise UsageError("there is nothing to ask", hint="the prompt template needs your text beside it")
         self._turns += 1
         return await self.conversation.send(text, system=system, messages=messages, **self._engine_options)
+
+    def _tell_missing(self, missing: tuple[str, ...]) -> None:
+        from llmgine_cli.prompting.template import INPUT, how_to_give
+
+        if INPUT in missing:
+            raise UsageError("there is nothing to ask", hint=how_to_give(missing))
+        if missing:
+            self._cli.note(f"placeholders without a value: {', '.join(missing)} ({how_to_give(missing)})")
 
 
 @asynccontextmanager
@@ -139,7 +153,7 @@ async def open_talk(
     ) as conversation:
         if not conversation.model.explicit:
             cli.note(f"model: {conversation.model} ({conversation.model.reason})")
-        yield Talk(conversation, opening, template, own)
+        yield Talk(cli, conversation, opening, template, own)
 
 
 def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template | None":

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 
 from llmgine_cli.bus import Bus, Event
 from llmgine_cli.cli.answer import Answer, PlainAnswer, RenderedAnswer
@@ -54,7 +55,7 @@ class Screen:
         rendered = sys.stdout.isatty() and not dumb and not raw
         terminal = sys.stderr.isatty() and not dumb
         styled = cli.styled(stderr=True)
-        self._cli = cli
+        self.cli = cli
         self._shows_answer = answer
         self._answer: Answer = RenderedAnswer(cli, width=width) if rendered else PlainAnswer(raw=raw)
         self._spinner = Spinner(enabled=terminal and not cli.quiet, styled=styled)
@@ -64,7 +65,6 @@ class Screen:
         self._call_id = ""
         self._broken: OSError | None = None
         self._held: list[str] | None = None
-        self.wrote = False
 
     def attach(self, bus: Bus) -> None:
         """Listen on the bus."""
@@ -77,11 +77,20 @@ class Screen:
         bus.subscribe(ToolCallFinished, self._on_tool_finished)
         bus.subscribe(StatusChanged, self._on_status)
 
-    def show(self, text: str) -> None:
-        """Show a text as the answer, as an engine returned it that did not stream."""
+    def show_result(self, result: Any) -> None:
+        """Show as the answer what an engine returned that did not stream it: a text as it is, other things as JSON.
+
+        Raises:
+            BrokenPipeError: Whoever reads stdout has gone.
+            StorageError: Stdout cannot be written for another reason, such as a full disk.
+        """
+        if not isinstance(result, str):
+            self.cli.json(result)
+            return
         self._clear()
-        self._output(lambda: self._answer.write(text))
-        self.wrote = True
+        self._output(lambda: self._answer.write(result))
+        self._output(self._answer.close)
+        self._raise_if_broken()
 
     async def finish(self) -> None:
         """End the answer and leave the terminal as it was found. The screen can be used again afterwards.
@@ -94,6 +103,9 @@ class Screen:
         self._running.clear()
         self._clear()
         self._output(self._answer.close)
+        self._raise_if_broken()
+
+    def _raise_if_broken(self) -> None:
         if isinstance(self._broken, BrokenPipeError):
             raise self._broken
         if self._broken is not None:
@@ -118,7 +130,7 @@ class Screen:
     # -- the model
 
     def _on_call_started(self, _: LLMCallStarted) -> None:
-        if isinstance(self._answer, RenderedAnswer):
+        if self._shows_answer and isinstance(self._answer, RenderedAnswer):
             # The request goes out first; what the answer will need is imported while the model thinks.
             loop = asyncio.get_running_loop()
             loop.call_later(0.01, threading.Thread(target=self._answer.prepare, daemon=True).start)
@@ -137,7 +149,6 @@ class Screen:
             self._output(self._answer.separate)
             self._call_id = chunk.call_id
         self._output(lambda: self._answer.write(chunk.text))
-        self.wrote = True
 
     def _on_call_ended(self, _: Event) -> None:
         self._clear()
@@ -151,8 +162,8 @@ class Screen:
 
     def _on_tool_finished(self, event: ToolCallFinished) -> None:
         self._running.pop(event.call.id, None)
-        if not self._cli.quiet:
-            self._aside(panel(self._cli, event))
+        if not self.cli.quiet:
+            self._aside(panel(self.cli, event))
         self._show_status()
 
     def _on_status(self, event: StatusChanged) -> None:

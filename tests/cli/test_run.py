@@ -1,0 +1,246 @@
+"""`llmgine run` as a step of a pipeline."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.facts import logged, wait_until
+from tests.support.program import Program
+from tests.support.server import Answer, FakeVendor, Silence, ToolCalls
+
+KEY = "sk-test-0123456789abcdef0123"
+
+
+def vendor_env(vendor: FakeVendor) -> dict[str, str]:
+    """The environment that makes this vendor the only one there is."""
+    return {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": vendor.url}
+
+
+def test_the_answer_alone_is_on_stdout(cli: Program) -> None:
+    done = cli("run", "-m", "echo:echo", "hello", "there")
+    assert (done.stdout, done.stderr, done.code) == ("hello there\n", "", 0)
+
+
+def test_stdin_comes_before_the_arguments(cli: Program) -> None:
+    assert cli("run", "-m", "echo:echo", "what is this?", input="a diff\n").stdout == "a diff\n\nwhat is this?\n"
+
+
+def test_stdin_alone_is_a_prompt(cli: Program) -> None:
+    assert cli("run", "-m", "echo:echo", input="from the pipe\n").stdout == "from the pipe\n"
+
+
+def test_what_was_chosen_for_the_user_is_said_on_stderr(cli: Program) -> None:
+    with FakeVendor([Answer("hi")]) as vendor:
+        done = cli("run", "hello", env=vendor_env(vendor))
+    assert done.stdout == "hi\n"
+    assert "openai:" in done.stderr
+    assert "OPENAI_API_KEY" in done.stderr
+
+
+def test_quiet_says_nothing_but_the_answer(cli: Program) -> None:
+    with FakeVendor([Answer("hi")]) as vendor:
+        done = cli("run", "--quiet", "hello", env=vendor_env(vendor))
+    assert (done.stdout, done.stderr) == ("hi\n", "")
+
+
+def test_options_reach_the_vendor_zero_included(cli: Program) -> None:
+    with FakeVendor([Answer("hi")]) as vendor:
+        done = cli(
+            "run", "-m", "openai:gpt-4.1-mini", "-s", "Be terse.", "-o", "temperature", "0", "-o", "seed=7", "hello",
+            env=vendor_env(vendor),
+        )  # fmt: skip
+        body = vendor.requests[0].body
+    assert done.code == 0, done.stderr
+    assert body["temperature"] == 0
+    assert body["seed"] == 7
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+
+
+@pytest.mark.parametrize("flags", [[], ["--no-stream"]])
+def test_an_answer_is_the_same_streamed_or_whole(cli: Program, flags: list[str]) -> None:
+    with FakeVendor([Answer("# Title\n\nSome *text*.\n")]) as vendor:
+        done = cli("run", *flags, "-m", "openai:gpt-4.1", "hello", env=vendor_env(vendor))
+        assert vendor.requests[0].body.get("stream", False) is not bool(flags)
+    assert done.stdout == "# Title\n\nSome *text*.\n"
+
+
+def test_json_tells_the_answer_the_usage_and_the_tool_calls(cli: Program) -> None:
+    turns = [ToolCalls(("calculate", {"expression": "6*7"})), Answer("It is 42.")]
+    with FakeVendor(turns) as vendor:
+        done = cli(
+            "run", "--json", "-m", "openai:gpt-4.1", "-T", "calculate", "--approve", "all", "what is 6*7?",
+            env=vendor_env(vendor),
+        )  # fmt: skip
+    assert done.code == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["answer"] == "It is 42."
+    assert told["engine"] == "tool_chat"
+    assert told["usage"]["output_tokens"] > 0
+    assert [(call["name"], call["result"]) for call in told["tool_calls"]] == [("calculate", "42")]
+
+
+def test_a_turns_calls_run_and_their_results_come_in_the_order_of_the_calls(cli: Program) -> None:
+    calls = ToolCalls(("calculate", {"expression": "1+1"}), ("calculate", {"expression": "2+2"}))
+    with FakeVendor([calls, Answer("done")]) as vendor:
+        cli("run", "-m", "openai:gpt-4.1", "-T", "calculate", "--approve", "all", "add", env=vendor_env(vendor))
+        sent = vendor.requests[1].body["messages"]
+    assert [message["content"] for message in sent if message["role"] == "tool"] == ["2", "4"]
+
+
+def test_the_tool_loop_stops_at_its_limit_with_exit_code_5(cli: Program) -> None:
+    turns = [ToolCalls(("calculate", {"expression": "1+1"})) for _ in range(5)]
+    with FakeVendor(turns) as vendor:
+        done = cli(
+            "run", "-m", "openai:gpt-4.1", "-T", "calculate", "--approve", "all", "-o", "max_rounds", "2", "add",
+            env=vendor_env(vendor),
+        )  # fmt: skip
+        assert len(vendor.requests) == 2
+    assert done.code == 5
+    assert "max_rounds" in done.stderr
+
+
+def test_without_a_terminal_a_tool_is_refused_with_exit_code_4(cli: Program) -> None:
+    with FakeVendor([ToolCalls(("calculate", {"expression": "1+1"})), Answer("I could not.")]) as vendor:
+        done = cli("run", "-m", "openai:gpt-4.1", "-T", "calculate", "add", env=vendor_env(vendor))
+        sent = vendor.requests[1].body["messages"]
+    assert done.code == 4
+    assert done.stdout == "I could not.\n"
+    assert "--approve" in done.stderr
+    assert "not approved" in next(message["content"] for message in sent if message["role"] == "tool")
+
+
+def test_usage_is_told_on_stderr(cli: Program) -> None:
+    done = cli("run", "-u", "-m", "echo:echo", "one two three")
+    assert done.stdout == "one two three\n"
+    assert "3 in, 3 out" in done.stderr
+
+
+def test_no_log_leaves_no_trace(cli: Program, home: Path) -> None:
+    assert cli("run", "-n", "-m", "echo:echo", "secret plans").code == 0
+    assert not any("secret plans" in file.read_text() for file in home.rglob("*") if file.is_file())
+
+
+def test_a_template_frames_the_prompt(cli: Program, tmp_path: Path) -> None:
+    prompt = tmp_path / "shout.md"
+    prompt.write_text("---\ndescription: shout\n---\nSay it in {language}: {input}", encoding="utf-8")
+    done = cli("run", "-m", "echo:echo", "-t", str(prompt), "-p", "language", "Dutch", "good day")
+    assert done.stdout == "Say it in Dutch: good day\n"
+
+
+def test_a_templates_model_goes_before_the_setting_and_after_the_flag(cli: Program, tmp_path: Path) -> None:
+    prompt = tmp_path / "t.md"
+    prompt.write_text("---\nmodel: echo:template\n---\n{input}", encoding="utf-8")
+    env = {"LLMGINE_MODEL": "echo:setting"}
+    chosen = json.loads(cli("run", "--json", "-t", str(prompt), "hi", env=env).stdout)
+    named = json.loads(cli("run", "--json", "-t", str(prompt), "-m", "echo:flag", "hi", env=env).stdout)
+    assert (chosen["model"], named["model"]) == ("echo:template", "echo:flag")
+
+
+def test_a_templates_tools_are_a_request_not_a_grant(cli: Program, tmp_path: Path) -> None:
+    prompt = tmp_path / "t.md"
+    prompt.write_text("---\ntools: [read_file]\n---\n{input}", encoding="utf-8")
+    with FakeVendor([Answer("ok")]) as vendor:
+        done = cli("run", "-m", "openai:gpt-4.1", "-t", str(prompt), "hi", env=vendor_env(vendor))
+        assert "tools" not in vendor.requests[0].body
+    assert "-T read_file" in done.stderr
+
+
+def test_the_request_is_logged_before_it_is_sent(cli: Program, home: Path) -> None:
+    with (
+        FakeVendor([Silence()]) as vendor,
+        cli.start("run", "-m", "openai:gpt-4.1", "hello", env=vendor_env(vendor)) as process,
+    ):
+        wait_until(lambda: vendor.requests)
+        told = [event["event_type"] for event in logged(home)]
+        process.kill()
+    assert "LLMCallStarted" in told
+    assert "hello" in str(logged(home, "MessageAdded"))
+
+
+def test_a_key_never_reaches_the_log(cli: Program, home: Path) -> None:
+    with FakeVendor([Answer(f"your key is {KEY}")]) as vendor:
+        cli("run", "-m", "openai:gpt-4.1", f"is {KEY} good?", env=vendor_env(vendor))
+    text = json.dumps(logged(home))
+    assert "0123456789abcdef0123" not in text
+    assert "redacted" in text
+
+
+def test_a_closed_pipe_ends_quietly_as_for_any_filter(cli: Program) -> None:
+    words = "".join(f"line{number}\n" for number in range(20_000))
+    with cli.start("run", "-m", "echo:echo", stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write(words.encode())
+        process.stdin.close()
+        first = process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert (first, errors, process.returncode) == (b"line0\n", b"", 128 + signal.SIGPIPE)
+
+
+def test_ctrl_c_gives_130_and_the_partial_answer_is_in_the_log(cli: Program, home: Path) -> None:
+    answer = Answer("the first words and then silence", chunks=4, then="silence")
+    with FakeVendor([answer]) as vendor:
+        with cli.start("run", "-m", "openai:gpt-4.1", "hello", env=vendor_env(vendor)) as process:
+            assert process.stdout
+            assert process.stderr
+            shown = process.stdout.read(len(answer.text))
+            process.send_signal(signal.SIGINT)
+            errors = process.stderr.read()
+        assert vendor.requests[0].hung_up.wait(10)
+    assert shown.decode() == answer.text
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+    [interrupted] = logged(home, "LLMCallInterrupted")
+    assert interrupted["partial"]["parts"][0]["text"] == answer.text
+
+
+def test_an_engine_that_returns_a_value_prints_it(cli: Program, tmp_path: Path) -> None:
+    engine = tmp_path / "count.py"
+    engine.write_text(
+        "from llmgine_cli.api import Prompt, Run, engine\n"
+        "@engine\n"
+        "async def count(prompt: Prompt, run: Run) -> dict[str, int]:\n"
+        "    '''Count the words.'''\n"
+        "    return {'words': len(prompt.text.split())}\n",
+        encoding="utf-8",
+    )
+    done = cli("run", "-m", "echo:echo", "-e", str(engine), "one two three")
+    assert json.loads(done.stdout) == {"words": 3}
+
+
+def test_a_scripted_loop_leaves_one_log_file_a_run(cli: Program, home: Path) -> None:
+    for number in range(3):
+        cli("run", "-m", "echo:echo", str(number))
+    assert len(list((home / "state" / "logs").glob("events_*.jsonl"))) == 3
+
+
+def test_a_streamed_answer_reaches_the_pipe_as_it_comes(cli: Program) -> None:
+    with (
+        FakeVendor([Answer("early", then="silence")]) as vendor,
+        cli.start("run", "-m", "openai:gpt-4.1", "hello", env=vendor_env(vendor)) as process,
+    ):
+        assert process.stdout
+        # The vendor never ends this answer: were it held back, this would never return.
+        assert process.stdout.read(5) == b"early"
+        process.kill()
+
+
+def test_a_template_that_wants_input_says_so(cli: Program, tmp_path: Path) -> None:
+    prompt = tmp_path / "t.md"
+    prompt.write_text("Summarize: {input}", encoding="utf-8")
+    done = cli("run", "-m", "echo:echo", "-t", str(prompt))
+    assert (done.code, done.stdout) == (2, "")
+    assert "nothing to ask" in done.stderr
+
+
+def test_placeholders_without_a_value_are_told(cli: Program, tmp_path: Path) -> None:
+    prompt = tmp_path / "t.md"
+    prompt.write_text("In {language}: {input}", encoding="utf-8")
+    done = cli("run", "-m", "echo:echo", "-t", str(prompt), "hi")
+    assert done.stdout == "In {language}: hi\n"
+    assert "-p language" in done.stderr
