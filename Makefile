@@ -80,7 +80,7 @@ $(BIN)/python:
 	    exec "$$python" -m venv .venv; \
 	  fi; \
 	done; \
-	echo "llmgine needs Python 3.11 or newer, with venv. Found here: $$(python3 --version 2>&1 || echo none)." >&2; \
+	echo "llmgine needs Python 3.11 or newer, with venv; tried: $${PYTHON:-python3 ($$(python3 --version 2>&1)) and others}." >&2; \
 	echo 'Install one (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python),' >&2; \
 	echo 'or say where it is: make PYTHON=/path/to/python3.12 …' >&2; \
 	exit 1
