@@ -12,7 +12,7 @@ what no loaded class fits comes back as `UnknownEvent` with its data kept.
 from collections.abc import Callable
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -42,7 +42,8 @@ def encode(message: BusMessage, redact: Redact | None = None) -> bytes:
         message: A command or an event.
         redact: Takes the encoded line and the byte from which on it may hold secrets; returns it without them.
     """
-    head, write = _writer(type(message))
+    kind: Any = type(message)
+    head, write = _writer(kind)
     try:
         line = _slowly(message) if isinstance(message, UnknownEvent) else head + write(message)[1:]
     except Exception:  # noqa: BLE001 -- what the fast way cannot write (surrogates, cycles, odd keys), the slow way can
@@ -92,20 +93,20 @@ def _slowly(message: BusMessage) -> bytes:
 def _unknown(line: dict[str, Any]) -> UnknownEvent:
     kind = "event_type" if "event_type" in line else "command_type"
     shared = {"v", kind, "event_id", "command_id", "timestamp", "session_id", "parent_id", "metadata"}
-    metadata = line.get("metadata")
+    metadata: Any = line.get("metadata")
     return UnknownEvent(
         event_id=str(line.get("event_id") or line.get("command_id") or ""),
         time_ns=from_text(line["timestamp"]),
         session_id=line.get("session_id"),
         parent_id=line.get("parent_id"),
-        metadata=metadata if isinstance(metadata, dict) else {},
+        metadata=cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {},
         type_name=line[kind],
         data={key: value for key, value in line.items() if key not in shared},
     )
 
 
 @lru_cache(maxsize=1024)
-def _writer(cls: type[BusMessage]) -> tuple[bytes, Callable[[Any], bytes]]:
+def _writer(cls: type[Any]) -> tuple[bytes, Callable[[Any], bytes]]:
     """Return how a line of this class begins, and what writes the rest as an object of its own."""
     shape = layout(cls)
     names = [f"field{index}" for index in range(len(shape.keys))]

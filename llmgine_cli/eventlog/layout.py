@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Any, TypeVar, get_type_hints
 
 from llmgine_cli.bus import Command
-from llmgine_cli.bus.messages import BusMessage
 
 T = TypeVar("T")
 
@@ -35,9 +34,14 @@ class Layout:
     hints: dict[str, Any]
 
 
-@lru_cache(maxsize=1024)
-def layout(cls: type[BusMessage]) -> Layout:
+def layout(cls: Any) -> Layout:
     """Return how messages of this class are laid out."""
+    made: Layout = _layout(cls)
+    return made
+
+
+@lru_cache(maxsize=1024)
+def _layout(cls: type[Any]) -> Layout:
     command = issubclass(cls, Command)
     kind, own_id = ("command_type", "command_id") if command else ("event_type", "event_id")
     reserved = _RESERVED_IN_COMMAND if command else _RESERVED_IN_EVENT

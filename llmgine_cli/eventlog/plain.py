@@ -9,8 +9,8 @@
     anything else                        {"$repr": text, "type": class}
 """
 
-import base64
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -54,7 +54,7 @@ def unknown_to_encoder(value: Any) -> Any:
     Raises:
         TypeError: It is a container with odd keys, which only the whole walk of `plain` can handle.
     """
-    if isinstance(value, tuple | list | dict | str | int | float | NoneType):
+    if issubclass(type(value), (tuple, list, dict, str, int, float, NoneType)):
         raise TypeError(f"no JSON form for {type(value).__name__} here")
     return plain(value)
 
@@ -99,13 +99,13 @@ def closed(hint: Any) -> bool:
 
 def prepare(hint: Any) -> Callable[[Any], Any] | None:
     """Return what must be done to a field of this type before the encoder sees it; None if nothing."""
-    if hint is float or get_origin(hint) in {Union, UnionType} and set(get_args(hint)) <= {float, int, NoneType}:
+    if hint is float or set(get_args(hint)) == {float, NoneType}:
         return special_float
     return None if closed(hint) else plain
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
-    kind = type(value)
+    kind: type[Any] = type(value)
     if kind is str:
         return value if value.isascii() else _scrub(value)
     if kind in {int, bool, NoneType}:
@@ -121,7 +121,7 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
     if isinstance(value, _NATIVE):
         return _native(value)
     if id(value) in above or len(above) > DEEPEST:
-        return _opaque(f"<{kind.__name__}: a value that contains itself, or too deep>", kind)
+        return _opaque(f"<{kind.__name__}: contains itself, or is too deep>", _name(kind))
     try:
         return _structure(value, (*above, id(value)))
     except Exception:  # noqa: BLE001 -- attributes and methods of foreign objects may do anything
@@ -129,32 +129,30 @@ def _plain(value: Any, above: tuple[int, ...]) -> Any:
 
 
 def _structure(value: Any, above: tuple[int, ...]) -> Any:
-    match value:
-        case BusMessage():
-            return message_fields(value, above)
-        case Opaque():
-            return _opaque(value.text, value.type_name)
-        case msgspec.Struct():
-            return _struct(value, above)
-        case Mapping():
-            return {_key(key): _plain(item, above) for key, item in value.items()}
-        case list() | tuple() | Set():
-            return [_plain(item, above) for item in value]
-        case PurePath():
-            return _scrub(str(value))
-        case BaseException():
-            state = {key: item for key, item in vars(value).items() if key != "__notes__"}
-            return {
-                "$exception": type(value).__name__,
-                "args": _plain(list(value.args), above),
-                "state": _plain(state, above),
-            }
-        case type():
-            return _repr(value)
+    for kind, write in _WRITERS:
+        if isinstance(value, kind):
+            return write(value, above)
     if is_dataclass(value):
         return {field.name: _plain(getattr(value, field.name), above) for field in fields(value)}
     dump = getattr(value, "model_dump", None)  # pydantic, not imported for it
     return _repr(value) if dump is None else _plain(dump(mode="json"), above)
+
+
+def _mapping(value: Mapping[Any, Any], above: tuple[int, ...]) -> Any:
+    return {_key(key): _plain(item, above) for key, item in value.items()}
+
+
+def _items(value: Iterable[Any], above: tuple[int, ...]) -> Any:
+    return [_plain(item, above) for item in value]
+
+
+def _exception(value: BaseException, above: tuple[int, ...]) -> Any:
+    state = {key: item for key, item in vars(value).items() if key != "__notes__"}
+    return {
+        "$exception": type(value).__name__,
+        "args": _plain(list(value.args), above),
+        "state": _plain(state, above),
+    }
 
 
 def _struct(value: msgspec.Struct, above: tuple[int, ...]) -> Any:
@@ -166,9 +164,7 @@ def _struct(value: msgspec.Struct, above: tuple[int, ...]) -> Any:
 
 
 def _native(value: Any) -> Any:
-    if isinstance(value, bytes | bytearray | memoryview):
-        return base64.b64encode(bytes(value)).decode()
-    return msgspec.to_builtins(value)
+    return msgspec.to_builtins(bytes(value) if type(value) in {bytearray, memoryview} else value)
 
 
 def _key(key: Any) -> str:
@@ -186,14 +182,30 @@ def _scrub(text: str) -> str:
     return text
 
 
-def _repr(value: Any) -> dict[str, str]:
+def _repr(value: object) -> dict[str, str]:
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 -- a repr is foreign code
         text = f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
-    return _opaque(text if len(text) <= LONGEST_REPR else text[: LONGEST_REPR - 1] + "…", type(value))
+    return _opaque(text if len(text) <= LONGEST_REPR else text[: LONGEST_REPR - 1] + "…", _name(type(value)))
 
 
-def _opaque(text: str, kind: type | str) -> dict[str, str]:
-    name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-    return {"$repr": _scrub(text), "type": _scrub(name)}
+def _opaque(text: str, type_name: str) -> dict[str, str]:
+    return {"$repr": _scrub(text), "type": _scrub(type_name)}
+
+
+def _name(kind: type[Any]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+# Looked through in this order.
+_WRITERS: tuple[tuple[Any, Callable[[Any, tuple[int, ...]], Any]], ...] = (
+    (type, lambda value, _: _repr(value)),
+    (BusMessage, message_fields),
+    (Opaque, lambda value, _: _opaque(value.text, value.type_name)),
+    (msgspec.Struct, _struct),
+    (Mapping, _mapping),
+    ((list, tuple, AbstractSet), _items),
+    (PurePath, lambda value, _: _scrub(str(value))),
+    (BaseException, _exception),
+)

@@ -1,12 +1,12 @@
 """Keys never reach the log: known ones are replaced wherever they stand, and so is whatever is shaped like one.
 
-Almost no line has a secret in it, so the search must be cheap: one pass of a regular expression that looks closer only at
-characters that are rare in prose and present in every key. Only a line that has something is taken apart.
+Almost no line has a secret in it, so the search must be cheap: one pass of a regular expression that looks closer only
+at characters that are rare in prose and present in every key. Only a line that has something is taken apart.
 """
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 from urllib.parse import quote
 
 import msgspec
@@ -14,8 +14,8 @@ import msgspec
 MARK = "[redacted]"
 SHORTEST = 8  # characters; a shorter "key" is a placeholder such as "none", and would black out ordinary words
 
-# A line has escapes (\n) where the text has characters; what stands before a key is therefore looked at only in the second
-# pattern, on the decoded text. This one may find too much, never too little.
+# A line has escapes (\n) where the text has characters; what stands before a key is therefore looked at only in the
+# second pattern, on the decoded text. This one may find too much, never too little.
 _SUSPICIOUS = re.compile(
     rb"[-_zKSBb](?:(?<=sk-)[\w-]{16}|(?<=gsk_)\w{16}|(?<=AIz)a[\w-]{30}|(?<=A[KS])IA[A-Z0-9]{16}|(?<=xai-)\w{16}"
     rb"|(?<=gh[pousr]_)\w{16}|(?<=github_pat_)\w{16}|(?<=hf_)\w{16}|(?<=[Bb])earer\s+[\w.~+/=-]{16}"
@@ -82,9 +82,9 @@ class Redactor:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(key): self._walk(item) for key, item in value.items()}
+            return {self.text(key): self._walk(item) for key, item in cast("dict[str, Any]", value).items()}
         if isinstance(value, list):
-            return [self._walk(item) for item in value]
+            return [self._walk(item) for item in cast("Sequence[Any]", value)]
         return value
 
 

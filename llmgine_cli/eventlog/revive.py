@@ -1,12 +1,13 @@
 """Plain JSON values back to what they were, as the types of a message's fields say."""
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from math import inf, nan
 from pathlib import PurePath
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -14,7 +15,7 @@ from llmgine_cli.bus import Command, Event, UnknownEvent
 from llmgine_cli.bus.messages import BusMessage
 from llmgine_cli.errors import LlmgineError
 from llmgine_cli.eventlog.layout import Layout, layout, loaded
-from llmgine_cli.eventlog.plain import Opaque, plain
+from llmgine_cli.eventlog.plain import Opaque, closed, plain
 from llmgine_cli.eventlog.times import from_text
 
 _SPECIAL_FLOATS = {"NaN": nan, "Infinity": inf, "-Infinity": -inf}
@@ -29,7 +30,7 @@ def revive_message(line: Mapping[str, Any], wanted: type[BusMessage] = BusMessag
     """Make a message of the object that stands for it.
 
     Args:
-        line: The object, version or not.
+        line: The object, with or without the version.
         wanted: What it must be an instance of.
 
     Raises:
@@ -42,7 +43,7 @@ def revive_message(line: Mapping[str, Any], wanted: type[BusMessage] = BusMessag
         # Old classes of the same name may be about, of a file that was loaded twice: the newest that fits is taken.
         if issubclass(cls, wanted) and cls is not UnknownEvent:
             try:
-                return _make(cls, layout(cls), line)
+                return _message(cls, layout(cls), line)
             except Exception as error:  # noqa: BLE001 -- a class's own __post_init__ may refuse in any way
                 reason = error
     raise NoFitError(f"no loaded class fits {name!r}") from reason
@@ -56,31 +57,40 @@ def revive(value: Any, hint: Any) -> Any:
     """
     if hint is Any or hint is object or isinstance(hint, TypeVar):
         return value
-    if isinstance(value, dict) and value.keys() == {"$repr", "type"}:
-        return Opaque(value["$repr"], value["type"])
-    origin = get_origin(hint) or hint
+    if opaque := _opaque(value):
+        return opaque
     arguments = get_args(hint)
+    origin: Any = get_origin(hint) or hint
     if origin is Annotated:
         return revive(value, arguments[0])
     if origin in {Union, UnionType}:
         return _one_of(value, arguments)
-    if isinstance(origin, type):
-        return _instance(value, origin, arguments, hint)
-    return _convert(value, hint)
+    if not isinstance(origin, type):
+        return _convert(value, hint)
+    for base, read in _READERS:
+        if issubclass(origin, base):
+            return read(value, origin, arguments)
+    if is_dataclass(origin):
+        return _dataclass(value, origin)
+    validate: Callable[[Any], Any] | None = getattr(
+        cast("Any", origin), "model_validate", None
+    )  # pydantic, not imported for it
+    return _convert(value, hint) if validate is None else validate(value)
 
 
-def _make(cls: type[BusMessage], shape: Layout, line: Mapping[str, Any]) -> BusMessage:
-    values: dict[str, Any] = {}
+def _message(cls: type[BusMessage], shape: Layout, line: Mapping[str, Any]) -> BusMessage:
+    # Ids that are absent were absent when it was written; the defaults would take them from where we stand now.
+    values: dict[str, Any] = {"session_id": None, "parent_id": None}
     for name, key in zip(shape.attributes, shape.keys, strict=True):
-        if key in line:
-            values[name] = from_text(line[key]) if name == "time_ns" else revive(line[key], shape.hints.get(name, Any))
-    # Absent ids were absent when it was written; the defaults would take them from where we stand now.
-    values.setdefault("session_id", None)
-    values.setdefault("parent_id", None)
-    return _construct(cls, values)
+        if name == "time_ns":
+            values[name] = from_text(line[key])
+        elif key in line:
+            values[name] = revive(line[key], shape.hints.get(name, Any))
+    made: BusMessage = _construct(cls, values)
+    return made
 
 
-def _construct(cls: type[Any], values: dict[str, Any]) -> Any:
+def _construct(cls: type[Any], values: Mapping[str, Any]) -> Any:
     later = {field.name for field in fields(cls) if not field.init}
     made = cls(**{name: value for name, value in values.items() if name not in later})
     for name in later & values.keys():
@@ -91,42 +101,18 @@ def _construct(cls: type[Any], values: dict[str, Any]) -> Any:
 def _one_of(value: Any, choices: tuple[Any, ...]) -> Any:
     if value is None and NoneType in choices:
         return None
-    # A text is a text before it is a path, and tags tell structs apart: first what fits as it stands, as one type.
-    try:
-        return _convert(value, Union[choices])  # noqa: UP007 -- made at run time
-    except NoFitError:
-        pass
+    simple = tuple(choice for choice in choices if closed(choice))
+    if simple:  # seen at once, for a tag tells structs apart; and a text is a text before it is a path
+        try:
+            return _convert(value, Union[simple])  # noqa: UP007 -- made at run time
+        except NoFitError:
+            pass
     for choice in choices:
         try:
             return revive(value, choice)
-        except Exception:  # noqa: BLE001, S112, PERF203 -- the next one may fit
+        except Exception:  # noqa: BLE001, S112 -- the next one may fit
             continue
     raise NoFitError("no member of the union fits")
-
-
-def _instance(value: Any, cls: type[Any], arguments: tuple[Any, ...], hint: Any) -> Any:
-    if issubclass(cls, BusMessage):
-        if not isinstance(value, dict):
-            raise NoFitError(f"no {cls.__name__}")
-        return revive_message(value, cls)
-    if cls is float:
-        return _SPECIAL_FLOATS[value] if value in _SPECIAL_FLOATS else _convert(value, float)
-    if issubclass(cls, Enum):
-        return _member(value, cls)
-    if issubclass(cls, PurePath):
-        return cls(_convert(value, str))
-    if issubclass(cls, BaseException):
-        return _exception(value, cls)
-    if is_dataclass(cls):
-        return _dataclass(value, cls)
-    if issubclass(cls, tuple) and cls is not tuple:
-        return _convert(value, hint)
-    if issubclass(cls, Mapping):
-        return _mapping(value, arguments)
-    if issubclass(cls, Sequence | Set) and not issubclass(cls, str | bytes | bytearray | memoryview):
-        return _collection(value, cls, arguments)
-    validate: Callable[[Any], Any] | None = getattr(cls, "model_validate", None)
-    return _convert(value, hint) if validate is None else validate(value)
 
 
 def _convert(value: Any, hint: Any) -> Any:
@@ -141,17 +127,34 @@ def _convert(value: Any, hint: Any) -> Any:
 
 def _dataclass(value: Any, cls: type[Any]) -> Any:
     hints = get_type_hints(cls)
-    known = {field.name for field in fields(cls)}
-    if not isinstance(value, dict) or not value.keys() <= known:
+    values = _object(value)
+    if not values.keys() <= {field.name for field in fields(cls)}:
         raise NoFitError(f"no {cls.__name__}")
-    return _construct(cls, {name: revive(item, hints[name]) for name, item in value.items()})
+    return _construct(cls, {name: revive(item, hints[name]) for name, item in values.items()})
 
 
-def _mapping(value: Any, arguments: tuple[Any, ...]) -> Any:
-    if not isinstance(value, dict):
-        raise NoFitError("no mapping")
+def _nested_message(value: Any, cls: type[Any], _: tuple[Any, ...]) -> Any:
+    return revive_message(_object(value), cls)
+
+
+def _float(value: Any, _: type[Any], __: tuple[Any, ...]) -> float:
+    if isinstance(value, str) and value in _SPECIAL_FLOATS:
+        return _SPECIAL_FLOATS[value]
+    number: float = _convert(value, float)
+    return number
+
+
+def _path(value: Any, cls: type[Any], _: tuple[Any, ...]) -> Any:
+    return cls(_convert(value, str))
+
+
+def _scalar(value: Any, cls: type[Any], _: tuple[Any, ...]) -> Any:
+    return _convert(value, cls)
+
+
+def _mapping(value: Any, _: type[Any], arguments: tuple[Any, ...]) -> Any:
     key_hint, item_hint = arguments if len(arguments) == 2 else (Any, Any)
-    return {_key(key, key_hint): revive(item, item_hint) for key, item in value.items()}
+    return {_key(key, key_hint): revive(item, item_hint) for key, item in _object(value).items()}
 
 
 def _key(key: str, hint: Any) -> Any:
@@ -166,33 +169,60 @@ def _key(key: str, hint: Any) -> Any:
 def _collection(value: Any, cls: type[Any], arguments: tuple[Any, ...]) -> Any:
     if not isinstance(value, list):
         raise NoFitError(f"no {cls.__name__}")
+    items = cast("Sequence[Any]", value)
+    if issubclass(cls, tuple) and cls is not tuple:  # a NamedTuple
+        return _convert(items, cls)
     if cls is tuple and arguments and arguments[-1] is not Ellipsis:
-        if len(arguments) != len(value):
-            raise NoFitError(f"{len(value)} items for a tuple of {len(arguments)}")
-        return tuple(revive(item, hint) for item, hint in zip(value, arguments, strict=True))
-    items = [revive(item, arguments[0]) for item in value] if arguments else value
-    if cls in {Sequence, Set}:
-        cls = tuple if cls is Sequence else frozenset
-    return cls(items) if cls is not list else items
+        if len(arguments) != len(items):
+            raise NoFitError(f"{len(items)} items for a tuple of {len(arguments)}")
+        return tuple(revive(item, hint) for item, hint in zip(items, arguments, strict=True))
+    made = [revive(item, arguments[0]) for item in items] if arguments else items
+    concrete: Any = tuple if cls is Sequence else frozenset if cls is AbstractSet else cls
+    return concrete(made)
 
 
-def _member(value: Any, cls: type[Enum]) -> Any:
+def _member(value: Any, cls: type[Any], _: tuple[Any, ...]) -> Any:
     try:
         return cls(value)
     except (ValueError, TypeError):
-        for member in cls:
+        for member in cast("type[Enum]", cls):
             if plain(member.value) == value:
                 return member
     raise NoFitError(f"no {cls.__name__}")
 
 
-def _exception(value: Any, cls: type[BaseException]) -> BaseException:
+def _exception(value: Any, cls: type[Any], _: tuple[Any, ...]) -> BaseException:
     """Make the exception as pickle would, but without its `__init__`: a log is data, and runs nobody's code."""
-    if not isinstance(value, dict) or "$exception" not in value:
-        raise NoFitError(f"no {cls.__name__}")
-    for kind in loaded(cls, value["$exception"]):
-        error = kind.__new__(kind, *value["args"])
-        error.args = tuple(value["args"])
-        vars(error).update(value["state"])
+    shape = _object(value)
+    for kind in loaded(cls, shape.get("$exception", "")):
+        error: BaseException = kind.__new__(kind, *shape["args"])
+        error.args = tuple(shape["args"])
+        vars(error).update(shape["state"])
         return error
-    raise NoFitError(f"no exception named {value['$exception']!r} is loaded")
+    raise NoFitError(f"no {cls.__name__}")
+
+
+def _opaque(value: Any) -> Opaque | None:
+    if isinstance(value, dict) and "$repr" in value:
+        marked = cast("dict[str, Any]", value)
+        return Opaque(str(marked["$repr"]), str(marked.get("type", "")))
+    return None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise NoFitError("no object")
+    return cast("dict[str, Any]", value)
+
+
+# Looked through in this order; what is in none of these is msgspec's to convert.
+_READERS: tuple[tuple[Any, Callable[[Any, type[Any], tuple[Any, ...]], Any]], ...] = (
+    (BusMessage, _nested_message),
+    (Enum, _member),
+    (float, _float),
+    ((str, bytes, bytearray, memoryview), _scalar),
+    (PurePath, _path),
+    (BaseException, _exception),
+    (Mapping, _mapping),
+    ((Sequence, AbstractSet), _collection),
+)

@@ -1,4 +1,4 @@
-"""Moments as the log writes them: ISO 8601, UTC, all nine digits of the nanoseconds, so that nothing is lost on the way back."""
+"""Moments as the log writes them: ISO 8601, UTC, all nine digits of the nanoseconds, so that nothing is lost."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -14,7 +14,7 @@ def _calendar(second: int) -> str:
 
 
 def to_text(time_ns: int) -> str | int:
-    """Write nanoseconds since 1970 as `2026-11-23T23:11:04.123456789Z`; what no calendar has (year 12000) stays a number."""
+    """Write nanoseconds since 1970 as `2026-11-23T23:11:04.123456789Z`; what no calendar has stays a number."""
     second, rest = divmod(time_ns, _SECOND)
     try:
         return f"{_calendar(second)}.{rest:09d}Z"

@@ -1,7 +1,7 @@
 """Writes the event log: one file a session, one `os.write` an event, before anybody else hears of it.
 
-A write to a descriptor opened with `O_APPEND` is in the kernel's hands when it returns: `kill -9` takes nothing back, and
-two processes that append to one file do not mix their lines.
+A write to a descriptor opened with `O_APPEND` is in the kernel's hands when it returns: `kill -9` takes nothing back,
+and two processes that append to one file do not mix their lines.
 """
 
 import os
@@ -166,7 +166,7 @@ class _File:
 
 
 def file_name_part(session_id: str) -> str:
-    """Return a session's id as it stands in a file name: unchanged if it can be, else cleaned and told apart by a digest."""
+    """Return a session's id as it stands in a file name: unchanged if it can be, else cleaned, with a digest."""
     clean = re.sub(r"[^A-Za-z0-9._-]", "-", session_id)[:60]
     if clean == session_id and clean.strip("."):
         return clean
