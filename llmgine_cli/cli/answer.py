@@ -1,4 +1,4 @@
-"""The answer on its way to stdout: rendered on a terminal; plain text in a pipe, a file, or where no cursor can move."""
+"""The answer on its way to stdout: rendered on a terminal, plain in a pipe, in a file, or without a movable cursor."""
 
 import asyncio
 import sys

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from llmgine_cli.bus import Bus
-from llmgine_cli.cli.keys import terminal
+from llmgine_cli.cli.keys import has_terminal, terminal
 from llmgine_cli.cli.render import Screen
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.llm.messages import ToolCall
@@ -37,9 +37,8 @@ def ask_on_terminal(bus: Bus, screen: Screen) -> bool:
 
     Without one nothing is registered, and whoever needs an approval gets none.
     """
-    with terminal() as keys:
-        if keys is None:
-            return False
+    if not has_terminal():
+        return False
     bus.register(ApproveToolCall, Approver(screen).ask)
     return True
 
@@ -78,12 +77,13 @@ class Approver:
             if keys is None:
                 return "no"
             keys.write(f"{question(command, styled=self._screen.cli.styled(stderr=True))}\n{QUESTION}")
-            decision: Decision | None = None
+            said = ""
             try:
-                while decision is None:
-                    decision = ANSWERS.get((await keys.read()).lower())
+                while (decision := ANSWERS.get((await keys.read()).lower())) is None:
+                    pass  # any other key
+                said = WORDS[decision]
             finally:
-                keys.write(f"{WORDS[decision] if decision else ''}\n")
+                keys.write(f"{said}\n")
             return decision
 
 

@@ -9,10 +9,14 @@ from contextlib import contextmanager
 if sys.platform == "win32":  # pragma: no cover -- POSIX is where the tests run
     import msvcrt
 
+    def has_terminal() -> bool:
+        """Whether there is a console to ask on."""
+        return sys.stderr.isatty()
+
     @contextmanager
     def terminal() -> "Generator[Keys | None]":
         """Open the console; None if there is none to ask on."""
-        yield Keys() if sys.stderr.isatty() else None
+        yield Keys() if has_terminal() else None
 
     class Keys:
         """The console."""
@@ -36,6 +40,14 @@ else:
     import select
     import termios
     import tty
+
+    def has_terminal() -> bool:
+        """Whether there is a terminal to ask on."""
+        try:
+            os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+        except OSError:
+            return False
+        return True
 
     @contextmanager
     def terminal() -> "Generator[Keys | None]":

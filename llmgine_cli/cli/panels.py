@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from typing import Any
+from typing import Any, cast
 
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
@@ -41,7 +41,7 @@ def arguments(call: ToolCall) -> str:
         return call.arguments
     if not isinstance(values, dict):
         return call.arguments
-    pairs: dict[str, Any] = values
+    pairs = cast("dict[str, Any]", values)
     return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in pairs.items())
 
 
