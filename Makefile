@@ -74,7 +74,9 @@ $(DEV_STAMP): pyproject.toml | $(BIN)/python
 
 # Tried by running it: a name on PATH may be a version manager's shim for a Python that is not switched on.
 $(BIN)/python:
-	@for python in $${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python}; do \
+	@if [ -n "$$PYTHON" ]; then set -- "$$PYTHON"; \
+	else set -- python3 python3.14 python3.13 python3.12 python3.11 python; fi; \
+	for python in "$$@"; do \
 	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    echo "making .venv with $$("$$python" --version)" >&2; \
 	    exec "$$python" -m venv .venv; \
