@@ -42,8 +42,7 @@ def split(
         else:
             some, below = _split_value(value, _mark(field), key)
             ignored += below
-            if some is not None:
-                kept[name] = some
+            kept |= some
     return kept, ignored
 
 
@@ -78,14 +77,14 @@ def _at(data: Any, key: Key) -> Any:
     return data
 
 
-def _split_value(value: Any, mark: Harmless | None, key: Key) -> tuple[Any, list[Key]]:
+def _split_value(value: Any, mark: Harmless | None, key: Key) -> tuple[dict[str, Any], list[Key]]:
     if mark is None:
-        return None, list(leaves(value, key))
+        return {}, list(leaves(value, key))
     if isinstance(value, dict):
         table = cast("dict[str, Any]", value)
         kept = {name: one for name, one in table.items() if mark.accepts(one)}
-        return kept, [(*key, name) for name in table if name not in kept]
-    return (value, []) if mark.accepts(value) else (None, [key])
+        return {key[-1]: kept}, [(*key, name) for name in table if name not in kept]
+    return ({key[-1]: value}, []) if mark.accepts(value) else ({}, [key])
 
 
 def _mark(field: FieldInfo) -> Harmless | None:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from llmgine_cli import places
-from llmgine_cli.errors import SettingsError, near_miss
+from llmgine_cli.errors import SettingsError
 from llmgine_cli.settings.harmless import split
 from llmgine_cli.settings.model import Circumstances, Settings
 from llmgine_cli.settings.problems import problem
@@ -86,7 +86,7 @@ def read(overrides: Mapping[str, Any] | None = None) -> Reading:
 
 def _environment(notices: list[Notice]) -> Variables:
     source = Variables(os.environ)
-    notices += [Notice(f"{name} sets nothing: {near_miss(name, known)}") for name, known in source.unknown()]
+    notices += [Notice(f"{name} sets nothing: {meant}") for name, meant in source.unknown()]
     return source
 
 

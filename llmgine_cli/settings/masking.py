@@ -19,7 +19,7 @@ def masked(value: Any, key: Key) -> Any:
         return [masked(one, key) for one in cast("list[object]", value)]
     if not isinstance(value, str):
         return value if value is None or isinstance(value, bool | int | float) else str(value)
-    if _SECRET.search(key[-1]) or "headers" in key[:-1]:
+    if _SECRET.search(key[-1]) or "headers" in key:
         return mask(value)
     return _USER_IN_ADDRESS.sub("//****@", value)
 

@@ -7,8 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from llmgine_cli.errors import SettingsError, near_miss
 from llmgine_cli.settings.harmless import table_of
+from llmgine_cli.settings.masking import masked
 from llmgine_cli.settings.model import ProviderSettings, Settings
-from llmgine_cli.settings.sources import PREFIX, File, Key, Source, Variables
+from llmgine_cli.settings.sources import File, Key, Source, Variables, variable_meant
 
 
 def problem(error: ValidationError, sources: Sequence[Source]) -> SettingsError:
@@ -18,13 +19,13 @@ def problem(error: ValidationError, sources: Sequence[Source]) -> SettingsError:
     key: Key = tuple(part for part in first["loc"] if isinstance(part, str) and part != "[key]")
     source = next((source for source in sources if holds(source(), key)), None)
     what, known = _explained(cast("dict[str, Any]", first), key)
-    if isinstance(source, Variables):
-        place = source.where(key)
-        known = [PREFIX + "__".join((*key[:-1], name)).upper() for name in known] if what == "unknown key" else known
-        near = near_miss(place, known) if what == "unknown key" else near_miss(str(first["input"]), known)
+    place = source.where(key) if isinstance(source, Variables) else _place(source, key)
+    if what != "unknown key":
+        near = near_miss(str(first["input"]).lower(), known)
+    elif isinstance(source, Variables):
+        near = variable_meant(key[:-1], key[-1], known)
     else:
-        place = _place(source, key)
-        near = near_miss(key[-1] if what == "unknown key" else str(first["input"]), known)
+        near = near_miss(key[-1], known)
     more = f" (and {len(found) - 1} more mistakes)" if len(found) > 1 else ""
     return SettingsError(f"{place}: {what}{more}", hint=near)
 
@@ -51,7 +52,7 @@ def _explained(error: dict[str, Any], key: Key) -> tuple[str, Iterable[str]]:
     if error["type"] == "extra_forbidden":
         return "unknown key", _fields(key[:-1])
     given = error["input"]
-    said = f"{given!r}: " if isinstance(given, str | int | float | bool) else ""
+    said = f"{masked(given, key)!r}: " if isinstance(given, str | int | float | bool) else ""
     if error["type"] == "literal_error":
         choices = [word.strip("'") for word in str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
         return f"{given!r} is none of {', '.join(choices)}", choices

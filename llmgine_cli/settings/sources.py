@@ -2,7 +2,8 @@
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -74,13 +75,13 @@ class Variables(EnvSettingsSource):
                 return name
         return PREFIX + "__".join(key).upper()
 
-    def unknown(self) -> Iterator[tuple[str, list[str]]]:
-        """Variables that set nothing, each with those that would: they are other people's, or misspelt."""
-        for lower in self._given:
+    def unknown(self) -> Iterator[tuple[str, str]]:
+        """Variables that set nothing, each with what was probably meant: they are other people's, or misspelt."""
+        for lower, name in self._named.items():
             head, *rest = lower.removeprefix(PREFIX.lower()).split("__")
             field = Settings.model_fields.get(head)
-            if self._named[lower].upper() not in NO_SETTINGS and (field is None or (rest and not _is_table(field))):
-                yield self._named[lower], [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+            if name.upper() not in NO_SETTINGS and (field is None or (rest and not _is_table(field))):
+                yield name, variable_meant((), head, Settings.model_fields)
 
     def _load_env_vars(self) -> Mapping[str, str | None]:
         return {**self._given}
@@ -170,6 +171,20 @@ def read_dotenv(file: Path) -> dict[str, str]:
         raise SettingsError(f"{shown(file)}: not UTF-8", hint="save the file as UTF-8") from error
     except OSError as error:
         raise SettingsError(f"{shown(file)}: cannot be read: {error.strerror}") from error
+
+
+def variable_meant(tables: Key, name: str, known: Iterable[str]) -> str:
+    """Say which variable was probably meant by one that sets nothing.
+
+    Args:
+        tables: The tables the setting would be in.
+        name: The setting, as written.
+        known: The settings there are.
+    """
+    names = sorted(known)
+    close = get_close_matches(name, names, n=3, cutoff=0.6)
+    variables = [PREFIX + "__".join((*tables, each)).upper() for each in close or names]
+    return f"did you mean {' or '.join(variables)}?" if close else f"known: {', '.join(variables)}"
 
 
 def shown(path: Path | None) -> str:

@@ -1,0 +1,529 @@
+"""Settings: which source wins, what a mistake looks like, and what a folder nobody trusted may not set."""
+
+import itertools
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from llmgine_cli.errors import SettingsError
+from llmgine_cli.settings import ProviderSettings, Settings, explain, load
+from llmgine_cli.settings.example import example
+from llmgine_cli.settings.load import read
+from llmgine_cli.trust import TrustStore
+
+
+def user_file(text: str) -> Path:
+    file = Path(os.environ["LLMGINE_HOME"]) / "config" / "config.toml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def project_file(text: str, *, trusted: bool = True) -> Path:
+    file = Path("llmgine.toml").absolute()
+    file.write_text(text, encoding="utf-8")
+    if trusted:
+        TrustStore().trust([file])
+    return file
+
+
+def problem(overrides: dict[str, object] | None = None) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        load(overrides)
+    assert "\n" not in caught.value.message
+    return caught.value
+
+
+class TestPrecedence:
+    """Flag, environment, `.env` here, `.env` of the project, project file, user file, default: the first wins."""
+
+    @pytest.fixture
+    def write(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[str], object]]:
+        project = Path("project").absolute()
+        here = project / "below"
+        here.mkdir(parents=True)
+        (project / "llmgine.toml").touch()
+        monkeypatch.chdir(here)
+        self.overrides: dict[str, str] = {}
+        return {
+            "flag": lambda value: self.overrides.update({"limits.idle_timeout": value}),
+            "environment": lambda value: monkeypatch.setenv("LLMGINE_LIMITS__IDLE_TIMEOUT", value),
+            "own .env": lambda value: (here / ".env").write_text(f"LLMGINE_LIMITS__IDLE_TIMEOUT={value}\n"),
+            "project .env": lambda value: (project / ".env").write_text(f"LLMGINE_LIMITS__IDLE_TIMEOUT={value}\n"),
+            "project file": lambda value: (project / "llmgine.toml").write_text(f"[limits]\nidle_timeout = {value}\n"),
+            "user file": lambda value: user_file(f"[limits]\nidle_timeout = {value}\n"),
+        }
+
+    ORDER = ("flag", "environment", "own .env", "project .env", "project file", "user file")
+
+    @pytest.mark.parametrize(("higher", "lower"), list(itertools.combinations(ORDER, 2)))
+    def test_the_higher_wins(self, write: dict[str, Callable[[str], object]], higher: str, lower: str) -> None:
+        write[higher]("1.5")
+        write[lower]("2.5")
+        assert load(self.overrides).limits.idle_timeout == 1.5
+
+    @pytest.mark.parametrize("only", ORDER)
+    def test_any_of_them_goes_before_the_default(self, write: dict[str, Callable[[str], object]], only: str) -> None:
+        assert load(self.overrides).limits.idle_timeout == 60
+        write[only]("1.5")
+        assert load(self.overrides).limits.idle_timeout == 1.5
+
+    @pytest.mark.parametrize(
+        ("only", "said"),
+        [
+            ("flag", "flag"),
+            ("environment", "LLMGINE_LIMITS__IDLE_TIMEOUT"),
+            ("own .env", "LLMGINE_LIMITS__IDLE_TIMEOUT in .env"),
+            ("project .env", "LLMGINE_LIMITS__IDLE_TIMEOUT in {project}/.env"),
+            ("project file", "{project}/llmgine.toml"),
+            ("user file", "{home}/config/config.toml"),
+        ],
+    )
+    def test_explain_says_where_it_came_from(
+        self, write: dict[str, Callable[[str], object]], home: Path, only: str, said: str
+    ) -> None:
+        write[only]("1.5")
+        items = {item.key: item for item in explain(self.overrides)}
+        assert items["limits.idle_timeout"].source == said.format(project=Path.cwd().parent, home=home)
+        assert float(items["limits.idle_timeout"].value) == 1.5
+        assert items["limits.connect_timeout"] == ("limits.connect_timeout", 10.0, "default")
+
+    def test_tables_are_merged_key_by_key(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        user_file('[limits]\nconnect_timeout = 3\nidle_timeout = 3\n[aliases]\na = "x:user"\nb = "x:user"\n')
+        project_file('[limits]\nidle_timeout = 4\n[aliases]\nb = "x:project"\nc = "x:project"\n')
+        monkeypatch.setenv("LLMGINE_ALIASES__C", "x:environment")
+        settings = load({"aliases": {"d": "x:flag"}})
+        assert (settings.limits.connect_timeout, settings.limits.idle_timeout) == (3, 4)
+        assert settings.aliases == {"a": "x:user", "b": "x:project", "c": "x:environment", "d": "x:flag"}
+
+    def test_tables_of_tables_are_merged_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        user_file('[providers.mine]\nbase_url = "http://here"\napi_key_env = "A"\n')
+        monkeypatch.setenv("LLMGINE_PROVIDERS__MINE__API_KEY_ENV", "B")
+        assert load().providers == {"mine": ProviderSettings(base_url="http://here", api_key_env="B")}
+
+
+class TestFlags:
+    def test_dotted_and_nested_keys_mean_the_same(self) -> None:
+        assert load({"chat.width": 40, "log.enabled": False}) == load(
+            {"chat": {"width": 40}, "log": {"enabled": False}}
+        )
+
+    def test_none_is_a_flag_that_was_not_given(self) -> None:
+        user_file('model = "x:y"\n')
+        assert load({"model": None}).model == "x:y"
+
+    def test_false_and_zero_are_values(self) -> None:
+        assert load({"log.enabled": False}).log.enabled is False
+
+
+class TestVariables:
+    def test_a_list_may_be_words_with_commas(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_CHAT__TOOLS", "calculate, current_time")
+        assert load().chat.tools == ["calculate", "current_time"]
+
+    def test_a_list_may_be_json(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_CHAT__TOOLS", '["calculate"]')
+        assert load().chat.tools == ["calculate"]
+
+    def test_a_table_may_be_json_and_one_key_of_it_a_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_LIMITS", '{"idle_timeout": 1, "connect_timeout": 2}')
+        monkeypatch.setenv("LLMGINE_LIMITS__IDLE_TIMEOUT", "3")
+        assert (load().limits.idle_timeout, load().limits.connect_timeout) == (3, 2)
+
+    def test_an_empty_one_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_MODEL", "")
+        assert load().model is None
+
+    def test_a_wrong_value_names_the_variable_and_the_near_miss(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_TOOLS__APPROVE", "al")
+        error = problem()
+        assert error.message == "LLMGINE_TOOLS__APPROVE: 'al' is none of ask, auto-read, all, none"
+        assert error.hint == "did you mean all?"
+
+    def test_a_wrong_key_in_a_table_names_the_variable_that_was_meant(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_LIMITS__IDEL_TIMEOUT", "3")
+        error = problem()
+        assert error.message == "LLMGINE_LIMITS__IDEL_TIMEOUT: unknown key"
+        assert error.hint is not None
+        assert error.hint.startswith("did you mean LLMGINE_LIMITS__IDLE_TIMEOUT")
+
+    def test_a_table_that_is_no_table_names_the_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_LIMITS", "slow")
+        assert problem().message.startswith("LLMGINE_LIMITS: 'slow': ")
+
+    def test_one_that_sets_nothing_is_told_with_the_near_miss(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_MODLE", "x:y")
+        for _ in range(2):  # the user's own mistake: told until it is mended
+            assert load().notices == ("LLMGINE_MODLE sets nothing: did you mean LLMGINE_MODEL?",)
+
+    def test_a_key_below_a_plain_setting_sets_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_MODEL__NAME", "x:y")
+        [notice] = load().notices
+        assert notice.startswith("LLMGINE_MODEL__NAME sets nothing")
+
+    def test_home_and_config_are_no_settings(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "other.toml").write_text('model = "x:other"\n')
+        monkeypatch.setenv("LLMGINE_CONFIG", str(tmp_path / "other.toml"))
+        settings = load()
+        assert (settings.model, settings.notices) == ("x:other", ())
+
+    def test_a_config_that_is_not_there_is_told(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("LLMGINE_CONFIG", str(tmp_path / "missing.toml"))
+        assert problem().message == f"LLMGINE_CONFIG: no file {tmp_path / 'missing.toml'}"
+
+
+class TestMistakesInFiles:
+    @pytest.mark.parametrize(
+        ("text", "message", "hint"),
+        [
+            ("[limits]\n\nidel_timeout = 3\n", "llmgine.toml:3: limits.idel_timeout: unknown key", "did you mean idle_timeout"),
+            ('modle = "x:y"\n', "llmgine.toml:1: modle: unknown key", "did you mean model?"),
+            ("[limts]\nidle_timeout = 3\n", "llmgine.toml:1: limts: unknown key", "did you mean limits?"),
+            ("limits.idel_timeout = 3\n", "llmgine.toml:1: limits.idel_timeout: unknown key", "did you mean idle_timeout"),
+            ("[limits]\nidle_timeout = -1\n", "llmgine.toml:2: limits.idle_timeout: -1: input should be greater", None),
+            ("limits = 5\n", "llmgine.toml:1: limits: 5: input should be a valid dictionary", None),
+            ("chat.tools = [1]\n", "llmgine.toml:1: chat.tools: 1: input should be a valid string", None),
+            (
+                '[tools]\n# approve = "x"\napprove = "Al"\n',
+                "llmgine.toml:3: tools.approve: 'Al' is none of ask, auto-read, all, none",
+                "did you mean all",
+            ),
+            (
+                '[providers.mine]\nbase_ulr = "http://x"\n',
+                "llmgine.toml:2: providers.mine.base_ulr: unknown key",
+                "did you mean base_url?",
+            ),
+            ("[a\n", "llmgine.toml:1: expected ']' at the end of a table declaration", "no valid TOML"),
+            ('model = "x:y"\nengine = \n', "llmgine.toml:2: invalid value", "no valid TOML"),
+            ('model = "x', "llmgine.toml:1: ", "no valid TOML"),
+            ('[chat]\n[chat]\n', "llmgine.toml:2: cannot declare ('chat',) twice", "no valid TOML"),
+        ],
+    )  # fmt: skip
+    def test_the_file_line_key_and_near_miss_are_named(self, text: str, message: str, hint: str | None) -> None:
+        project_file(text)
+        error = problem()
+        assert error.message.startswith(message)
+        assert error.exit_code == 3
+        assert hint is None or hint in (error.hint or "")
+
+    def test_a_table_name_in_a_folder_nobody_trusted_is_checked_as_well(self) -> None:
+        project_file("[tools]\naprove = 'all'\n", trusted=False)
+        assert problem().message == "llmgine.toml:2: tools.aprove: unknown key"
+
+    def test_the_users_file_is_named_in_full(self) -> None:
+        file = user_file("x = 1\n")
+        assert problem().message == f"{file}:1: x: unknown key"
+
+    def test_several_mistakes_are_counted(self) -> None:
+        user_file("x = 1\ny = 1\nz = 1\n")
+        assert problem().message.endswith("unknown key (and 2 more mistakes)")
+
+    def test_a_file_that_is_not_utf8_names_the_line(self) -> None:
+        user_file("").write_bytes(b'model = "x:y"\nengine = "\xff"\n')
+        assert problem().message.endswith("config.toml:2: not UTF-8")
+
+    def test_an_env_file_that_is_not_utf8_is_named(self) -> None:
+        Path(".env").write_bytes(b"A=\xff\n")
+        assert problem().message == ".env: not UTF-8" or problem().message.startswith(".env:")
+
+    def test_a_byte_order_mark_is_no_mistake(self) -> None:
+        user_file("").write_bytes(b'\xef\xbb\xbfmodel = "x:y"\n')
+        assert load().model == "x:y"
+
+    def test_a_folder_in_place_of_the_file_is_as_good_as_no_file(self) -> None:
+        (Path(os.environ["LLMGINE_HOME"]) / "config" / "config.toml").mkdir(parents=True)
+        assert load().model is None
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            '[providers.mine.headers]\nAuthorization = ["Bearer sk-1234567890"]\n',
+            '[providers.mine]\nheaders = "Authorization: Bearer sk-1234567890"\n',
+        ],
+    )
+    def test_a_secret_value_is_not_shown_in_the_message(self, text: str) -> None:
+        user_file(text)
+        error = problem()
+        assert "providers.mine.headers" in error.message
+        assert "sk-1234567890" not in error.message
+
+
+class TestUntrusted:
+    HOSTILE = """
+        engine = "./evil.py"
+        model = "local:./evil.gguf"
+        [aliases]
+        good = "openai:gpt-5-mini"
+        evil = "local:/tmp/evil.gguf"
+        [limits]
+        idle_timeout = 5
+        [chat]
+        engine = "engines/evil.py:x"
+        tools = ["evil.py"]
+        width = 70
+        [tools]
+        approve = "all"
+        timeout = 1000
+        [tools.options.get_weather]
+        base_url = "http://evil"
+        [providers.openai]
+        base_url = "http://evil"
+        headers = { X = "1" }
+        [engines.tool_chat]
+        max_rounds = 1000
+        [log]
+        dir = "/tmp/evil"
+        enabled = false
+    """
+    IGNORED = (
+        "engine, model, aliases.evil, chat.engine, chat.tools, tools.approve, tools.timeout, "
+        "tools.options.get_weather.base_url, providers.openai.base_url, providers.openai.headers.X, "
+        "engines.tool_chat.max_rounds, log.dir, log.enabled"
+    )
+
+    def test_only_what_is_harmless_counts(self) -> None:
+        project_file(self.HOSTILE, trusted=False)
+        settings = load()
+        expected = Settings(aliases={"good": "openai:gpt-5-mini"}, limits={"idle_timeout": 5}, chat={"width": 70})
+        assert settings.model_dump() == expected.model_dump()
+
+    def test_what_was_ignored_is_told_with_the_way_out(self) -> None:
+        file = project_file(self.HOSTILE, trusted=False)
+        [notice] = load().notices
+        assert notice == (
+            f"llmgine.toml: ignored {self.IGNORED}: not trusted; llmgine trust {file.parent} shows and allows it"
+        )
+
+    def test_it_is_told_once_and_again_when_the_file_changes(self) -> None:
+        project_file(self.HOSTILE, trusted=False)
+        assert load().notices
+        assert load().notices == ()
+        project_file(self.HOSTILE + "\n# changed", trusted=False)
+        assert load().notices
+
+    def test_reading_tells_it_every_time(self) -> None:
+        project_file(self.HOSTILE, trusted=False)
+        assert read().settings.notices
+        assert read().settings.notices
+
+    def test_a_state_directory_that_cannot_be_written_is_no_failure(self, home: Path) -> None:
+        (home / "state").write_text("in the way")
+        project_file(self.HOSTILE, trusted=False)
+        assert load().notices
+        assert load().notices
+
+    def test_with_trust_everything_counts(self) -> None:
+        project_file('[tools]\napprove = "all"\n[providers.openai]\nbase_url = "http://mine"\n')
+        settings = load()
+        assert (settings.tools.approve, settings.providers["openai"].base_url) == ("all", "http://mine")
+        assert settings.notices == ()
+
+    def test_a_change_takes_the_trust_away(self) -> None:
+        file = project_file('[tools]\napprove = "all"\n')
+        assert load().tools.approve == "all"
+        file.write_text('[tools]\napprove = "all"\ntimeout = 5\n')
+        assert load().tools.approve == "ask"
+
+    def test_a_plain_engine_and_any_served_model_are_harmless(self) -> None:
+        project_file('model = "openrouter:x-ai/grok"\nengine = "mine"\n[chat]\nengine = "mine"\n', trusted=False)
+        settings = load()
+        assert (settings.model, settings.engine, settings.chat.engine) == ("openrouter:x-ai/grok", "mine", "mine")
+
+    def test_the_users_own_file_is_trusted_where_it_is_also_the_projects(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = project_file('[tools]\napprove = "all"\n', trusted=False)
+        monkeypatch.setenv("LLMGINE_CONFIG", str(file))
+        assert load().tools.approve == "all"
+
+    def test_every_setting_was_decided_about(self) -> None:
+        """A new setting is not harmless unless someone says so; this list is what was said."""
+        reading = read()
+        from llmgine_cli.settings.harmless import split
+
+        everything = {
+            "model": "a:b", "engine": "a", "aliases": {"a": "a:b"}, "engines": {"a": {"b": 1}}, "providers": {"a": {}},
+            **{name: getattr(reading.settings, name).model_dump() for name in ("limits", "chat", "log", "tools")},
+        }  # fmt: skip
+        assert everything.keys() == Settings.model_fields.keys()
+        assert split(everything)[0] == {
+            "model": "a:b", "engine": "a", "aliases": {"a": "a:b"},
+            "limits": {"connect_timeout": 10.0, "idle_timeout": 60.0},
+            "chat": {"engine": "tool_chat", "vi_mode": False, "width": None}, "log": {}, "tools": {},
+        }  # fmt: skip
+
+
+class TestDotenv:
+    def test_keys_come_from_the_environment_then_from_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        Path(".env").write_text("OPENAI_API_KEY=from-file\nGROQ_API_KEY='quoted'\nXAI_API_KEY=\n")
+        monkeypatch.setenv("OPENAI_API_KEY", "from-environment")
+        settings = load()
+        key = settings.key("OPENAI_API_KEY")
+        assert key is not None
+        assert key.get_secret_value() == "from-environment"
+        assert "from-environment" not in repr(key)
+        assert settings.key_source("OPENAI_API_KEY") == "environment"
+        groq = settings.key("GROQ_API_KEY")
+        assert groq is not None
+        assert groq.get_secret_value() == "quoted"
+        assert settings.key_source("GROQ_API_KEY") == ".env"
+        assert settings.key("XAI_API_KEY") is None
+        assert settings.key_source("MISTRAL_API_KEY") is None
+
+    def test_an_address_comes_from_the_environment_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        Path(".env").write_text("OPENAI_BASE_URL=http://evil\nOLLAMA_HOST=http://evil\nHTTPS_PROXY=http://evil\n")
+        monkeypatch.setenv("OLLAMA_HOST", "http://mine")
+        settings = load()
+        assert settings.address("OPENAI_BASE_URL") is None
+        assert settings.address("OLLAMA_HOST") == "http://mine"
+
+    def test_nothing_of_it_reaches_the_environment(self) -> None:
+        Path(".env").write_text(
+            "OPENAI_API_KEY=x\nHTTPS_PROXY=http://evil\nLLMGINE_HOME=/tmp/evil\nLLMGINE_MODEL=a:b\n"
+        )
+        before = dict(os.environ)
+        load()
+        assert dict(os.environ) == before
+
+    def test_it_does_not_move_the_home(self, home: Path) -> None:
+        Path(".env").write_text("LLMGINE_HOME=/tmp/evil\nLLMGINE_CONFIG=/tmp/evil.toml\n")
+        assert load().log_dir == home / "state" / "logs"
+
+    def test_it_sets_what_is_harmless_and_the_rest_is_told_once(self) -> None:
+        Path(".env").write_text(
+            "LLMGINE_MODEL=a:b\nLLMGINE_LOG__DIR=/tmp/evil\nLLMGINE_PROVIDERS__OPENAI__BASE_URL=x\n"
+        )
+        settings = load()
+        assert (settings.model, settings.log.dir, settings.providers) == ("a:b", None, {})
+        [notice] = settings.notices
+        assert notice.startswith(".env: ignored LLMGINE_LOG__DIR, LLMGINE_PROVIDERS__OPENAI__BASE_URL: ")
+        assert load().notices == ()
+
+    def test_it_stays_untrusted_in_a_trusted_project(self) -> None:
+        project_file("")
+        Path(".env").write_text("LLMGINE_TOOLS__APPROVE=all\n")
+        assert load().tools.approve == "ask"
+
+    def test_it_cannot_read_other_variables(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-mine")
+        Path(".env").write_text("OPENAI_API_KEY=${ANTHROPIC_API_KEY}\n")
+        key = load().key("OPENAI_API_KEY")
+        assert key is not None
+        assert key.get_secret_value() == "${ANTHROPIC_API_KEY}"
+
+    def test_a_mistake_names_the_file(self) -> None:
+        Path(".env").write_text("LLMGINE_LIMITS__IDLE_TIMEOUT=soon\n")
+        assert problem().message.startswith("LLMGINE_LIMITS__IDLE_TIMEOUT in .env: 'soon': ")
+
+    def test_keys_are_not_in_the_repr(self) -> None:
+        Path(".env").write_text("OPENAI_API_KEY=sk-very-secret\n")
+        settings = load()
+        assert "sk-very-secret" not in repr(settings) + repr(settings.circumstances)
+
+
+class TestExplain:
+    def test_every_setting_is_told(self) -> None:
+        assert [item.key for item in explain()] == [
+            "model", "engine", "aliases", "limits.connect_timeout", "limits.idle_timeout", "chat.engine", "chat.tools",
+            "chat.vi_mode", "chat.width", "log.enabled", "log.dir", "tools.approve", "tools.timeout", "tools.options",
+            "engines", "providers",
+        ]  # fmt: skip
+
+    def test_secrets_are_masked(self) -> None:
+        user_file(
+            '[providers.mine]\nbase_url = "https://me:pass@host/v1"\napi_key_env = "MY_API_KEY"\n'
+            '[providers.mine.headers]\nAuthorization = "Bearer sk-123456789abcd"\n'
+            '[tools.options.post]\napi_key = "short"\nregion = "eu"\n'
+            '[engines.x]\nnested = { token = "abcdefghijklmnop" }\n'
+        )
+        values = {item.key: item.value for item in explain()}
+        assert values["providers.mine.base_url"] == "https://****@host/v1"
+        assert values["providers.mine.api_key_env"] == "MY_API_KEY"
+        assert values["providers.mine.headers.Authorization"] == "****abcd"
+        assert values["tools.options.post.api_key"] == "****"
+        assert values["tools.options.post.region"] == "eu"
+        assert values["engines.x.nested.token"] == "****mnop"
+
+    def test_the_variable_of_a_whole_table_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_CHAT", '{"vi_mode": true}')
+        items = {item.key: item for item in explain()}
+        assert items["chat.vi_mode"] == ("chat.vi_mode", True, "LLMGINE_CHAT")
+        assert items["chat.width"].source == "default"
+
+
+class TestExample:
+    @staticmethod
+    def uncommented() -> str:
+        lines = (
+            line[1:] if line[:1] == "#" and line[1:2] not in ("", " ") else line for line in example().splitlines()
+        )
+        return "\n".join(lines)
+
+    def test_as_it_stands_it_sets_nothing(self) -> None:
+        user_file(example())
+        assert load().model_dump() == Settings().model_dump()
+
+    def test_uncommented_it_loads_and_sets_everything(self) -> None:
+        user_file(self.uncommented())
+        load()
+        defaults = [item.key for item in explain() if item.source == "default"]
+        assert defaults == []
+
+    def test_every_setting_is_explained(self) -> None:
+        lines = example().splitlines()
+        bare = [
+            line for before, line in itertools.pairwise(lines)
+            if line[:1] == "#" and line[1:2].isalpha() and not before.startswith(("# ", "#["))
+        ]  # fmt: skip
+        assert bare == []
+
+    def test_what_is_shown_are_the_defaults(self) -> None:
+        user_file(self.uncommented())
+        settings = load()
+        assert settings.limits == Settings().limits
+        assert settings.tools.approve == "ask"
+
+
+class TestPlaces:
+    def test_a_relative_log_dir_in_a_file_is_relative_to_the_file(self) -> None:
+        file = user_file('[log]\ndir = "logs"\n')
+        assert load().log_dir == file.parent / "logs"
+
+    def test_a_tilde_is_the_home_directory(self) -> None:
+        user_file('[log]\ndir = "~/my-logs"\n')
+        assert load().log_dir == Path.home() / "my-logs"
+
+    def test_a_relative_flag_is_relative_to_the_working_folder(self) -> None:
+        assert load({"log.dir": "here"}).log_dir == Path("here")
+
+    def test_the_project_is_found_upward(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        project = project_file("").parent
+        (project / "a" / "b").mkdir(parents=True)
+        monkeypatch.chdir(project / "a" / "b")
+        assert load().project == project
+
+    def test_marks_of_what_was_told_are_private(self, home: Path) -> None:
+        project_file("[log]\nenabled = false\n", trusted=False)
+        load()
+        [mark] = (home / "state" / "told").iterdir()
+        assert stat.S_IMODE(mark.stat().st_mode) == 0o600
+        assert stat.S_IMODE(mark.parent.stat().st_mode) == 0o700
+
+
+def test_settings_made_directly_take_what_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMGINE_MODEL", "a:b")
+    user_file('engine = "x"\n')
+    settings = Settings(chat={"width": 50})
+    assert (settings.model, settings.engine, settings.chat.width) == (None, None, 50)
+    assert (settings.project, settings.notices) == (None, ())
+
+
+def test_importing_the_settings_brings_no_cloud_and_no_http() -> None:
+    probe = "import sys, llmgine_cli.settings as s; s.load(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert "pydantic_settings" in done.stdout.split()
+    foreign = {"boto3", "azure", "google.cloud", "httpx2", "openai", "anthropic", "typer", "rich", "yaml"}
+    assert not foreign & set(done.stdout.split())
