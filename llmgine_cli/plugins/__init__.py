@@ -162,8 +162,8 @@ def _used(listed: list[Found[T]]) -> dict[str, Found[T]]:
 def _engines_in(loaded: Any) -> "list[tuple[str, Engine, str]]":
     from llmgine_cli.engine import Engine
 
-    things: list[Any] = [loaded] if isinstance(loaded, Engine) else [*loaded.__dict__.values()]
-    engines = {id(thing): thing for thing in things if isinstance(thing, Engine)}
+    public = {"": loaded} if isinstance(loaded, Engine) else _public(loaded)
+    engines = {id(thing): thing for thing in public.values() if isinstance(thing, Engine)}
     return [(engine.name, engine, first_line(engine.doc)) for engine in engines.values()]
 
 
@@ -177,3 +177,7 @@ def _tools_in(loaded: Any) -> "list[tuple[str, Tool, str]]":
     else:
         tools = [loaded if isinstance(loaded, Tool) else Tool.from_function(loaded)]
     return [(tool.name, tool, first_line(tool.description)) for tool in tools]
+
+
+def _public(loaded: Any) -> dict[str, Any]:
+    return {name: thing for name, thing in loaded.__dict__.items() if not name.startswith("_")}

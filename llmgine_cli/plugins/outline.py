@@ -84,5 +84,8 @@ def _is_plain(node: ast.stmt) -> bool:
         # What is imported from us may be decorated or called, but is nothing itself; `from x import *` may be anything.
         return all(alias.name != "*" for alias in node.names)
     if isinstance(node, ast.Assign | ast.AnnAssign):
-        return not any(isinstance(part, ast.Call) for part in ast.walk(node))
+        # What has a private name is never offered, whatever it is.
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        private = all(isinstance(target, ast.Name) and target.id.startswith("_") for target in targets)
+        return private or not any(isinstance(part, ast.Call) for part in ast.walk(node))
     return isinstance(node, _PLAIN)
