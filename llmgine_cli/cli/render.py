@@ -114,6 +114,11 @@ class Screen:
                 hint="it is in the event log",
             )
 
+    @property
+    def broken(self) -> bool:
+        """Whether stdout can no longer be written."""
+        return self._broken is not None
+
     @contextmanager
     def paused(self) -> Generator[None]:
         """Let somebody else have the terminal; what would be written meanwhile on stderr comes afterwards."""

@@ -1,0 +1,201 @@
+"""The turns of a chat: one message, one answer, and what becomes of the conversation when a turn goes wrong.
+
+A turn that fails leaves the conversation as it was before, so that the message can be sent again. A turn that is
+stopped keeps what was said and done until then; if that is nothing, it leaves no trace either.
+"""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from traceback import format_exception
+from typing import TYPE_CHECKING, Any
+
+from llmgine_cli.bootstrap import Application
+from llmgine_cli.cli.commands import Leave, is_command, run_command
+from llmgine_cli.cli.common import Cli
+from llmgine_cli.cli.lines import Lines
+from llmgine_cli.cli.opening import Talk
+from llmgine_cli.cli.render import Screen
+from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.errors import LlmgineError, UsageError
+from llmgine_cli.llm.events import LLMCallInterrupted
+from llmgine_cli.llm.messages import Message, Text, ToolResult
+from llmgine_cli.llm.stream import Reply
+
+if TYPE_CHECKING:
+    from llmgine_cli.bus import CommandResult
+
+
+class Dialogue:
+    """Takes messages, has them answered, and goes on whatever happens.
+
+    Attributes:
+        turns: How many messages were answered.
+
+    Args:
+        cli: How to talk to the user.
+        app: Where tools and models are found.
+        talk: The conversation.
+        screen: Shows the answers.
+        typed: Whether somebody types; otherwise a failed turn counts for the exit code, and Ctrl-C ends the program.
+    """
+
+    def __init__(self, cli: Cli, app: Application, talk: Talk, screen: Screen, *, typed: bool) -> None:
+        self.cli = cli
+        self.app = app
+        self.talk = talk
+        self.turns = 0
+        self.last_text = ""
+        self._screen = screen
+        self._typed = typed
+        self._before: tuple[Message, ...] = talk.conversation.history.messages
+        self._partial: Message | None = None
+        self._task: asyncio.Task[CommandResult[Any]] | None = None
+        self._failure = 0
+        app.bus.subscribe(LLMCallInterrupted, self._remember_partial)
+
+    async def run(self, lines: Lines) -> int:
+        """Take messages until there are no more; return the exit code.
+
+        Raises:
+            UsageError: A piped line is not text.
+            BrokenPipeError: Whoever read the answers has gone.
+        """
+        with self._interrupts():
+            while (text := await lines.next()) is not None:
+                try:
+                    if is_command(text):
+                        await run_command(self, text)
+                    elif text.strip():
+                        await self.say(text.strip())
+                except Leave:
+                    break
+                except Exception as error:
+                    # An engine is user code, and nothing it raises ends the chat; that nobody reads the answers does.
+                    if self._screen.broken:
+                        raise
+                    self._tell(error)
+        return self._failure
+
+    async def say(self, text: str) -> None:
+        """Send a message and show the answer.
+
+        Raises:
+            BrokenPipeError: Whoever read the answers has gone.
+        """
+        history = self.talk.conversation.history
+        self.last_text, self._before, self._partial = text, history.messages, None
+        self._space()
+        self._task = asyncio.ensure_future(self.talk.send(text))
+        try:
+            outcome = await self._task
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._typed or (task and task.cancelling()):
+                raise
+            await self._keep_partial()
+            await self._screen.finish()
+            self.cli.note("stopped")
+            return
+        finally:
+            self._task = None
+            await self._screen.finish()
+        if outcome.error is not None:
+            await self._restore(self._before)
+            raise outcome.error
+        self.turns += 1
+        if outcome.result is not None and not isinstance(outcome.result, Reply):
+            self._screen.show_result(outcome.result)
+        self._space()
+
+    async def forget(self) -> None:
+        """Begin anew."""
+        await self.talk.conversation.history.clear()
+        self._before = ()
+
+    async def retry(self) -> None:
+        """Send the last message again; the answer it had is forgotten.
+
+        Raises:
+            UsageError: Nothing was said yet.
+        """
+        if not self.last_text:
+            raise UsageError("nothing was said yet")
+        await self._restore(self._before)
+        await self.say(self.last_text)
+
+    # -- what becomes of the conversation
+
+    async def _keep_partial(self) -> None:
+        history = self.talk.conversation.history
+        partial = self._partial.text if self._partial else ""
+        answered = history.messages[len(self._before) :]
+        if not partial and all(message.role in ("system", "user") for message in answered):
+            await self._restore(self._before)
+            return
+        said = (Message("assistant", (Text(partial),)),) if partial else ()
+        await self._restore((*self._before, *answered, *_lost_results(answered), *said))
+
+    async def _restore(self, messages: tuple[Message, ...]) -> None:
+        history = self.talk.conversation.history
+        if history.messages != messages:
+            await history.clear()
+            await history.add(*messages)
+
+    def _remember_partial(self, event: LLMCallInterrupted) -> None:
+        self._partial = event.partial
+
+    # -- the terminal
+
+    @contextmanager
+    def _interrupts(self) -> Generator[None]:
+        """Have Ctrl-C stop the answer rather than the program."""
+        if not self._typed or sys.platform == "win32":
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        before = signal.getsignal(signal.SIGINT)
+        loop.add_signal_handler(signal.SIGINT, self._stop)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
+            signal.signal(signal.SIGINT, before)
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _space(self) -> None:
+        """An empty row between what was typed and what was answered."""
+        if self._typed:
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+
+    def say_aside(self, text: str) -> None:
+        """Say something on stderr that was asked for."""
+        sys.stderr.write(visible(text) + "\n")
+
+    def _tell(self, error: Exception) -> None:
+        """Say in one line what went wrong."""
+        message, hint, code = f"{type(error).__name__}: {error}", None, 1
+        if isinstance(error, LlmgineError):
+            message, hint, code = error.message, error.hint, error.exit_code
+        elif self.cli.verbose:
+            self.say_aside("".join(format_exception(error)))
+        self._failure = 0 if self._typed else code
+        line = " ".join(visible(f"{message} ({hint})" if hint else message).split())
+        sys.stderr.write(f"llmgine: {line}\n")
+
+
+def _lost_results(messages: tuple[Message, ...]) -> list[Message]:
+    """Results for the tool calls that have none: no vendor takes a call without a result."""
+    calls = {call.id: call.name for message in messages for call in message.tool_calls}
+    for part in (part for message in messages for part in message.parts if isinstance(part, ToolResult)):
+        calls.pop(part.call_id, None)
+    return [
+        Message("tool", (ToolResult(call_id=call_id, name=name, content="stopped by the user", is_error=True),))
+        for call_id, name in calls.items()
+    ]

@@ -1,0 +1,169 @@
+"""Where a chat's messages come from: typed at a prompt, or line by line from a pipe."""
+
+import asyncio
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Protocol
+
+from llmgine_cli import places
+from llmgine_cli.cli.commands import COMMANDS
+from llmgine_cli.cli.common import Cli
+from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.completion import Completer
+    from prompt_toolkit.formatted_text import StyleAndTextTuples
+    from prompt_toolkit.history import History
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+    from llmgine_cli.bootstrap import Conversation
+
+NARROW = 50  # columns; below, the line at the bottom would only be in the way
+
+
+class Lines(Protocol):
+    """Gives one message after the other."""
+
+    async def next(self) -> str | None:
+        """Wait for the next message; None when there are no more."""
+        ...
+
+
+class PipedLines:
+    """Reads stdin line by line.
+
+    The reading is done in a thread of its own that nobody waits for: a pipe that stays open and silent must not keep
+    the program from ending.
+    """
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._lines: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def next(self) -> str | None:
+        """Wait for the next line.
+
+        Raises:
+            UsageError: It is not UTF-8 text.
+        """
+        if self._thread is None:
+            loop = asyncio.get_running_loop()
+            self._thread = threading.Thread(target=self._read, args=(loop,), daemon=True)
+            self._thread.start()
+        line = await self._lines.get()
+        if not line:
+            return None
+        try:
+            return line.decode("utf-8").rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                "stdin is not text: a line is not UTF-8", hint="convert it first, as with iconv"
+            ) from error
+
+    def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        for line in sys.stdin.buffer:
+            loop.call_soon_threadsafe(self._lines.put_nowait, line)
+        loop.call_soon_threadsafe(self._lines.put_nowait, b"")
+
+
+class TypedLines:
+    """Reads from the terminal, with history, completion of commands and messages of several lines.
+
+    Args:
+        cli: Says whether to use colour.
+        talk: Its model and session are shown below the input.
+        vi_mode: Edit as in vi.
+    """
+
+    def __init__(self, cli: Cli, talk: "Conversation", *, vi_mode: bool) -> None:
+        self._cli = cli
+        self._talk = talk
+        self._vi_mode = vi_mode
+        self._session: PromptSession[str] | None = None
+
+    async def next(self) -> str | None:
+        """Wait for a message; None on Ctrl-D."""
+        self._session = self._session or self._make()
+        try:
+            return await self._session.prompt_async(handle_sigint=False)
+        except EOFError:
+            return None
+
+    def _make(self) -> "PromptSession[str]":
+        from prompt_toolkit import PromptSession
+        from prompt_toolkit.output import ColorDepth
+        from prompt_toolkit.output.defaults import create_output
+        from prompt_toolkit.styles import Style
+
+        return PromptSession(
+            [("class:prompt", "> ")],
+            multiline=True,
+            prompt_continuation="  ",
+            history=self._history(),
+            completer=_completer(),
+            complete_while_typing=False,
+            key_bindings=_bindings(),
+            vi_mode=self._vi_mode,
+            bottom_toolbar=self._bottom,
+            style=Style.from_dict({"prompt": "bold", "bottom-toolbar": "noreverse fg:ansibrightblack"}),
+            color_depth=None if self._cli.styled(stderr=True) else ColorDepth.DEPTH_1_BIT,
+            # stdout is for the answers, and may well be a pipe.
+            output=create_output(stdout=sys.stderr),
+        )
+
+    def _bottom(self) -> "StyleAndTextTuples":
+        from prompt_toolkit.application import get_app
+
+        columns = get_app().output.get_size().columns
+        line = visible(f"{self._talk.model} · session {self._talk.session_id}")
+        return [("", line)] if columns >= NARROW and len(line) < columns else []
+
+    def _history(self) -> "History":
+        from prompt_toolkit.history import FileHistory, InMemoryHistory
+
+        path = places.state_dir() / "chat_history"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # What was typed is nobody else's business, and prompt_toolkit would make the file readable by all.
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600))
+            path.chmod(0o600)
+        except OSError as error:
+            self._cli.warn(f"the input history cannot be kept: {error.strerror}: {path}")
+            return InMemoryHistory()
+        return FileHistory(str(path))
+
+
+def _completer() -> "Completer":
+    from prompt_toolkit.completion import WordCompleter
+
+    return WordCompleter([f"/{name}" for name in COMMANDS], sentence=True)
+
+
+def _bindings() -> "KeyBindings":
+    """Enter sends, Alt-Enter and Ctrl-J begin a new line, Ctrl-C clears."""
+    from prompt_toolkit.filters import completion_is_selected
+    from prompt_toolkit.key_binding import KeyBindings
+
+    bindings = KeyBindings()
+
+    def send(event: "KeyPressEvent") -> None:
+        event.current_buffer.validate_and_handle()
+
+    def take_completion(event: "KeyPressEvent") -> None:
+        event.current_buffer.complete_state = None
+
+    def new_line(event: "KeyPressEvent") -> None:
+        event.current_buffer.insert_text("\n")
+
+    def clear(event: "KeyPressEvent") -> None:
+        event.current_buffer.reset()
+
+    bindings.add("enter", filter=~completion_is_selected)(send)
+    bindings.add("enter", filter=completion_is_selected)(take_completion)
+    bindings.add("escape", "enter")(new_line)
+    bindings.add("c-j")(new_line)
+    bindings.add("c-c")(clear)
+    return bindings
