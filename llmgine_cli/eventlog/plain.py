@@ -105,7 +105,7 @@ def prepare(hint: Any) -> Callable[[Any], Any] | None:
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:
-    kind: type[Any] = type(value)
+    kind = _class(value)
     if kind is str:
         return value if value.isascii() else _scrub(value)
     if kind in {int, bool, NoneType}:
@@ -187,11 +187,15 @@ def _repr(value: object) -> dict[str, str]:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 -- a repr is foreign code
         text = f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
-    return _opaque(text if len(text) <= LONGEST_REPR else text[: LONGEST_REPR - 1] + "…", _name(type(value)))
+    return _opaque(text if len(text) <= LONGEST_REPR else text[: LONGEST_REPR - 1] + "…", _name(_class(value)))
 
 
 def _opaque(text: str, type_name: str) -> dict[str, str]:
     return {"$repr": _scrub(text), "type": _scrub(type_name)}
+
+
+def _class(value: object) -> type[Any]:
+    return type(value)
 
 
 def _name(kind: type[Any]) -> str:

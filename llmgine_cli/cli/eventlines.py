@@ -1,0 +1,133 @@
+"""Events of the log as lines: coloured and cut to the width of a terminal, plain and whole in a pipe."""
+
+import re
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from llmgine_cli.cli.common import Cli
+from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.eventlog.describe import Kind, describe
+from llmgine_cli.eventlog.tree import Tree
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from llmgine_cli.eventlog.reader import LogReader, Record
+
+TYPE_WIDTH = 22  # columns of the guides and the event's type; a deeper one pushes its text to the right
+CONTEXT = 256 * 1024  # bytes before the first shown event that are searched for the commands it happened in
+_STYLES: dict[Kind, str] = {
+    "session": "bold",
+    "command": "cyan",
+    "message": "green",
+    "model": "magenta",
+    "tool": "yellow",
+    "status": "dim",
+    "other": "blue",
+    "error": "bold red",
+}
+
+
+class Printer:
+    """Prints records to stdout, and on stderr which session they are of.
+
+    Args:
+        cli: How to print.
+        matches: Which records are printed.
+        nested: Whether guides show what happened inside what.
+        as_json: Whether records are printed as they stand in the log.
+    """
+
+    def __init__(self, cli: Cli, *, matches: "Callable[[Record], bool]", nested: bool, as_json: bool) -> None:
+        self._cli = cli
+        self._matches = matches
+        self._tree = Tree() if nested and not as_json else None
+        self._as_json = as_json
+        self._session: str | None = ""
+        self._console: Console | None = cli.console() if sys.stdout.isatty() and not as_json else None
+
+    def tail(self, reader: "LogReader", count: int, end: int | None) -> int:
+        """Print the last records of a file, and return how many those were."""
+        records = reader.tail(count, self._matches, end)
+        if records and self._tree is not None:
+            for record in _before(reader, records[0], end):
+                self._tree.guides(record)
+        for record in records:
+            self.show(record)
+        return len(records)
+
+    def show(self, record: "Record") -> None:
+        """Print one record, if it is to be printed."""
+        guides = "" if self._tree is None else self._tree.guides(record)
+        if not self._matches(record):
+            return
+        if self._as_json:
+            sys.stdout.write(_safe_json(record.line.decode()) + "\n")
+            return
+        self._head(record)
+        date, clock = _local(record)
+        kind, text = describe(record)
+        name, text = visible(record.type), visible(text)
+        if self._console is None:
+            row = f"{date} {clock}  {guides + name:{TYPE_WIDTH}}  {text}"
+            sys.stdout.write(row.rstrip() + "\n")
+            return
+        self._paint(clock, guides, name, kind, text)
+
+    def _head(self, record: "Record") -> None:
+        if record.session_id == self._session:
+            return
+        self._session = record.session_id
+        sys.stdout.flush()  # what is said on stderr comes after what was printed, and before what follows
+        name = f"session {record.session_id}" if record.session_id else "outside any session"
+        self._cli.note(f"── {name} · {_local(record)[0]}")
+
+    def _paint(self, clock: str, guides: str, name: str, kind: Kind, text: str) -> None:
+        from rich.text import Text
+
+        line = Text(no_wrap=True, overflow="ellipsis")
+        line.append(f"{clock} {guides}", "dim")
+        line.append(f"{name:{max(0, TYPE_WIDTH - len(guides))}} ", _STYLES[kind])
+        line.append(text, "red" if kind == "error" else "")
+        if self._console is not None:
+            self._console.print(line, crop=True)
+
+
+def _before(reader: "LogReader", first: "Record", end: int | None) -> "list[Record]":
+    """Return what came shortly before this record, back to the beginning of the session at most."""
+    found: list[Record] = []
+    size = 0
+    earlier = reader.backwards(end)
+    for record in earlier:
+        if record.line == first.line:
+            break
+    for record in earlier:
+        size += len(record.line)
+        if size > CONTEXT:
+            break
+        found.append(record)
+    return found[::-1]
+
+
+def _local(record: "Record") -> tuple[str, str]:
+    """Return the date and the time of a record, to the millisecond, where the reader is."""
+    try:
+        when = datetime.fromtimestamp(record.time_ns // 1_000_000 / 1000).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return "????-??-??", "??:??:??.???"  # a year that no calendar has
+    return f"{when:%Y-%m-%d}", f"{when:%H:%M:%S}.{when.microsecond // 1000:03d}"
+
+
+def _safe_json(line: str) -> str:
+    """Return a JSON line with everything that could drive a terminal written as an escape, which is the same JSON."""
+    if visible(line) == line:
+        return line
+    return re.sub(r"[^ -~]", lambda found: found[0] if visible(found[0]) == found[0] else _escape(found[0]), line)
+
+
+def _escape(character: str) -> str:
+    import json
+
+    return json.dumps(character)[1:-1]
