@@ -70,14 +70,15 @@ class Subscription:
 class Bus:
     """Carries commands to their handler and events to their subscribers.
 
-    Handlers and subscribers may be plain or async functions. Each belongs to one session or, with `session_id=None`, to the
-    root, which serves every session. A session's own come before the root's.
+    Handlers and subscribers may be plain or async functions. Each belongs to one session or, with `session_id=None`, to
+    the root, which serves every session. A session's own come before the root's.
     """
 
     def __init__(self) -> None:
         self._handlers: dict[tuple[type[Command[Any]], str | None], CommandHandler[Any, Any]] = {}
         self._subscriptions: dict[str | None, list[Subscription]] = {None: []}
         self._routes: dict[tuple[type[Event], str | None], tuple[Subscription, ...]] = {}
+        self._sessions: set[str] = set()
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -85,9 +86,7 @@ class Bus:
 
     # -- wiring
 
-    def register(
-        self, command_type: type[C], handler: Callable[[C], Any], *, session_id: str | None = None
-    ) -> None:
+    def register(self, command_type: type[C], handler: Callable[[C], Any], *, session_id: str | None = None) -> None:
         """Make `handler` the one handler of `command_type` in a session, or everywhere.
 
         Raises:
@@ -150,6 +149,11 @@ class Bus:
                     outcome = subscription.handler(event)
                     if inspect.isawaitable(outcome):
                         await outcome
+                except asyncio.CancelledError as error:
+                    if _is_being_cancelled():
+                        raise
+                    # Something the subscriber waited for was cancelled; nobody cancelled us.
+                    await self._tell_failure(subscription, event, error)
                 except Exception as error:  # noqa: BLE001 -- containing whatever a subscriber raises is the contract
                     await self._tell_failure(subscription, event, error)
         finally:
@@ -167,9 +171,7 @@ class Bus:
         name = type(command).__name__
         if self._closed:
             raise BusClosedError(f"the bus is closed; {name} was not executed")
-        handler = self._handlers.get((type(command), command.session_id)) or self._handlers.get(
-            (type(command), None)
-        )
+        handler = self._handlers.get((type(command), command.session_id)) or self._handlers.get((type(command), None))
         if handler is None:
             raise NoHandlerError(f"nobody handles {name}", hint="register a handler before executing it")
         token = self._enter(Scope(command.session_id, command.command_id))
@@ -177,8 +179,8 @@ class Bus:
         result: R | None = None
         error: BaseException | None = None
         try:
-            await self.publish(CommandStarted(command=command))
             try:
+                await self.publish(CommandStarted(command=command))
                 outcome: Any = handler(command)
                 result = await outcome if inspect.isawaitable(outcome) else outcome
             except BaseException as raised:  # noqa: BLE001 -- told as an event first; what is no Exception is raised again
@@ -189,8 +191,8 @@ class Bus:
                     command_type=name,
                     success=error is None,
                     cancelled=isinstance(error, asyncio.CancelledError),
-                    error=str(error) if error else None,
-                    error_type=type(error).__name__ if error else None,
+                    error=None if error is None else str(error),
+                    error_type=None if error is None else type(error).__name__,
                     duration_ms=duration,
                 )
             )
@@ -213,10 +215,9 @@ class Bus:
             BusError: Called from inside a handler, which would wait for itself.
         """
         if current_scope.get().parent_id is not None:
-            raise BusError(
-                "aclose() was called from inside a handler", hint="close the bus where it was made"
-            )
-        await self._idle.wait()
+            raise BusError("aclose() was called from inside a handler", hint="close the bus where it was made")
+        while self._running:  # work may have begun again between the last end and our waking up
+            await self._idle.wait()
         self._closed = True
         self._handlers.clear()
         self._subscriptions = {None: []}
@@ -244,7 +245,7 @@ class Bus:
             if issubclass(event_type, subscription.event_type)
         ]
         route = tuple(sorted(found, key=lambda subscription: not subscription.first))
-        # Sessions come and go by the thousand: only those that have subscribers of their own, or are open, are remembered.
+        # Sessions come and go by the thousand: only open ones, or with subscribers of their own, are remembered.
         if session_id is None or session_id in self._subscriptions:
             self._routes[event_type, session_id] = route
         return route
@@ -255,7 +256,7 @@ class Bus:
             subscriptions.remove(subscription)
         self._routes.clear()
 
-    async def _tell_failure(self, subscription: Subscription, event: Event, error: Exception) -> None:
+    async def _tell_failure(self, subscription: Subscription, event: Event, error: BaseException) -> None:
         name = getattr(subscription.handler, "__qualname__", repr(subscription.handler))
         logger.error("%s failed on %s: %s", name, type(event).__name__, error, exc_info=error)
         if not isinstance(event, HandlerFailed):
@@ -270,11 +271,13 @@ class Bus:
             )
 
     def _open_session(self, session_id: str) -> None:
-        if session_id in self._subscriptions:
+        if session_id in self._sessions:
             raise BusError(f"session {session_id!r} is already open")
-        self._subscriptions[session_id] = []
+        self._sessions.add(session_id)
+        self._subscriptions.setdefault(session_id, [])
 
     def _close_session(self, session_id: str) -> None:
+        self._sessions.discard(session_id)
         for subscription in self._subscriptions.pop(session_id, []):
             subscription.active = False
         for key in [key for key in self._handlers if key[1] == session_id]:
@@ -298,7 +301,11 @@ class Session:
         self.bus._open_session(self.id)  # noqa: SLF001 -- the two classes are one mechanism
         self._token = current_scope.set(Scope(self.id, current_scope.get().parent_id))
         self._started = time.perf_counter()
-        await self.bus.publish(SessionStarted(session_id=self.id))
+        try:
+            await self.bus.publish(SessionStarted(session_id=self.id))
+        except BaseException:
+            self._close()
+            raise
         return self
 
     async def __aexit__(
@@ -313,9 +320,13 @@ class Session:
                 )
             )
         finally:
-            self.bus._close_session(self.id)  # noqa: SLF001
-            if self._token is not None:
-                current_scope.reset(self._token)
+            self._close()
+
+    def _close(self) -> None:
+        self.bus._close_session(self.id)  # noqa: SLF001 -- the two classes are one mechanism
+        if self._token is not None:
+            current_scope.reset(self._token)
+            self._token = None
 
     def register(self, command_type: type[C], handler: Callable[[C], Any]) -> None:
         """As `Bus.register`, for this session."""
@@ -332,3 +343,9 @@ class Session:
     async def publish(self, event: Event) -> None:
         """As `Bus.publish`; an event made outside any session becomes this session's."""
         await self.bus.publish(event if event.session_id else replace(event, session_id=self.id))
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody asked the running task to stop, as opposed to a cancellation that came up from below."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

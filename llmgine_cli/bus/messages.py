@@ -7,10 +7,12 @@ A user writes a frozen, keyword-only dataclass that derives from `Command` or `E
         text: str
 
 The base fields are filled in when the message is made. The session and the parent come from the context in which it is
-made: inside a handler, the message being handled is the parent of everything the handler publishes, so that a log is a tree.
+made: inside a handler, the message being handled is the parent of everything the handler publishes, so that a log is a
+tree.
 """
 
 import os
+import sys
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -31,15 +33,24 @@ class Scope(NamedTuple):
     parent_id: str | None
 
 
-current_scope: ContextVar[Scope] = ContextVar("llmgine_scope", default=Scope(None, None))
+current_scope: ContextVar[Scope] = ContextVar("llmgine_scope", default=Scope(None, None))  # noqa: B039 -- a tuple
 
 _counter = count()
-_process = os.urandom(3).hex()
+_process = [os.urandom(3).hex()]
 
 
 def new_id() -> str:
-    """Return an id that sorts by the time it was made, unique across processes: 16 hex digits of nanoseconds, then a tail."""
-    return f"{time.time_ns():016x}{next(_counter) & 0xFFFFF:05x}{_process}"
+    """Return an id that sorts by the time it was made: 16 hex digits of nanoseconds, 5 of a count, 6 of the process."""
+    return f"{time.time_ns():016x}{next(_counter) & 0xFFFFF:05x}{_process[0]}"
+
+
+def _after_fork() -> None:
+    """A forked process must not go on with its parent's digits and count."""
+    _process[0] = os.urandom(3).hex()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _scope_session() -> str | None:
