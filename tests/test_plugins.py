@@ -4,12 +4,13 @@ import os
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
 from llmgine_cli import places
 from llmgine_cli.errors import NotFoundError, ToolError, UntrustedError, UsageError
-from llmgine_cli.plugins import Plugins
+from llmgine_cli.plugins import Found, Plugins
 from llmgine_cli.plugins.outline import outline
 from llmgine_cli.trust import TrustStore
 
@@ -78,11 +79,11 @@ class TestWhatShips:
         assert found["single_pass"].path == places.bundled_root() / "engines" / "single_pass.py"
 
     def test_nothing_that_ships_is_broken_and_all_of_it_is_seen_without_running_it(self) -> None:
-        every = [*plugins().all_engines(), *plugins().all_tools()]
+        every: list[Found[Any]] = [*plugins().all_engines(), *plugins().all_tools()]
         assert [found for found in every if found.problem] == []
         for found in every:
             assert found.path is not None
-            kind = "engines" if found.path.parent.name == "engines" else "tools"
+            kind: Literal["engines", "tools"] = "engines" if found.path.parent.name == "engines" else "tools"
             assert found.name in outline(found.path, found.path.read_bytes(), kind).names
 
     def test_an_engine_has_its_options(self) -> None:
@@ -248,7 +249,7 @@ class TestPaths:
 
     @pytest.mark.parametrize("name", ["./missing.py", "missing.py", "/no/such/file", "./missing.py:x"])
     def test_a_file_that_is_not_there_is_told(self, name: str) -> None:
-        with pytest.raises(UsageError, match="cannot read .*missing|cannot read /no/such/file"):
+        with pytest.raises(UsageError, match=r"cannot read .*missing|cannot read /no/such/file"):
             plugins().engine(name)
 
     def test_all_tools_of_a_file(self) -> None:
@@ -359,7 +360,9 @@ class TestLoading:
 
     def test_a_file_is_run_once_per_content(self, user: Path, tmp_path: Path) -> None:
         count = tmp_path / "count"
-        file = write(user / "engines" / "c.py", f"with open({str(count)!r}, 'a') as f: f.write('x')\n" + engine_source("counted"))
+        file = write(
+            user / "engines" / "c.py", f"with open({str(count)!r}, 'a') as f: f.write('x')\n" + engine_source("counted")
+        )
         there = plugins()
         there.engine("counted")
         there.engines()
@@ -371,7 +374,9 @@ class TestLoading:
 
     def test_asking_for_one_runs_only_what_may_hold_it(self, user: Path, mark: Path) -> None:
         write(user / "tools" / "a_other.py", hostile(mark).replace("open", "x = open") + tool_source("other"))
-        write(user / "tools" / "b_plain.py", "import re\nX: int = 3\n_WORD = re.compile('x')\n" + tool_source("other_too"))
+        write(
+            user / "tools" / "b_plain.py", "import re\nX: int = 3\n_WORD = re.compile('x')\n" + tool_source("other_too")
+        )
         write(user / "tools" / "c_mine.py", tool_source("mine"))
         modules = set(sys.modules)
         [tool] = plugins().tool("mine")

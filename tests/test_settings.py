@@ -181,10 +181,10 @@ class TestMistakesInFiles:
     @pytest.mark.parametrize(
         ("text", "message", "hint"),
         [
-            ("[limits]\n\nidel_timeout = 3\n", "llmgine.toml:3: limits.idel_timeout: unknown key", "did you mean idle_timeout"),
+            ("[limits]\n\nidel_timeout = 3\n", "llmgine.toml:3: limits.idel_timeout: unknown key", "mean idle_timeout"),
             ('modle = "x:y"\n', "llmgine.toml:1: modle: unknown key", "did you mean model?"),
             ("[limts]\nidle_timeout = 3\n", "llmgine.toml:1: limts: unknown key", "did you mean limits?"),
-            ("limits.idel_timeout = 3\n", "llmgine.toml:1: limits.idel_timeout: unknown key", "did you mean idle_timeout"),
+            ("limits.idel_timeout = 3\n", "llmgine.toml:1: limits.idel_timeout: unknown key", "mean idle_timeout"),
             ("[limits]\nidle_timeout = -1\n", "llmgine.toml:2: limits.idle_timeout: -1: input should be greater", None),
             ("limits = 5\n", "llmgine.toml:1: limits: 5: input should be a valid dictionary", None),
             ("chat.tools = [1]\n", "llmgine.toml:1: chat.tools: 1: input should be a valid string", None),

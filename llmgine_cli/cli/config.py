@@ -73,12 +73,12 @@ def init(
     from llmgine_cli.settings.example import example
 
     file = Path.cwd() / places.PROJECT_FILE if project else places.config_file()
+    if file.exists() and not force:
+        raise UsageError(f"{file} is there already", hint="--force replaces it")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("w" if force else "x", encoding="utf-8") as stream:
             stream.write(example())
-    except FileExistsError as error:
-        raise UsageError(f"{file} is there already", hint="--force replaces it") from error
     except OSError as error:
         raise StorageError(f"cannot write {file}: {error.strerror}") from error
     cli.print(str(file))

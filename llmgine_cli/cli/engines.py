@@ -54,8 +54,9 @@ def show(cli: Cli, name: Name, json: JsonFlag = False) -> None:
     cli.print(f"from: {found.origin if found else 'argument'}{f' ({path})' if path else ''}")
     cli.print("options:" if options else "options: none")
     for option in options:
+        kind = option["type"].upper() if option["type"].isidentifier() else option["type"]
         given = "must be given" if option["required"] else f"default {option['default']!r}"
-        cli.print(f"  -o {option['name']} {option['type'].upper()}  {option['doc']} ({given})".replace("  (", " ("))
+        cli.print(" ".join(filter(None, (f"  -o {option['name']} {kind} ", option["doc"], f"({given})"))))
 
 
 @command(app)
@@ -75,12 +76,12 @@ def new(
     root = places.config_dir() if user else places.project_dir() or Path.cwd()
     file = root / "engines" / f"{name}.py"
     hidden = _plugins().engines().get(name)
+    if file.exists():
+        raise UsageError(f"{file} is there already", hint="take another name, or edit that file")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("x", encoding="utf-8") as stream:
             stream.write(source)
-    except FileExistsError as error:
-        raise UsageError(f"{file} is there already", hint="take another name, or edit that file") from error
     except OSError as error:
         raise StorageError(f"cannot write {file}: {error.strerror}") from error
     cli.print(str(file))
@@ -145,4 +146,9 @@ def _option_docs(command: type) -> dict[str, str]:
 
 
 def _type_name(kind: Any) -> str:
+    """A type as people read it: `int`, `clarity|brevity`, `list[str]`."""
+    from typing import Literal, get_args, get_origin
+
+    if get_origin(kind) is Literal:
+        return "|".join(map(str, get_args(kind)))
     return kind.__name__ if type(kind) is type else str(kind).replace("typing.", "")
