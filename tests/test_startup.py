@@ -11,7 +11,7 @@ import pytest
 from tests.support.program import PROGRAM, TIMEOUT
 
 SDKS = {"openai", "anthropic"}
-NETWORK = SDKS | {"httpx2", "xllamacpp", "ssl"}
+NETWORK = SDKS | {"httpx2", "xllamacpp"}
 SETTINGS = {"pydantic_settings", "dotenv"}
 SCREEN = {"rich.markdown", "prompt_toolkit", "pygments"}
 TEMPLATES = {"yaml", "jinja2"}
@@ -47,7 +47,7 @@ UNNEEDED = {
     "tools list --json": NETWORK | SCREEN | TEMPLATES | {"rich"},
     "engines list": NETWORK | SCREEN | TEMPLATES,
     "prompt list": NETWORK | SCREEN | {"jinja2", "pydantic_settings"},
-    "prompt render summarize -p text hello": NETWORK | SCREEN | {"jinja2", "pydantic_settings", "rich"},
+    "prompt render summarize -p input hello": NETWORK | SCREEN | {"jinja2", "pydantic_settings", "rich"},
     "logs tail": NETWORK | SCREEN | TEMPLATES,
     "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | {"rich"},
 }

@@ -136,7 +136,7 @@ def command(
         parameters = [parameter.replace(kind=keyword) for parameter in own] + common
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        del run.__wrapped__  # type: ignore[attr-defined]
+        del run.__wrapped__
         app.command(name, cls=PairCommand, **options)(run)
         return function
 

@@ -95,7 +95,7 @@ def cases(folder: Path, ours: Path, llm: Path, sdk: Path, base_url: str) -> Iter
 
     help_page = their("--help", expects="Usage")
     templates = their("templates", "list", expects="summarize")
-    rendering = mine("prompt", "render", "summarize", "-p", "text", "hello", expects="hello")
+    rendering = mine("prompt", "render", "summarize", "-p", "input", "hello", expects="hello")
     yield "`--version`", [mine("--version", expects="llmgine"), their("--version", expects="llm")], {}
     yield "`--help`", [mine("--help", expects="Usage"), help_page], {help_page.name: 0.40}
     yield "`tools list`", [mine("tools", "list", expects="calculate"), templates], {templates.name: 0.60}
