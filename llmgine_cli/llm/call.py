@@ -18,9 +18,7 @@ from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.stream import ReasoningDelta, Reply, ReplyBuilder, TextDelta, ToolCallOpened
 
 
-async def call_model(
-    bus: Bus, model: Model, request: Request, *, history: int = 0, visible: bool = True
-) -> Reply:
+async def call_model(bus: Bus, model: Model, request: Request, *, history: int = 0, visible: bool = True) -> Reply:
     """Ask the model, and publish what happens: started, chunks, then finished, failed or interrupted.
 
     Args:
@@ -57,16 +55,14 @@ async def call_model(
                 builder.add(event)
                 if first is None and isinstance(event, TextDelta | ReasoningDelta | ToolCallOpened):
                     first = elapsed()
-                if visible and isinstance(event, TextDelta):
+                if visible and isinstance(event, TextDelta) and event.text:
                     await bus.publish(TextChunk(call_id=call_id, text=event.text))
                 elif visible and isinstance(event, ReasoningDelta) and event.text:
                     await bus.publish(ReasoningChunk(call_id=call_id, text=event.text))
         reply = builder.reply()
     except asyncio.CancelledError:
         await bus.publish(
-            LLMCallInterrupted(
-                call_id=call_id, model=str(model), partial=builder.message, duration_ms=elapsed()
-            )
+            LLMCallInterrupted(call_id=call_id, model=str(model), partial=builder.message, duration_ms=elapsed())
         )
         raise
     except Exception as error:
@@ -82,8 +78,6 @@ async def call_model(
         )
         raise
     await bus.publish(
-        LLMCallFinished(
-            call_id=call_id, model=str(model), reply=reply, duration_ms=elapsed(), first_token_ms=first
-        )
+        LLMCallFinished(call_id=call_id, model=str(model), reply=reply, duration_ms=elapsed(), first_token_ms=first)
     )
     return reply

@@ -36,7 +36,7 @@ class LLMCallStarted(Event):
     history: int
     messages: tuple[Message, ...] = ()
     tools: tuple[str, ...] = ()
-    options: ModelOptions = ModelOptions()
+    options: ModelOptions = ModelOptions()  # noqa: RUF009 -- frozen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,13 +95,7 @@ class Finished(Struct, frozen=True, kw_only=True, tag_field="type", tag="finishe
 
 
 StreamEvent: TypeAlias = (
-    TextDelta
-    | ReasoningDelta
-    | ToolCallOpened
-    | ToolCallArguments
-    | ToolCallComplete
-    | UsageReported
-    | Finished
+    TextDelta | ReasoningDelta | ToolCallOpened | ToolCallArguments | ToolCallComplete | UsageReported | Finished
 )
 
 
@@ -153,8 +147,9 @@ class ReplyBuilder:
         """Take the next event of the stream."""
         match event:
             case TextDelta(text):
-                self._close_reasoning()
-                self._text.append(text)
+                if text:  # vendors open an answer with an empty piece; an empty part they would refuse from us
+                    self._close_reasoning()
+                    self._text.append(text)
             case ReasoningDelta(text=text, signature=signature, redacted=redacted):
                 self._close_text()
                 if redacted is not None:
@@ -184,9 +179,7 @@ class ReplyBuilder:
     @property
     def message(self) -> Message:
         """What has come so far, complete tool calls only."""
-        self._close_text()
-        self._close_reasoning()
-        return Message("assistant", tuple(self._parts))
+        return Message("assistant", (*self._parts, *self._open_text(), *self._open_reasoning()))
 
     def reply(self) -> Reply:
         """Return the sum.
@@ -208,15 +201,19 @@ class ReplyBuilder:
             response_id=self._finished.response_id,
         )
 
+    def _open_text(self) -> list[Part]:
+        return [Text("".join(self._text))] if self._text else []
+
+    def _open_reasoning(self) -> list[Part]:
+        return [Reasoning(text="".join(self._thoughts), signature=self._signature)] if self._thoughts else []
+
     def _close_text(self) -> None:
-        if self._text:
-            self._parts.append(Text("".join(self._text)))
-            self._text.clear()
+        self._parts += self._open_text()
+        self._text.clear()
 
     def _close_reasoning(self) -> None:
-        if self._thoughts:
-            self._parts.append(Reasoning(text="".join(self._thoughts), signature=self._signature))
-            self._thoughts.clear()
+        self._parts += self._open_reasoning()
+        self._thoughts.clear()
         self._signature = None
 
 
