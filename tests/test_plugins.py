@@ -291,6 +291,21 @@ class TestBroken:
         assert broken.trusted
         assert plugins().engine("good").name == "good"
 
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ('def f(x):\n    """One."""\n', "broken.py: tool 'f': parameter 'x' has no type"),
+            (
+                "from llmgine_cli.api import tool\n\n@tool(name='a b')\ndef f(): ...\n",
+                "broken.py, line 3: tool 'a b': a name is",
+            ),
+        ],
+    )
+    def test_a_tool_that_cannot_be_offered_says_why(self, user: Path, text: str, problem: str) -> None:
+        write(user / "tools" / "broken.py", text)
+        [broken] = [found for found in plugins().all_tools() if found.value is None]
+        assert (broken.problem or "").startswith(problem)
+
     def test_using_it_tells_the_problem(self, user: Path) -> None:
         write(user / "engines" / "sad.py", "1 / 0\n" + engine_source("mine"))
         with pytest.raises(UsageError, match=r"sad\.py, line 1: ZeroDivisionError"):

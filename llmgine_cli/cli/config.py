@@ -91,7 +91,7 @@ def _keys(settings: "Settings") -> dict[str, dict[str, Any]]:
     from llmgine_cli.providers.presets import VENDORS
     from llmgine_cli.settings.masking import mask
 
-    names = [vendor.key_env for vendor in VENDORS.values()]
+    names: list[str | None] = [name for vendor in VENDORS.values() for name in vendor.key_envs]
     names += [provider.api_key_env for provider in settings.providers.values()]
     keys: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(name for name in names if name):

@@ -176,7 +176,7 @@ def _tools_in(loaded: Any) -> "list[tuple[str, Tool, str]]":
         tools = tools_in(loaded)
     else:
         tools = [loaded if isinstance(loaded, Tool) else Tool.from_function(loaded)]
-    return [(tool.name, tool, first_line(tool.description)) for tool in tools]
+    return [(tool.name, tool, tool.summary) for tool in tools]
 
 
 def _public(loaded: Any) -> dict[str, Any]:

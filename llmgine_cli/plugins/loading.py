@@ -13,6 +13,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+from llmgine_cli.errors import LlmgineError
+
 
 class BrokenFileError(Exception):
     """A file that does not load; the message says which, where in it, and why, in one line."""
@@ -60,5 +62,10 @@ def describe(error: BaseException, path: Path) -> str:
     """Say in one line which file, which line of it, and what happened."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-    said = error.msg if isinstance(error, SyntaxError) else f"{type(error).__name__}: {error}".removesuffix(": ")
+    if isinstance(error, SyntaxError):
+        said = error.msg
+    elif isinstance(error, LlmgineError):  # ours are written for people
+        said = error.message
+    else:
+        said = f"{type(error).__name__}: {error}".removesuffix(": ")
     return f"{path.name}{f', line {line}' if line else ''}: {' '.join(said.split())}"
