@@ -12,7 +12,7 @@ Decision: TypeAlias = Literal["once", "session", "always", "no"]
 
 @dataclass(frozen=True, kw_only=True)
 class CallTool(Command[ToolResult]):
-    """Run a tool for the model. Always succeeds with a `ToolResult`: what went wrong is in it, for the model to read."""
+    """Run a tool for the model. Always succeeds with a `ToolResult`: what went wrong is in it, for it to read."""
 
     call: ToolCall
 

@@ -1,0 +1,134 @@
+"""May this tool run? The mode decides, or what was answered before, or whoever handles `ApproveToolCall`."""
+
+import asyncio
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from llmgine_cli import places
+from llmgine_cli.bus import Bus
+from llmgine_cli.errors import NoHandlerError, StorageError
+from llmgine_cli.llm.messages import ToolCall
+from llmgine_cli.toolkit.messages import ApproveToolCall
+from llmgine_cli.toolkit.tool import Tool
+
+Mode: TypeAlias = Literal["ask", "auto-read", "all", "none"]
+
+logger = logging.getLogger("llmgine_cli.toolkit")
+
+_NOBODY = (
+    "not approved: there is no terminal to ask on; --approve auto-read lets tools run that only read, --approve all all"
+)
+_SWITCHED_OFF = "not approved: no tool may run (--approve none)"
+_REFUSED = "not approved: the user said no"
+
+
+@dataclass(frozen=True)
+class Approvals:
+    """The tools a user has approved for good, each in one project and as it was then.
+
+    Args:
+        project: The folder they are approved in.
+        folder: Where the records are; default: `approvals` in the state directory.
+    """
+
+    project: Path
+    folder: Path | None = None
+
+    def allows(self, tool: Tool) -> bool:
+        """Whether this very tool was approved for good in this project."""
+        try:
+            found: object = json.loads(self._file(tool).read_bytes())
+        except (OSError, ValueError):
+            return False
+        return found == self._record(tool)
+
+    def remember(self, tool: Tool) -> None:
+        """Approve this tool for good in this project.
+
+        Raises:
+            StorageError: The record cannot be written.
+        """
+        file = self._file(tool)
+        try:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # A file of its own (mkstemp: 0600), replaced in one step: two processes never get into each other's way.
+            descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=".new-")
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                json.dump(self._record(tool), stream)
+            Path(temporary).replace(file)
+        except OSError as error:
+            raise StorageError(f"cannot write {file}: {error.strerror}") from error
+
+    def _file(self, tool: Tool) -> Path:
+        folder = self.folder or places.state_dir() / "approvals"
+        return folder / f"{_digest(str(self.project.resolve()), tool.name)}.json"
+
+    def _record(self, tool: Tool) -> dict[str, str]:
+        """What was approved: with another schema, effect or file it is another tool, and is asked for again."""
+        schema = json.dumps(tool.parameters, sort_keys=True)
+        return {
+            "project": str(self.project.resolve()),
+            "tool": tool.name,
+            "fingerprint": _digest(tool.description, schema, tool.effect, str(tool.path)),
+        }
+
+
+class Approval:
+    """Decides about tool calls; remembers what was answered for the session.
+
+    Args:
+        bus: Where the question is asked.
+        mode: "all" and "none" never ask, "auto-read" asks for what does more than read, "ask" for everything.
+        remembered: What was approved for good; None: nothing is, and nothing can be.
+    """
+
+    def __init__(self, bus: Bus, mode: Mode, remembered: Approvals | None) -> None:
+        self._bus = bus
+        self._mode = mode
+        self._remembered = remembered
+        self._granted: set[str] = set()
+        self._one_question = asyncio.Lock()
+
+    async def refusal(self, tool: Tool, call: ToolCall) -> str | None:
+        """Return None if the call may run, else why not, for the model to read."""
+        if self._mode == "none":
+            return _SWITCHED_OFF
+        if self._mode == "all" or (self._mode == "auto-read" and tool.effect == "read"):
+            return None
+        async with self._one_question:  # the answer to one may be the answer to the next
+            if tool.name in self._granted or (self._remembered and self._remembered.allows(tool)):
+                return None
+            return await self._ask(tool, call)
+
+    async def _ask(self, tool: Tool, call: ToolCall) -> str | None:
+        question = ApproveToolCall(call=call, effect=tool.effect, origin=str(tool.path or "this program"))
+        try:
+            outcome = await self._bus.execute(question)
+        except NoHandlerError:
+            return _NOBODY
+        if outcome.error is not None:
+            logger.warning("asking about %s failed: %s", tool.name, outcome.error, exc_info=outcome.error)
+            return f"not approved: the question could not be asked ({outcome.error})"
+        if outcome.result not in ("once", "session", "always"):
+            return _REFUSED
+        if outcome.result != "once":
+            self._granted.add(tool.name)
+        if outcome.result == "always" and self._remembered is not None:
+            self._remember(self._remembered, tool)
+        return None
+
+    def _remember(self, remembered: Approvals, tool: Tool) -> None:
+        try:
+            remembered.remember(tool)
+        except StorageError as error:  # approved it is; only the next run will ask again
+            logger.warning("%s", error)
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogateescape")).hexdigest()
