@@ -11,6 +11,7 @@ Nothing here is global: two applications can live in one process.
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -233,6 +234,7 @@ class Application:
             NotFoundError: There is no such tool.
             UntrustedError: It is in a folder nobody has trusted.
         """
+        from llmgine_cli.toolkit.approval import Approvals
         from llmgine_cli.toolkit.runner import ToolRunner
 
         return ToolRunner(
@@ -241,6 +243,7 @@ class Application:
             approve=self.settings.tools.approve,
             timeout=self.settings.tools.timeout,
             options=self.settings.tools.options,
+            remembered=Approvals(project=self.settings.project or Path.cwd()),
         )
 
 
@@ -258,13 +261,14 @@ def build(
     """
     from llmgine_cli.plugins import Plugins
     from llmgine_cli.providers.catalog import Catalog
-    from llmgine_cli.providers.presets import VENDORS, Vendor
+    from llmgine_cli.providers.presets import VENDORS, merged
     from llmgine_cli.settings import load
     from llmgine_cli.trust import TrustStore
 
     settings = settings or load()
-    vendors: dict[str, Vendor] = {**VENDORS}
-    variables = [vendor.key_env for vendor in vendors.values() if vendor.key_env]
+    changes = {name: table.model_dump(exclude_unset=True) for name, table in settings.providers.items()}
+    vendors = merged(VENDORS, changes)
+    variables = [variable for vendor in vendors.values() for variable in vendor.key_envs]
     keys = [key.get_secret_value() for variable in variables if (key := settings.key(variable))]
     bus = Bus()
     log = None
