@@ -61,7 +61,10 @@ def project_dir(start: Path | None = None) -> Path | None:
     That is the nearest folder upward that has an `llmgine.toml`; failing that, `start` itself if it has a folder
     `engines`, `tools` or `prompts`. A checkout of llmgine is no project beside what it already ships.
     """
-    start = (start or Path.cwd()).resolve()
+    try:
+        start = (start or Path.cwd()).resolve()
+    except FileNotFoundError:  # the working folder was removed under our feet
+        return None
     for folder in (start, *start.parents):
         if (folder / PROJECT_FILE).is_file():
             return folder

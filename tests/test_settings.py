@@ -135,6 +135,10 @@ class TestVariables:
         monkeypatch.setenv("LLMGINE_LIMITS__IDLE_TIMEOUT", "3")
         assert (load().limits.idle_timeout, load().limits.connect_timeout) == (3, 2)
 
+    def test_an_option_of_an_engine_may_be_a_variable(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("LLMGINE_ENGINES__TOOL_CHAT__MAX_ROUNDS", "3")
+        assert [str(value) for value in load().engines["tool_chat"].values()] == ["3"]
+
     def test_an_empty_one_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LLMGINE_MODEL", "")
         assert load().model is None
@@ -210,6 +214,16 @@ class TestMistakesInFiles:
         assert error.message.startswith(message)
         assert error.exit_code == 3
         assert hint is None or hint in (error.hint or "")
+
+    @pytest.mark.parametrize("text", ["x = " + "[" * 100_000, "x = " + "9" * 10_000, "x = { a = " * 10_000])
+    def test_a_file_made_to_break_the_reader_is_told(self, text: str) -> None:
+        project_file(text, trusted=False)
+        assert problem().message.startswith("llmgine.toml:1: ")
+
+    @pytest.mark.parametrize("value", ["inf", "nan", "0", "1e300"])
+    def test_a_time_nobody_can_wait_is_refused(self, value: str) -> None:
+        user_file(f"[limits]\nidle_timeout = {value}\n")
+        assert "limits.idle_timeout" in problem().message
 
     def test_a_table_name_in_a_folder_nobody_trusted_is_checked_as_well(self) -> None:
         project_file("[tools]\naprove = 'all'\n", trusted=False)
@@ -488,6 +502,16 @@ class TestExample:
 
 
 class TestPlaces:
+    def test_a_working_folder_that_was_removed_is_no_failure(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        monkeypatch.chdir(gone)
+        gone.rmdir()
+        user_file('model = "a:b"\n')
+        assert (load().model, load().project) == ("a:b", None)
+
     def test_a_relative_log_dir_in_a_file_is_relative_to_the_file(self) -> None:
         file = user_file('[log]\ndir = "logs"\n')
         assert load().log_dir == file.parent / "logs"

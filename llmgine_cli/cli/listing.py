@@ -15,9 +15,11 @@ def print_rows(cli: Cli, headings: Sequence[str], rows: Sequence[Sequence[str]])
         headings: Left out in a pipe, where `cut` and `awk` read.
         rows: Plain text, from wherever: it is made safe here.
     """
+    # One row is one line: a name with a line break in it must not look like another row.
+    flat = [[" ".join(cell.split()) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        for row in rows:
-            cli.print("\t".join(" ".join(cell.split()) for cell in row))
+        for row in flat:
+            cli.print("\t".join(row))
         return
     from rich.table import Table
     from rich.text import Text
@@ -26,6 +28,6 @@ def print_rows(cli: Cli, headings: Sequence[str], rows: Sequence[Sequence[str]])
     styles = ("cyan", *("" for _ in headings[1:]))
     for heading in headings:
         table.add_column(heading, overflow="fold")
-    for row in rows:
+    for row in flat:
         table.add_row(*(Text(visible(cell), style=style) for cell, style in zip(row, styles, strict=True)))
     cli.console().print(table)

@@ -50,7 +50,7 @@ def wanted(content: bytes) -> list[str]:
     """What a settings file sets that counts only with trust, one `key = value` each; or why it cannot be read."""
     try:
         data = tomllib.loads(content.decode("utf-8-sig"))
-    except ValueError as error:  # both no UTF-8 and no TOML
+    except (ValueError, RecursionError) as error:  # no UTF-8, no TOML, or tables nested too deep
         return [f"cannot be read: {error}"]
     _, ignored = split(data)
     return [f"sets {'.'.join(key)} = {json.dumps(masked(_at(data, key), key), default=str)}" for key in ignored]

@@ -92,8 +92,11 @@ def _environment(notices: list[Notice]) -> Variables:
 
 def _dotenv_files(project: Path | None) -> list[Path]:
     """The working folder's, then the project's."""
-    here = Path.cwd() / ".env"
-    return [here] if project is None or project / ".env" == here.resolve() else [here, project / ".env"]
+    try:
+        folders = [Path.cwd(), *([project] if project else [])]
+    except FileNotFoundError:  # the working folder was removed under our feet
+        return []
+    return [folder / ".env" for folder in dict.fromkeys(folder.resolve() for folder in folders)]
 
 
 def _dotenv(variables: Mapping[str, str], file: Path, notices: list[Notice]) -> Variables:

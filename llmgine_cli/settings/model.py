@@ -46,6 +46,9 @@ NAME = Harmless(_is_plain_name)
 MODEL = Harmless(_is_no_local_file)
 
 
+DAY = 86_400.0  # seconds; what waits longer waits for ever
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,7 +78,7 @@ class ToolsSettings(_Table):
             description="Which calls run without asking: none of them (ask), those that only read, all; or refuse all."
         ),
     ] = "ask"
-    timeout: Annotated[float, Field(gt=0, description="Seconds a tool may take.")] = 60.0
+    timeout: Annotated[float, Field(gt=0, le=DAY, description="Seconds a tool may take.")] = 60.0
     options: Annotated[
         dict[str, dict[str, Any]],
         Field(
@@ -90,10 +93,10 @@ class LimitsSettings(_Table):
     """When to give up."""
 
     connect_timeout: Annotated[
-        float, Field(gt=0, description="Seconds to wait for a connection to a vendor."), HARMLESS
+        float, Field(gt=0, le=DAY, description="Seconds to wait for a connection to a vendor."), HARMLESS
     ] = 10.0
     idle_timeout: Annotated[
-        float, Field(gt=0, description="Seconds an answer may stand still before the call fails."), HARMLESS
+        float, Field(gt=0, le=DAY, description="Seconds an answer may stand still before the call fails."), HARMLESS
     ] = 60.0
 
 

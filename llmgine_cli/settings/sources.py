@@ -146,7 +146,7 @@ class File(TomlConfigSettingsSource):
         except UnicodeDecodeError as error:
             line = error.object[: error.start].count(b"\n") + 1
             raise SettingsError(f"{shown(path)}:{line}: not UTF-8", hint="save the file as UTF-8") from error
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:  # also a number too long to read, or tables nested too deep
             raise _syntax_error(path, self._text, error) from error
         return self._accept(content, _anchored(data, path.parent))
 
@@ -201,7 +201,7 @@ def _is_table(field: FieldInfo) -> bool:
     return field.annotation is not str and field.annotation != str | None
 
 
-def _syntax_error(path: Path, text: str, error: tomllib.TOMLDecodeError) -> SettingsError:
+def _syntax_error(path: Path, text: str, error: ValueError | RecursionError) -> SettingsError:
     """Say on which line; Python 3.11 has it only in the message."""
     said, _, place = str(error).rpartition(" (at ")
     words = place.rstrip(")").replace(",", "").split()

@@ -148,6 +148,14 @@ def test_escapes_in_names_do_not_reach_the_terminal(cli: Program, project: Path)
     assert "\x1b" not in done.stdout + done.stderr
 
 
+def test_a_line_break_in_a_name_does_not_look_like_another_row(cli: Program, project: Path) -> None:
+    (project / "llmgine.toml").write_text('[providers."x\\nengines/safe.py\\ttrusted"]\nbase_url = "http://x"\n')
+    with Terminal([str(PROGRAM), "trust"], cwd=project, cols=200) as terminal:
+        terminal.wait_for("[y/N]")
+        assert not any(line.lstrip().startswith("engines/safe.py") for line in terminal.everything().splitlines())
+    assert len(cli("trust", cwd=project).stdout.splitlines()) == 3
+
+
 def test_a_broken_settings_file_is_told_and_stops_nothing(cli: Program, project: Path) -> None:
     (project / "llmgine.toml").write_text("[broken\n")
     done = cli("trust", cwd=project)
