@@ -160,9 +160,16 @@ def _llm_call_started(data: Data) -> tuple[Kind, str]:
 
 def _llm_call_finished(data: Data) -> tuple[Kind, str]:
     reply, first = data["reply"], data["first_token_ms"]
-    span = duration(data["duration_ms"]) + ("" if first is None else f" (first token {duration(first)})")
+    wait = "" if first is None else f"first token {duration(first)}"
     reason = "" if reply["finish_reason"] in {"stop", "tool_calls"} else f"stopped by: {reply['finish_reason']}"
-    return "model", _joined(data["model"], span, _usage(reply["usage"]), reason, _message(reply["message"]))
+    return "model", _joined(
+        data["model"],
+        duration(data["duration_ms"]),
+        _usage(reply["usage"]),
+        wait,
+        reason,
+        _message(reply["message"]),
+    )
 
 
 def _llm_call_failed(data: Data) -> tuple[Kind, str]:

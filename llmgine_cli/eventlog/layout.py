@@ -56,11 +56,17 @@ def _layout(cls: type[Any]) -> Layout:
     )
 
 
-def _hints(cls: type) -> dict[str, Any]:
-    try:
-        return get_type_hints(cls)
-    except Exception:  # noqa: BLE001 -- an annotation is user code; without types the values are kept as they are
-        return {}
+def _hints(cls: type[Any]) -> dict[str, Any]:
+    hints: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        for name, hint in vars(base).get("__annotations__", {}).items():
+            # One by one: a name that exists for the type checker only must not cost the other fields their types.
+            alone = type(base.__name__, (), {"__annotations__": {name: hint}, "__module__": base.__module__})
+            try:
+                hints |= get_type_hints(alone)
+            except Exception:  # noqa: BLE001 -- an annotation is user code; without a type the value stays as it is
+                hints.pop(name, None)
+    return hints
 
 
 def loaded(root: type[T], name: str) -> list[type[T]]:
