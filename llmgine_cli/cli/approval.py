@@ -80,7 +80,7 @@ class Approver:
             said = ""
             try:
                 while (decision := ANSWERS.get((await keys.read()).lower())) is None:
-                    pass  # any other key
+                    keys.write("\a")
                 said = WORDS[decision]
             finally:
                 keys.write(f"{said}\n")

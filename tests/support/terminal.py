@@ -2,8 +2,7 @@
 
 import os
 import signal
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,14 +10,14 @@ from typing import Any, Self
 import pexpect
 import pyte
 
-PROGRAM = (sys.executable, "-m", "llmgine_cli")
-
 
 class _Screen(pyte.HistoryScreen):
-    """pyte takes the private modes it does not know for the public ones of the same number."""
+    """A screen that answers when a program asks where the cursor is."""
 
-    def set_mode(self, *modes: Any, **options: Any) -> None:
-        super().set_mode(*modes, **options)
+    answer: Callable[[str], Any] = staticmethod(lambda _: None)
+
+    def write_process_input(self, data: str) -> None:
+        self.answer(data)
 
 
 class Terminal:
@@ -57,6 +56,7 @@ class Terminal:
             echo=True,
         )
         self._child.delaybeforesend = None
+        self._screen.answer = self._child.send
 
     def __enter__(self) -> Self:
         return self
@@ -85,6 +85,12 @@ class Terminal:
             if not self._read(timeout):
                 raise AssertionError(f"{text!r} never came; the screen:\n{self.everything()}")
 
+    def wait_for_bytes(self, data: bytes, *, timeout: float = 60) -> None:
+        """Read until the program has written these bytes."""
+        while data not in self.raw:
+            if not self._read(timeout):
+                raise AssertionError(f"{data!r} never came; the screen:\n{self.everything()}")
+
     def wait_gone(self, text: str, *, timeout: float = 60) -> None:
         """Read until this text is no longer on the screen."""
         while text in self.screen():
@@ -96,7 +102,8 @@ class Terminal:
         while self._read(timeout):
             pass
         self._child.wait()
-        return -self._child.signalstatus if self._child.signalstatus else self._child.exitstatus
+        ended: int = -self._child.signalstatus if self._child.signalstatus else self._child.exitstatus
+        return ended
 
     def screen(self) -> str:
         """What is on the screen now, without blanks at the ends."""

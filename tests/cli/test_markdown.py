@@ -1,0 +1,186 @@
+import io
+import re
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+from rich.markdown import Markdown
+
+from llmgine_cli.cli.markdown import MarkdownStream
+
+ROOM = 23
+BLOCKS = [
+    "# A heading with **bold** in it",
+    "Setext\n======",
+    "### Third `level`",
+    "A paragraph with **bold**, *italic*, `code`, ~~struck~~ and a\nsoft break.  \nA hard break.",
+    'A link to [a page](http://x.y/z "title"), and <http://auto.link>.',
+    "A word " + "and another one " * 30,
+    "- one\n- two **bold**\n  - nested\n    1. deep\n    2. deeper\n- three",
+    "* loose\n\n* items\n\n  with a second paragraph",
+    "1. a\n2. b\n\n   ```python\n   x = 1\n   ```\n3. c",
+    "\n".join(f"{number}. item" for number in range(8, 13)),
+    "7) other mark\n8) next",
+    "> quoted\nlazily\n>\n> - list in it\n> > deeper",
+    "| a | b |\n|---|--:|\n| 1 | 2 |\n| a long cell | `3` |",
+    "```python\ndef f():\n    '''doc\n\n    string'''\n\treturn 1   \n\n\n```",
+    "~~~\nno language\n```\n~~~",
+    "```nosuchlanguage\nx\n```",
+    "```\n```",
+    "````md\n```\ninner\n```\n````",
+    "  ```js\n  indented fence\n    more\n  ```",
+    "    indented code\n\n    more of it",
+    "---",
+    "***",
+    "<div>html</div>",
+    "Text with <kbd>Ctrl</kbd> and &amp; and \\*escapes\\*.",
+    "日本語の文章です。絵文字 👩‍👩‍👧 も。",
+    "[x]: http://defined.before/use",
+    "Use of [x] and [none].",
+    "-",
+    "1.",
+    "**never closed",
+    "`never closed",
+    "```python\nnever closed\n\n",
+]
+
+
+def console(width: int) -> Console:
+    return Console(
+        file=io.StringIO(), force_terminal=True, color_system="truecolor", width=width, height=24, markup=False,
+        emoji=False, highlight=False,
+    )  # fmt: skip
+
+
+def plain(rows: Sequence[str]) -> list[str]:
+    return [re.sub(r"\x1b\[[0-9;]*m", "", row).rstrip() for row in rows]
+
+
+def by_rich(text: str, width: int) -> list[str]:
+    target = console(width)
+    target.print(Markdown(text, hyperlinks=False))
+    assert isinstance(target.file, io.StringIO)
+    return plain(target.file.getvalue().split("\n"))[:-1]
+
+
+def streamed(text: str, width: int, cuts: Sequence[int], room: int = ROOM) -> list[str]:
+    stream = MarkdownStream(console(width))
+    rows: list[str] = []
+    for begin, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        stream.feed(text[begin:end])
+        final, _ = stream.update(room)
+        rows += final
+    return plain(rows + stream.close())
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_a_block_that_comes_letter_by_letter_looks_as_rich_shows_it(block: str, width: int) -> None:
+    assert streamed(block, width, range(1, len(block)), room=1000) == by_rich(block, width)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    blocks=st.lists(st.sampled_from(BLOCKS), min_size=1, max_size=8),
+    glue=st.sampled_from(["\n\n", "\n", "\n\n\n"]),
+    width=st.sampled_from([20, 80, 200]),
+    cuts=st.lists(st.integers(min_value=0, max_value=2000), max_size=30),
+)
+def test_a_document_cut_anywhere_looks_as_rich_shows_it(
+    blocks: list[str], glue: str, width: int, cuts: list[int]
+) -> None:
+    text = glue.join(blocks)
+    places = sorted(min(cut, len(text)) for cut in cuts)
+    assert streamed(text, width, places, room=1000) == by_rich(text, width)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("".join(f"- item *{n}*\n" for n in range(300)), id="list"),
+        pytest.param("".join(f"{n}. item\n   second line\n" for n in range(10, 99)), id="numbered list"),
+        pytest.param("".join(f"> line {n}\n" for n in range(300)), id="quote"),
+        pytest.param("".join(f"word{n} " for n in range(2000)), id="paragraph"),
+        pytest.param("".join(f"    line {n}\n" for n in range(200)), id="indented code"),
+        pytest.param("| a | b |\n|---|---|\n" + "".join(f"| {n} | {'x' * n} |\n" for n in range(60)), id="table"),
+        pytest.param("```python\n" + "".join(f"x{n} = '{n}'\n" for n in range(700)) + "```\n", id="code"),
+        pytest.param("```c\n/*\n" + "".join(f"x{n}\n" for n in range(700)) + "*/\n```\n", id="code in a comment"),
+    ],
+)
+def test_a_block_taller_than_the_screen_is_shown_whole(text: str) -> None:
+    assert streamed(text, 80, range(37, len(text), 37)) == by_rich(text, 80)
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        pytest.param("".join(f"- item {n}\n" for n in range(300)), 30, id="list"),
+        pytest.param("".join(f"word{n} " for n in range(2000)), 30, id="paragraph"),
+        pytest.param("```\n" + "".join(f"line {n}\n" for n in range(300)), 3, id="code"),
+    ],
+)
+def test_of_a_tall_block_only_what_is_on_the_screen_stays_open(text: str, most: int) -> None:
+    stream = MarkdownStream(console(80))
+    heights: list[int] = []
+    for begin in range(0, len(text), 37):
+        stream.feed(text[begin : begin + 37])
+        _, live = stream.update(ROOM)
+        heights.append(len(live))
+    assert max(heights) <= most
+
+
+def test_code_is_coloured_by_its_language() -> None:
+    stream = MarkdownStream(console(80))
+    stream.feed("```python\nx = 'text'\n")
+    rows, _ = stream.update(ROOM)
+    target = console(80)
+    target.print(Markdown("```python\nx = 'text'\n```"))
+    assert isinstance(target.file, io.StringIO)
+    assert rows[-1].rstrip() in target.file.getvalue()
+
+
+def test_a_string_over_several_lines_keeps_its_colour() -> None:
+    whole, pieces = MarkdownStream(console(80)), MarkdownStream(console(80))
+    code = "```python\nx = '''\nfirst\nsecond\n'''\n"
+    whole.feed(code)
+    expected, _ = whole.update(ROOM)
+    rows: list[str] = []
+    for line in code.splitlines(keepends=True):
+        pieces.feed(line)
+        final, _ = pieces.update(ROOM)
+        rows += final
+    assert rows == expected
+
+
+def test_a_narrower_terminal_in_the_middle_of_a_block_loses_no_word() -> None:
+    target = console(80)
+    stream = MarkdownStream(target)
+    rows: list[str] = []
+    words = [f"word{n}" for n in range(600)]
+    for place, word in enumerate(words):
+        if place == 400:
+            target.width = 40
+        stream.feed(word + " ")
+        final, _ = stream.update(5)
+        rows += final
+    shown = " ".join(plain(rows + stream.close())).split()
+    assert set(shown) == set(words)
+    assert max(len(row) for row in plain(rows)[-3:]) <= 40
+
+
+def test_a_stream_can_be_used_for_a_second_text() -> None:
+    stream = MarkdownStream(console(80))
+    stream.feed("```python\nopen")
+    stream.update(ROOM)
+    stream.close()
+    stream.feed("# Second")
+    assert plain(stream.close()) == by_rich("# Second", 80)
+
+
+def test_nothing_is_shown_of_nothing() -> None:
+    stream = MarkdownStream(console(80))
+    stream.feed("\n \n")
+    assert stream.update(ROOM) == ([], [])
+    assert stream.close() == []
