@@ -10,7 +10,7 @@ import pytest
 
 from llmgine_cli import places
 from llmgine_cli.errors import NotFoundError, ToolError, UntrustedError, UsageError
-from llmgine_cli.plugins import Found, Plugins
+from llmgine_cli.plugins import Found, Plugins, names_a_file
 from llmgine_cli.plugins.outline import outline
 from llmgine_cli.trust import TrustStore
 
@@ -263,6 +263,14 @@ class TestPaths:
         write(Path("mine.py"), "def broken(:\n")
         with pytest.raises(ToolError, match=r"mine\.py, line 1"):
             plugins().tool("./mine.py")
+
+    @pytest.mark.parametrize("name", ["./a.py", "a.py", "a.py:b", "a/b", "..\\a", "~/a.py", "/a"])
+    def test_these_names_are_files(self, name: str) -> None:
+        assert names_a_file(name)
+
+    @pytest.mark.parametrize("name", ["a", "a:b", "a.b", "a-b_c", "py"])
+    def test_these_are_names(self, name: str) -> None:
+        assert not names_a_file(name)
 
 
 class TestBroken:

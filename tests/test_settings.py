@@ -163,7 +163,9 @@ class TestVariables:
     def test_one_that_sets_nothing_is_told_with_the_near_miss(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LLMGINE_MODLE", "x:y")
         for _ in range(2):  # the user's own mistake: told until it is mended
-            assert load().notices == ("LLMGINE_MODLE sets nothing: did you mean LLMGINE_MODEL?",)
+            settings = load()
+            assert settings.notices == ("LLMGINE_MODLE sets nothing: did you mean LLMGINE_MODEL?",)
+            settings.told()
 
     def test_a_key_below_a_plain_setting_sets_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LLMGINE_MODEL__NAME", "x:y")
@@ -316,20 +318,26 @@ class TestUntrusted:
     def test_it_is_told_once_and_again_when_the_file_changes(self) -> None:
         project_file(self.HOSTILE, trusted=False)
         assert load().notices
+        settings = load()
+        assert settings.notices, "nobody has shown it yet"
+        settings.told()
         assert load().notices == ()
         project_file(self.HOSTILE + "\n# changed", trusted=False)
         assert load().notices
 
     def test_reading_tells_it_every_time(self) -> None:
         project_file(self.HOSTILE, trusted=False)
-        assert read().settings.notices
+        load().told()
+        assert load().notices == ()
         assert read().settings.notices
 
     def test_a_state_directory_that_cannot_be_written_is_no_failure(self, home: Path) -> None:
         (home / "state").write_text("in the way")
         project_file(self.HOSTILE, trusted=False)
-        assert load().notices
-        assert load().notices
+        for _ in range(2):
+            settings = load()
+            assert settings.notices
+            settings.told()
 
     def test_with_trust_everything_counts(self) -> None:
         project_file('[tools]\napprove = "all"\n[providers.openai]\nbase_url = "http://mine"\n')
@@ -414,6 +422,7 @@ class TestDotenv:
         assert (settings.model, settings.log.dir, settings.providers) == ("a:b", None, {})
         [notice] = settings.notices
         assert notice.startswith(".env: ignored LLMGINE_LOG__DIR, LLMGINE_PROVIDERS__OPENAI__BASE_URL: ")
+        settings.told()
         assert load().notices == ()
 
     def test_it_stays_untrusted_in_a_trusted_project(self) -> None:
@@ -531,7 +540,7 @@ class TestPlaces:
 
     def test_marks_of_what_was_told_are_private(self, home: Path) -> None:
         project_file("[log]\nenabled = false\n", trusted=False)
-        load()
+        load().told()
         [mark] = (home / "state" / "told").iterdir()
         assert stat.S_IMODE(mark.stat().st_mode) == 0o600
         assert stat.S_IMODE(mark.parent.stat().st_mode) == 0o700

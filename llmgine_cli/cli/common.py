@@ -92,6 +92,8 @@ class Cli:
         settings = load(overrides or {})
         for notice in settings.notices:
             self.note(notice)
+        if not self.quiet:
+            settings.told()
         return settings
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:

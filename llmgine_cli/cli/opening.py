@@ -159,9 +159,16 @@ async def open_talk(
 def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template | None":
     if opening.template is None:
         return None
+    from llmgine_cli.errors import UntrustedError
+    from llmgine_cli.plugins import names_a_file
     from llmgine_cli.prompting.find import find
 
     template = find(opening.template, app.plugins.folders("prompts"))
+    if opening.engine is None and template.engine and names_a_file(template.engine):
+        raise UntrustedError(
+            f"the prompt {template.name!r} wants to run the file {template.engine}, and only you can allow that",
+            hint=f"-e {template.engine} allows it, -e NAME takes another engine",
+        )
     missing = [name for name in template.tools if name not in opening.tools]
     if missing:
         grants = " ".join(f"-T {name}" for name in missing)

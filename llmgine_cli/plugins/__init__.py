@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llmgine_cli.engine import Engine
     from llmgine_cli.toolkit.tool import Tool
 
-__all__ = ["Found", "Origin", "Plugins"]
+__all__ = ["Found", "Origin", "Plugins", "names_a_file"]
 
 T = TypeVar("T")
 
@@ -117,6 +117,11 @@ class Plugins:
                 hint="a public function with a docstring is one",
             )
         return [_usable(found, "tool", ToolError) for found in there]
+
+
+def names_a_file(name: str) -> bool:
+    """Whether a name of an engine or tool is the path of a file: it runs code, so only the user may give it."""
+    return _as_file(name) is not None
 
 
 def _as_file(name: str) -> tuple[Path, str | None] | None:

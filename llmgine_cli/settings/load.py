@@ -11,23 +11,10 @@ from pydantic import ValidationError
 from llmgine_cli import places
 from llmgine_cli.errors import SettingsError
 from llmgine_cli.settings.harmless import split
-from llmgine_cli.settings.model import Circumstances, Settings
+from llmgine_cli.settings.model import Circumstances, Notice, Settings
 from llmgine_cli.settings.problems import problem
 from llmgine_cli.settings.sources import File, Flags, Source, Variables, read_dotenv, shown
 from llmgine_cli.trust import TrustStore, digest
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something that was ignored, for people.
-
-    Attributes:
-        text: What, why, and the way out.
-        content: A digest of what it is about, to tell it only once; None to tell it every time.
-    """
-
-    text: str
-    content: str | None = None
 
 
 @dataclass(frozen=True)
@@ -37,16 +24,14 @@ class Reading:
     Attributes:
         settings: The outcome, with all notices.
         sources: What it was made of; the first that says something wins.
-        notices: What was ignored.
     """
 
     settings: Settings
     sources: tuple[Source, ...]
-    notices: tuple[Notice, ...]
 
 
 def load(overrides: Mapping[str, Any] | None = None) -> Settings:
-    """Load the settings; a notice about what wants trust is given once, until what it is about changes.
+    """Load the settings; notices about what wants trust are left out once they were told, until that changes.
 
     Args:
         overrides: What the command line says: dotted keys (`log.dir`) or nested tables; None is a flag not given.
@@ -54,9 +39,9 @@ def load(overrides: Mapping[str, Any] | None = None) -> Settings:
     Raises:
         SettingsError: A setting is wrong; the message names the file or variable and the key.
     """
-    reading = read(overrides)
-    news = tuple(notice.text for notice in reading.notices if notice.content is None or _is_news(notice.content))
-    return reading.settings.under(replace(reading.settings.circumstances, notices=news))
+    settings = read(overrides).settings
+    found = settings.circumstances
+    return settings.under(replace(found, notices=tuple(notice for notice in found.notices if not notice.was_told())))
 
 
 def read(overrides: Mapping[str, Any] | None = None) -> Reading:
@@ -80,8 +65,7 @@ def read(overrides: Mapping[str, Any] | None = None) -> Reading:
         settings = Settings(**arguments)
     except ValidationError as error:
         raise problem(error, sources) from None  # it shows values, and a value may be a secret
-    texts = tuple(notice.text for notice in notices)
-    return Reading(settings.under(Circumstances(project, texts, dotenv)), tuple(sources), tuple(notices))
+    return Reading(settings.under(Circumstances(project, tuple(notices), dotenv)), tuple(sources))
 
 
 def _environment(notices: list[Notice]) -> Variables:
@@ -131,16 +115,3 @@ def _user_file() -> File:
     if os.environ.get("LLMGINE_CONFIG") and not path.is_file():
         raise SettingsError(f"LLMGINE_CONFIG: no file {path}", hint="llmgine config init creates it")
     return File(path)
-
-
-def _is_news(content: str) -> bool:
-    """Whether this was not told yet; from now on it was."""
-    mark = places.state_dir() / "told" / content[:32]
-    try:
-        mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mark.touch(mode=0o600, exist_ok=False)
-    except FileExistsError:
-        return False
-    except OSError:
-        return True  # a state directory that cannot be written is no reason to fail: it is told again
-    return True

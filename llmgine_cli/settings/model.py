@@ -5,6 +5,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -128,6 +129,35 @@ class LogSettings(_Table):
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something that was ignored, for people.
+
+    Attributes:
+        text: What, why, and the way out.
+        about: A digest of what it is about, to tell it only once; None to tell it every time.
+    """
+
+    text: str
+    about: str | None = None
+
+    def was_told(self) -> bool:
+        """Whether this was told before."""
+        return self.about is not None and self._mark(self.about).is_file()
+
+    def told(self) -> None:
+        """Remember that it was told; a state directory that cannot be written is no failure: it is told again."""
+        if self.about is not None:
+            mark = self._mark(self.about)
+            with suppress(OSError):
+                mark.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                mark.touch(mode=0o600)
+
+    @staticmethod
+    def _mark(about: str) -> Path:
+        return places.state_dir() / "told" / about[:32]
+
+
+@dataclass(frozen=True)
 class Circumstances:
     """What else was found while the settings were read.
 
@@ -138,7 +168,7 @@ class Circumstances:
     """
 
     project: Path | None = None
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     dotenv: Mapping[str, tuple[str, Path]] = field(default_factory=dict[str, tuple[str, Path]], repr=False)
 
 
@@ -222,7 +252,12 @@ class Settings(BaseSettings):
     @property
     def notices(self) -> tuple[str, ...]:
         """What was ignored and why, for people: what a folder nobody trusted wants, variables nobody knows."""
-        return self._circumstances.notices
+        return tuple(notice.text for notice in self._circumstances.notices)
+
+    def told(self) -> None:
+        """Remember that the notices were shown: those about want of trust are not shown again until that changes."""
+        for notice in self._circumstances.notices:
+            notice.told()
 
     @property
     def log_dir(self) -> Path:

@@ -225,7 +225,24 @@ class TestHostileFolder:
         assert "Traceback" not in done.stderr
         assert not (folder / "logs").exists()
 
+    def test_a_prompt_may_not_name_a_file_to_run(self, cli: Program, folder: Path, mark: Path) -> None:
+        done = cli("run", "-m", "echo:echo", "-t", "evil", cwd=folder)
+        assert done.code == 3
+        assert "the prompt 'evil' wants to run the file ./engines/evil.py" in done.stderr
+        assert not mark.exists()
+
     def test_the_test_would_notice(self, cli: Program, folder: Path, mark: Path) -> None:
         cli("trust", "--yes", cwd=folder)
         cli("engines", "list", cwd=folder)
         assert mark.exists()
+
+
+def test_what_is_ignored_is_told_once_but_not_to_a_quiet_run(cli: Program, project: Path) -> None:
+    def told(*words: str) -> bool:
+        done = cli("run", "-m", "echo:echo", *words, "hello", cwd=project)
+        assert (done.code, done.stdout) == (0, "hello\n"), done.stderr
+        return "ignored tools.approve, providers.openai.base_url: not trusted" in done.stderr
+
+    assert [told("--quiet"), told(), told()] == [False, True, False]
+    (project / "llmgine.toml").write_text(SETTINGS + "# changed\n")
+    assert [told(), told()] == [True, False]
