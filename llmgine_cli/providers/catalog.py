@@ -1,0 +1,245 @@
+"""Where models are found: from a name, or from what is configured, to a model that can be called."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, SettingsError, UsageError, near_miss
+from llmgine_cli.llm.provider import Model, Provider
+from llmgine_cli.providers.presets import VENDORS, Vendor
+from llmgine_cli.providers.transport import Endpoint
+
+
+class Secret(Protocol):
+    """A key that does not show itself by accident, such as pydantic's `SecretStr`."""
+
+    def get_secret_value(self) -> str:
+        """The key itself."""
+        ...
+
+
+class Catalog:
+    """Turns names into models, and makes each provider when it is first used.
+
+    Args:
+        vendors: Who there is, in the order of choice.
+        aliases: Names the user made up → what they stand for.
+        key: Gives the key that a variable holds.
+        address: Gives the address that a variable holds.
+        connect_timeout: Seconds to wait for a connection.
+        idle_timeout: Seconds to wait for the next byte of an answer.
+        key_source: Says where a key's variable was set, for errors.
+    """
+
+    def __init__(
+        self,
+        *,
+        vendors: Mapping[str, Vendor],
+        aliases: Mapping[str, str],
+        key: Callable[[str], Secret | None],
+        address: Callable[[str], str | None],
+        connect_timeout: float,
+        idle_timeout: float,
+        key_source: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._vendors = vendors
+        self._aliases = aliases
+        self._key = key
+        self._address = address
+        self._key_source = key_source
+        self._connect_timeout = connect_timeout
+        self._idle_timeout = idle_timeout
+        self._providers: dict[str, Provider] = {}
+
+    def model(self, name: str, *, reason: str = "named", explicit: bool = True) -> Model:
+        """Return the model of that name.
+
+        Args:
+            name: `provider:model`, an alias, a provider (its usual model), or a model whose name tells its vendor.
+            reason: Why it was chosen, for people.
+            explicit: Whether the user asked for it by name.
+
+        Raises:
+            NotFoundError: There is no such provider; the nearest names are in the hint.
+            UsageError: The provider needs to be told which of its models.
+            CredentialsError: The provider's key is missing.
+            SettingsError: The aliases go in a circle.
+        """
+        vendor, model = self._resolve(name)
+        return Model(provider=self._provider(vendor), name=model, reason=reason, explicit=explicit)
+
+    def choose(self, *, flag: str | None, template: str | None = None, setting: str | None = None) -> Model:
+        """Return the model to use: as asked for, else the first there is a key for, else the local one.
+
+        Args:
+            flag: What the command line names.
+            template: What the prompt's front matter names.
+            setting: What the settings name.
+
+        Raises:
+            NoModelError: Nothing is named and nothing is configured; the hint tells all ways out.
+            NotFoundError: As for `model`.
+            UsageError: As for `model`.
+            SettingsError: As for `model`.
+        """
+        named = ((flag, "named with -m"), (template, "named by the prompt"), (setting, "named in the settings"))
+        for name, reason in named:
+            if name:
+                return self.model(name, reason=reason)
+        for vendor in self._vendors.values():
+            variable = self._variable(vendor)
+            if variable and vendor.default_model:
+                return self.model(f"{vendor.name}:{vendor.default_model}", reason=f"{variable} is set", explicit=False)
+        if "local" in self._vendors and (local := _local_model()):
+            return self.model(f"local:{local}", reason="no key is set, and a model is installed here", explicit=False)
+        raise NoModelError("there is no model to talk to", hint=self._ways_out())
+
+    async def aclose(self) -> None:
+        """Close all providers, also when closing one of them fails. Harmless the second time."""
+        async with AsyncExitStack() as stack:
+            for provider in self._providers.values():
+                stack.push_async_callback(provider.aclose)
+            self._providers = {}
+
+    # -- names
+
+    def _resolve(self, name: str) -> tuple[Vendor, str]:
+        name = self._unalias(name)
+        left, colon, right = name.partition(":")
+        vendor = self._vendors.get(left)
+        if vendor is not None:
+            model = right or self._usual(vendor)
+            if model is None:
+                raise UsageError(
+                    f"which model of {left}?", hint=f"name it, as in -m {left}:MODEL{self._known_models(vendor)}"
+                )
+            return vendor, model
+        if (owner := self._owner(name)) is not None:
+            return owner, name
+        if colon:
+            missing = NotFoundError("provider", left, self._vendors)
+            missing.hint = self._closest(left, right) or f"write provider:model; {missing.hint}"
+            raise missing
+        raise NotFoundError("model", name, (), hint=self._advice(name))
+
+    def _unalias(self, name: str) -> str:
+        seen: list[str] = []
+        while name in self._aliases:
+            if name in seen:
+                raise SettingsError(
+                    f"the aliases go in a circle: {' → '.join([*seen, name])}", hint="mend [aliases] in the settings"
+                )
+            seen.append(name)
+            name = self._aliases[name]
+        return name
+
+    def _owner(self, model: str) -> Vendor | None:
+        """The one vendor that such a name can only belong to."""
+        owners = [
+            vendor
+            for vendor in self._vendors.values()
+            if vendor.own_models is not None and re.match(vendor.own_models, model)
+        ]
+        return owners[0] if len(owners) == 1 else None
+
+    def _usual(self, vendor: Vendor) -> str | None:
+        return (_local_model() or "smollm2-135m") if vendor.protocol == "local" else vendor.default_model
+
+    def _closest(self, left: str, right: str) -> str | None:
+        """The full name that was probably meant, so that it can be copied."""
+        from difflib import get_close_matches
+
+        if close := get_close_matches(left, list(self._vendors), n=1, cutoff=0.6):
+            return f"did you mean {close[0]}:{right}?"
+        if re.fullmatch(r"[\w.]+-?[\w.]*", right) and any(sign in left for sign in "0123456789./"):
+            return f"did you mean ollama:{left}:{right}?"  # a model with a tag, as Ollama writes them
+        return None
+
+    def _advice(self, name: str) -> str:
+        usual = {f"{vendor.name}:{vendor.default_model}" for vendor in self._vendors.values() if vendor.default_model}
+        close = near_miss(name, [*self._vendors, *self._aliases, *(full.partition(":")[2] for full in usual)])
+        if "/" in name and "openrouter" in self._vendors:
+            return f"write provider:model; did you mean openrouter:{name}?"
+        if close and close.startswith("did you mean"):
+            meant = close.removeprefix("did you mean ").removesuffix("?").split(" or ")[0]
+            full = next((full for full in usual if full.endswith(f":{meant}")), meant)
+            return f"did you mean {full}?"
+        return f"write provider:model, as in openai:{name}; providers are {', '.join(self._vendors)}"
+
+    def _known_models(self, vendor: Vendor) -> str:
+        return f"; {vendor.starter.split()[0]} list shows them" if vendor.starter == "ollama serve" else ""
+
+    def _ways_out(self) -> str:
+        variables = [vendor.key_env for vendor in self._vendors.values() if vendor.key_env]
+        return (
+            f"set a key ({', '.join(variables)}), or name a model with -m, in LLMGINE_MODEL or as `model` in the "
+            "settings (ollama:MODEL talks to Ollama on this machine), or get a small one that runs here with: "
+            "llmgine models get"
+        )
+
+    # -- providers
+
+    def _provider(self, vendor: Vendor) -> Provider:
+        if vendor.name not in self._providers:
+            self._providers[vendor.name] = self._make(vendor)
+        return self._providers[vendor.name]
+
+    def _make(self, vendor: Vendor) -> Provider:
+        """Make a provider; its adapter is imported only now."""
+        if vendor.protocol == "echo":
+            from llmgine_cli.providers.echo import EchoProvider
+
+            return EchoProvider()
+        if vendor.protocol == "local":
+            from llmgine_cli.providers.local import LocalProvider
+
+            return LocalProvider(connect_timeout=self._connect_timeout, idle_timeout=self._idle_timeout)
+        endpoint = self._endpoint(vendor)
+        if vendor.protocol == "anthropic":
+            from llmgine_cli.providers.anthropic import AnthropicProvider
+
+            return AnthropicProvider(vendor, endpoint)
+        from llmgine_cli.providers.chat import ChatProvider
+
+        return ChatProvider(vendor, endpoint)
+
+    def _endpoint(self, vendor: Vendor) -> Endpoint:
+        variable = self._variable(vendor)
+        secret = self._key(variable) if variable else None
+        url = vendor.address(self._address)
+        if not url:
+            raise SettingsError(
+                f"provider {vendor.name!r} has no base URL", hint=f"set base_url in [providers.{vendor.name}]"
+            )
+        # A server of the user's own may do without a key; a vendor's own address never does.
+        preset = VENDORS.get(vendor.name)
+        if secret is None and vendor.key_env and preset is not None and url == preset.base_url:
+            raise CredentialsError(
+                f"{vendor.name} needs a key: {' or '.join(vendor.key_envs)} is not set",
+                hint=f"export {vendor.key_env}=…, or put it into .env; or use another model with -m",
+            )
+        return Endpoint(
+            provider=vendor.name,
+            base_url=url,
+            key=secret.get_secret_value().strip() if secret else None,
+            key_env=variable or vendor.key_env,
+            key_source=self._key_source(variable) if self._key_source and variable else None,
+            starter=vendor.starter,
+            connect_timeout=self._connect_timeout,
+            idle_timeout=self._idle_timeout,
+        )
+
+    def _variable(self, vendor: Vendor) -> str | None:
+        """The variable that holds the vendor's key, if any does."""
+        return _first(vendor.key_envs, lambda name: self._key(name) is not None)
+
+
+def _first(names: Iterable[str], test: Callable[[str], bool]) -> str | None:
+    return next((name for name in names if test(name)), None)
+
+
+def _local_model() -> str | None:
+    from llmgine_cli.providers.local import installed
+
+    return installed()

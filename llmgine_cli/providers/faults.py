@@ -1,0 +1,222 @@
+"""What a vendor's refusal means: from status, headers and body to an error of ours with a hint."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, cast
+
+from llmgine_cli.errors import (
+    BadResponseError,
+    CredentialsError,
+    LlmgineError,
+    ModelNotFoundError,
+    ProviderError,
+    RateLimitedError,
+)
+from llmgine_cli.providers.transport import Endpoint
+
+# Beyond 5xx: request timeout, conflict, too early, too many requests.
+_RETRYABLE = frozenset({408, 409, 425, 429})
+_NO_CREDIT = re.compile(r"insufficient[_ ](quota|balance|credit)|billing|credit balance|out of credit", re.IGNORECASE)
+_TOO_LONG = re.compile(r"context[_ ](length|window)|too many tokens|prompt is too long|maximum context", re.IGNORECASE)
+_NO_MODEL = re.compile(
+    r"model[_ ]not[_ ](found|exist|available)|invalid[_ ]model\b|not a valid model|unknown model|no such model"
+    r"|\bmodel\b.{0,120}?\b(does not exist|not exist|not found|not_found)",
+    re.IGNORECASE | re.DOTALL,
+)
+_LONGEST = 400  # characters of a vendor's message that are shown
+
+
+def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: bytes) -> LlmgineError:
+    """Turn an HTTP error into one of ours.
+
+    Args:
+        endpoint: Who sent it.
+        status: The HTTP status.
+        headers: Names in lower case, or in a mapping that does not care.
+        body: JSON in one of the shapes vendors use, or anything else.
+    """
+    said = _message(body, endpoint)
+    kind = _kind(body)
+    name = endpoint.provider
+    about = said or f"HTTP status {status}, without a reason"
+    if status == 401 or (status == 403 and not _is_html(body)):
+        return CredentialsError(f"{name} refused the key: {about}", hint=_key_hint(endpoint))
+    if status in {400, 404, 422} and _NO_MODEL.search(f"{kind} {said}"):
+        return ModelNotFoundError(f"{name} has no such model: {about}", provider=name, status=status)
+    if status == 404 and (kind == "not_found_error" or re.search(r"\bmodel\b", said, re.IGNORECASE)):
+        return ModelNotFoundError(f"{name} has no such model: {about}", provider=name, status=status)
+    if status == 402 or (status in {400, 429} and _NO_CREDIT.search(f"{kind} {said}")):
+        retryable = False
+        hint: str | None = f"the account at {name} has no credit left; top it up there, or use another provider"
+    else:
+        retryable = _retryable(status, headers)
+        hint = _hint(endpoint, status, f"{kind} {said}", headers)
+    error, what = (
+        (RateLimitedError, "wants us to slow down (429)")
+        if status == 429
+        else (ProviderError, f"answered with an error ({status})")
+    )
+    return error(
+        f"{name} {what}: {about}",
+        provider=name,
+        status=status,
+        retryable=retryable,
+        retry_after=_retry_after(headers) if retryable else None,
+        hint=hint,
+    )
+
+
+def no_answer(endpoint: Endpoint, body: bytes) -> BadResponseError:
+    """Turn a page that came with a good status and is no answer into an error."""
+    what = "a web page" if _is_html(body) else f"something that is no JSON: {_short(body.decode('utf-8', 'replace'))!r}"
+    return BadResponseError(
+        f"{endpoint.provider} sent {what} instead of an answer",
+        provider=endpoint.provider,
+        hint=f"is {endpoint.shown_url} the right base URL? A proxy or a sign-in page may also stand in between",
+    )
+
+
+def bad_data(endpoint: Endpoint, problem: Exception) -> BadResponseError:
+    """Turn an answer that breaks its own protocol into an error."""
+    return BadResponseError(
+        f"{endpoint.provider} sent data that its protocol does not allow: {_short(str(problem))}",
+        provider=endpoint.provider,
+        retryable=True,
+        hint="try again; if it stays, the server does not speak the protocol it is set up for",
+    )
+
+
+def stream_error(endpoint: Endpoint, error: Any) -> BadResponseError:
+    """Turn an error object that came inside an answer into an error.
+
+    Args:
+        endpoint: Who sent it.
+        error: The decoded value of its `error` field.
+    """
+    said = _clean(_find_message(error), endpoint) or "it did not say why"
+    code, kind = _table(error).get("code"), _table(error).get("type")
+    status = code if isinstance(code, int) else None
+    return BadResponseError(
+        f"{endpoint.provider} broke the answer off: {said}",
+        provider=endpoint.provider,
+        status=status,
+        retryable=kind not in {"invalid_request_error", "authentication_error", "permission_error"}
+        and (status is None or status in _RETRYABLE or status >= 500),
+        hint="the part that came is in the event log; try again",
+    )
+
+
+def _message(body: bytes, endpoint: Endpoint) -> str:
+    """The vendor's own words, on one line, without the key should they repeat it."""
+    found = _find_message(_parsed(body))
+    if not found and not _is_html(body):
+        found = body.decode("utf-8", "replace")
+    return _clean(found, endpoint)
+
+
+def _find_message(value: Any) -> str:
+    """The message, in any of the shapes: `{"error": {"message"}}`, `{"error"}`, `{"message"}`, `{"detail"}`, `[…]`."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return next((found for item in cast("list[object]", value) if (found := _find_message(item))), "")
+    table = _table(value)
+    parts = (_find_message(table[key]) for key in ("error", "message", "detail", "msg") if table.get(key))
+    found = next((part for part in parts if part), "")
+    raw = _table(table.get("metadata")).get("raw")  # where OpenRouter tells what the vendor behind it said
+    return f"{found}: {raw}" if isinstance(raw, str) and raw not in found else found
+
+
+def _kind(body: bytes) -> str:
+    """The machine-readable words: type and code."""
+    value = _parsed(body)
+    if isinstance(value, list):
+        value = next(iter(cast("list[object]", value)), None)
+    table = _table(value)
+    table = _table(table.get("error")) or table
+    return " ".join(str(table[key]) for key in ("type", "code") if isinstance(table.get(key), str))
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _parsed(body: bytes) -> Any:
+    import msgspec
+
+    try:
+        return msgspec.json.decode(body)
+    except ValueError:  # msgspec's errors, and UnicodeDecodeError
+        return None
+
+
+def _is_html(body: bytes) -> bool:
+    return body.lstrip()[:1] == b"<"
+
+
+def _clean(text: str, endpoint: Endpoint) -> str:
+    if endpoint.key:
+        text = text.replace(endpoint.key, "***")
+    return _short(text)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
+
+
+def _key_hint(endpoint: Endpoint) -> str:
+    if endpoint.key is None:
+        variable = endpoint.key_env or "its api_key_env"
+        return f"no key was sent; set {variable}"
+    if endpoint.key_env is None:
+        return "the key was made by this program; this is a defect of it"
+    source = {None: "", "environment": " (set in the environment)"}.get(
+        endpoint.key_source, f" (set in {endpoint.key_source})"
+    )
+    return f"the key came from {endpoint.key_env}{source}; is it whole, still valid, and allowed to use this model?"
+
+
+def _hint(endpoint: Endpoint, status: int, said: str, headers: Mapping[str, str]) -> str | None:
+    if 300 <= status < 400:
+        return f"it points to {headers.get('location', 'another place')}; if that is right, make it the base URL"
+    if status == 404:
+        return f"is {endpoint.shown_url} the right base URL? Most of them end in /v1"
+    if _TOO_LONG.search(said):
+        return "the conversation is too long for this model: shorten it, start a new one, or take a larger model"
+    if status == 413:
+        return "the request is too large: attach less"
+    if status == 429:
+        wait = _retry_after(headers)
+        return f"try again in {wait:g} s" if wait is not None else "wait a little and try again"
+    return "the trouble is on their side: try again, or use another model" if status >= 500 else None
+
+
+def _retryable(status: int, headers: Mapping[str, str]) -> bool:
+    said = headers.get("x-should-retry")  # the vendors' own SDKs obey this header
+    if said in {"true", "false"}:
+        return said == "true"
+    return status in _RETRYABLE or status >= 500
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or `Retry-After` (seconds or a date, RFC 9110 section 10.2.3)."""
+    milliseconds, text = headers.get("retry-after-ms"), headers.get("retry-after")
+    try:
+        if milliseconds is not None:
+            return max(0.0, float(milliseconds) / 1000)
+        return max(0.0, float(text)) if text is not None else None
+    except ValueError:
+        return _until(text) if text else None
+
+
+def _until(date: str) -> float | None:
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    try:
+        when = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,277 @@
+"""The transport over plain HTTP: httpx2, and the mapping of all its exceptions to ours.
+
+httpx2 is imported with the first request: listing or choosing models must not wait for it.
+"""
+
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from llmgine_cli.errors import (
+    BadResponseError,
+    CredentialsError,
+    LlmgineError,
+    ProviderError,
+    SettingsError,
+    TimedOutError,
+    TruncatedError,
+    UnreachableError,
+)
+from llmgine_cli.providers import faults
+from llmgine_cli.providers.sse import Decoder, EventTooLargeError
+from llmgine_cli.providers.transport import Endpoint
+from llmgine_cli.providers.wire import encode
+
+if TYPE_CHECKING:
+    import httpx2
+
+_LARGEST_ERROR = 1024 * 1024  # bytes of an error page that are read
+_LARGEST_ANSWER = 256 * 1024 * 1024  # bytes of an answer that is not streamed
+
+
+class HttpTransport:
+    """Talks to one provider, over connections that are kept open.
+
+    Args:
+        endpoint: Whom to talk to.
+        headers: Those of the protocol, the key among them.
+    """
+
+    def __init__(self, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
+        self._endpoint = endpoint
+        self._headers = {**headers, **endpoint.headers}
+        self._client: httpx2.AsyncClient | None = None
+
+    @asynccontextmanager
+    async def post(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator["HttpAnswer", None]:
+        """Send a JSON body; leaving the block before the answer's end closes the connection.
+
+        Raises:
+            ProviderError: The vendor could not be reached, or answered with an error.
+            SettingsError: The key was refused, or the address is no address.
+        """
+        with mapped(self._endpoint):
+            client = self._open()
+            request = client.build_request(
+                "POST",
+                self._endpoint.base_url + path,
+                content=encode(body),
+                headers={"Content-Type": "application/json", "Accept": "text/event-stream, application/json"},
+            )
+            response = await client.send(request, stream=True)
+        try:
+            await self._check(response)
+            yield HttpAnswer(self._endpoint, response)
+        finally:
+            await response.aclose()
+
+    async def get(self, path: str, *, seconds: float) -> bytes:
+        """Fetch a page.
+
+        Args:
+            path: Appended to the base URL.
+            seconds: How long all of it may take.
+
+        Raises:
+            ProviderError: As for `post`.
+            SettingsError: As for `post`.
+        """
+        import asyncio
+
+        try:
+            async with asyncio.timeout(seconds):
+                with mapped(self._endpoint):
+                    client = self._open()
+                    request = client.build_request("GET", self._endpoint.base_url + path)
+                    response = await client.send(request, stream=True)
+                try:
+                    await self._check(response)
+                    return await HttpAnswer(self._endpoint, response).whole()
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise _silent(self._endpoint, seconds) from error
+
+    async def aclose(self) -> None:
+        """Close all connections. Harmless the second time."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _open(self) -> "httpx2.AsyncClient":
+        if self._client is None:
+            import httpx2
+
+            endpoint = self._endpoint
+            # What is on this machine needs neither the proxy nor, without https, the costly list of authorities.
+            plain = endpoint.is_loopback and endpoint.base_url.startswith("http:")
+            try:
+                self._client = httpx2.AsyncClient(
+                    headers=self._headers,
+                    timeout=httpx2.Timeout(endpoint.idle_timeout, connect=endpoint.connect_timeout, pool=None),
+                    limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
+                    follow_redirects=False,  # a redirect must not carry the key elsewhere
+                    trust_env=not endpoint.is_loopback,
+                    verify=not plain,
+                )
+            except UnicodeEncodeError as error:
+                raise _unfit_key(endpoint) from error
+            except (ImportError, OSError, ValueError) as error:
+                raise SettingsError(
+                    f"no connection can be made with these proxy or certificate settings: {error}",
+                    hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+                ) from error
+        return self._client
+
+    async def _check(self, response: "httpx2.Response") -> None:
+        if response.is_success:
+            return
+        body = b""
+        with mapped(self._endpoint):
+            async with aclosing(response.aiter_bytes()) as chunks:
+                async for chunk in chunks:
+                    body += chunk
+                    if len(body) > _LARGEST_ERROR:
+                        break
+        raise faults.refusal(self._endpoint, response.status_code, response.headers, body)
+
+
+class HttpAnswer:
+    """An answer whose body has not been read yet."""
+
+    def __init__(self, endpoint: Endpoint, response: "httpx2.Response") -> None:
+        self._endpoint = endpoint
+        self._response = response
+        kind = response.headers.get("content-type", "")
+        self.streamed = kind.partition(";")[0].strip().lower() == "text/event-stream"
+
+    async def events(self) -> AsyncGenerator[bytes, None]:
+        """The data of each event, as it comes.
+
+        Raises:
+            TruncatedError: The connection broke.
+            TimedOutError: Nothing came for too long.
+            BadResponseError: The stream is not what it says it is.
+        """
+        decoder = Decoder()
+        with mapped(self._endpoint, midway=True):
+            async with aclosing(self._chunks()) as chunks:
+                async for chunk in chunks:
+                    for data in decoder.feed(chunk):
+                        yield data
+
+    async def whole(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            TruncatedError: The connection broke.
+            TimedOutError: Nothing came for too long.
+            BadResponseError: It is too large to be an answer.
+        """
+        pieces: list[bytes] = []
+        size = 0
+        with mapped(self._endpoint, midway=True):
+            async with aclosing(self._chunks()) as chunks:
+                async for chunk in chunks:
+                    pieces.append(chunk)
+                    size += len(chunk)
+                    if size > _LARGEST_ANSWER:
+                        raise BadResponseError(
+                            f"{self._endpoint.provider} sent more than {_LARGEST_ANSWER // 2**20} MiB",
+                            provider=self._endpoint.provider,
+                        )
+        return b"".join(pieces)
+
+    def _chunks(self) -> AsyncGenerator[bytes, None]:
+        """The body's bytes; without compression two layers of httpx2 can be left out."""
+        response = self._response
+        return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
+
+
+@contextmanager
+def mapped(endpoint: Endpoint, *, midway: bool = False) -> Generator[None, None, None]:
+    """Raise our errors in place of httpx2's.
+
+    Args:
+        endpoint: Whom we talk to.
+        midway: Whether an answer has begun.
+    """
+    import httpx2
+
+    try:
+        yield
+    except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.CookieConflict, httpx2.StreamError) as error:
+        raise translated(error, endpoint, midway=midway) from error
+    except UnicodeEncodeError as error:
+        raise _unfit_key(endpoint) from error
+    except EventTooLargeError as error:
+        raise faults.bad_data(endpoint, error) from error
+
+
+def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) -> LlmgineError:
+    """Return our error for one of httpx2's.
+
+    Args:
+        error: Any exception that httpx2 defines.
+        endpoint: Whom we talk to.
+        midway: Whether an answer has begun.
+    """
+    import httpx2
+
+    name = endpoint.provider
+    match error:
+        case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
+            return _unreachable(endpoint, f"no connection within {endpoint.connect_timeout:g} s")
+        case httpx2.TimeoutException():
+            return _silent(endpoint, endpoint.idle_timeout)
+        case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
+            return SettingsError(
+                f"the base URL of {name} is no address that can be used: {endpoint.shown_url!r}",
+                hint="it must begin with http:// or https:// and name a host",
+            )
+        case httpx2.LocalProtocolError():
+            return _unfit_key(endpoint)
+        case httpx2.NetworkError() | httpx2.RemoteProtocolError() if midway:
+            return TruncatedError(
+                f"the connection to {name} broke in the middle of the answer",
+                provider=name,
+                retryable=True,
+                hint="the part that came is in the event log; try again",
+            )
+        case httpx2.NetworkError() | httpx2.RemoteProtocolError() | httpx2.ProxyError():
+            return _unreachable(endpoint, str(error) or type(error).__name__)
+        case httpx2.DecodingError() | httpx2.SSEError() | httpx2.TooManyRedirects() | httpx2.CookieConflict():
+            return faults.bad_data(endpoint, error)
+        case _:
+            return ProviderError(f"the talk with {name} failed: {str(error) or type(error).__name__}", provider=name)
+
+
+def _unreachable(endpoint: Endpoint, why: str) -> UnreachableError:
+    if endpoint.starter:
+        hint = f"is it running? Start it with: {endpoint.starter}"
+    elif endpoint.is_loopback:
+        hint = "is the server running?"
+    else:
+        hint = "is there a connection to the network, and is the address right?"
+    return UnreachableError(
+        f"{endpoint.provider} cannot be reached at {endpoint.shown_url}: {why}",
+        provider=endpoint.provider,
+        retryable=True,
+        hint=hint,
+    )
+
+
+def _silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
+    return TimedOutError(
+        f"{endpoint.provider} has said nothing for {seconds:g} s",
+        provider=endpoint.provider,
+        retryable=True,
+        hint="try again; a model that thinks for long needs a larger idle_timeout in [limits]",
+    )
+
+
+def _unfit_key(endpoint: Endpoint) -> CredentialsError:
+    return CredentialsError(
+        f"the key of {endpoint.provider}, or a header set for it, has characters that cannot be sent",
+        hint=f"look at {endpoint.key_env or 'its headers'}: a key has neither spaces, line ends nor accents in it",
+    )

@@ -1,0 +1,105 @@
+"""What an adapter needs of whoever carries its bytes, so that it can be carried by plain HTTP or by a vendor's SDK."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """Where a provider is, and what an error about it must be able to say.
+
+    Attributes:
+        provider: The left half of `provider:model`.
+        base_url: Where requests go; paths are appended to it.
+        key: The key, if there is one.
+        key_env: The variable it came from, or should come from.
+        key_source: Where that variable was set: "environment" or ".env".
+        headers: Sent with every request, beside those of the protocol.
+        starter: For a server on the user's own machine: how to start it.
+        connect_timeout: Seconds to wait for a connection.
+        idle_timeout: Seconds to wait for the next byte of an answer.
+    """
+
+    provider: str
+    base_url: str
+    key: str | None = field(default=None, repr=False)
+    key_env: str | None = None
+    key_source: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    starter: str | None = None
+    connect_timeout: float = 10.0
+    idle_timeout: float = 60.0
+
+    @property
+    def shown_url(self) -> str:
+        """The base URL without a password in it."""
+        _, at, after = self.base_url.rpartition("@")
+        return f"{self.base_url.partition('://')[0]}://{after}" if at else self.base_url
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is on this very machine."""
+        try:
+            host = urlsplit(self.base_url).hostname or ""
+        except ValueError:
+            return False
+        return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+class Answer(Protocol):
+    """A vendor's answer with a status that promises a result."""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether it is a stream of server-sent events, whatever was asked for."""
+        ...
+
+    def events(self) -> AsyncGenerator[bytes, None]:
+        """The data of each event, as it comes.
+
+        Raises:
+            TruncatedError: The connection broke.
+            TimedOutError: Nothing came for too long.
+        """
+        ...
+
+    async def whole(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            ProviderError: As for `events`.
+        """
+        ...
+
+
+class Transport(Protocol):
+    """Carries requests to one provider."""
+
+    def post(self, path: str, body: Mapping[str, Any]) -> AbstractAsyncContextManager[Answer]:
+        """Send a JSON body; leaving the block before the answer's end closes the connection.
+
+        Raises:
+            ProviderError: The vendor could not be reached, or answered with an error.
+            SettingsError: The key was refused, or the address is no address.
+        """
+        ...
+
+    async def get(self, path: str, *, seconds: float) -> bytes:
+        """Fetch a page.
+
+        Args:
+            path: Appended to the base URL.
+            seconds: How long all of it may take.
+
+        Raises:
+            ProviderError: As for `post`.
+            SettingsError: As for `post`.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close all connections. Harmless the second time."""
+        ...
