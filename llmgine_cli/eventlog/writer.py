@@ -104,7 +104,7 @@ class EventLog:
             # Such an id says when it was made, so that the name is known without a look into the folder.
             return self.folder / f"events_{_stamp(int(session_id[:16], 16))}_{session_id}.jsonl"
         name = file_name_part(session_id)
-        earlier = sorted(self.folder.glob(f"events_*_{name}.jsonl"))
+        earlier = sorted(self.folder.glob(f"events_????????T??????.??????Z_{name}.jsonl"))
         return earlier[-1] if earlier else self.folder / f"events_{_stamp(time.time_ns())}_{name}.jsonl"
 
     def _fail(self, error: OSError) -> None:

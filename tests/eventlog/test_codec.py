@@ -354,7 +354,7 @@ def test_a_field_whose_type_cannot_be_resolved_keeps_its_plain_value_and_the_oth
         b'{"v":1,"event_type":"Pong","timestamp":"2026-11-23T23:31:04Z","text":"\xff"}',
         b'{"v":1,"event_type":"Pong","timestamp":"2026-11-23T23:31:04Z","te',
         b'{"v":' + b"[" * 100_000,
-        "{'single': 'quotes'}".encode(),
+        b"{'single': 'quotes'}",
         "\ufeff{}".encode("utf-16"),
     ],
 )

@@ -104,7 +104,7 @@ class Everything(Event):
     fixed: frozenset[int] = frozenset()
     row: tuple[int, ...] = ()
     both: tuple[str, Path] = ("", Path())
-    pair: Pair = Pair(0, "")
+    pair: Pair = field(default_factory=lambda: Pair(0, ""))
     reals: list[float] = field(default_factory=list)
     table: dict[int, list[Path]] = field(default_factory=dict)
     places: Sequence[Place] = ()

@@ -1,0 +1,128 @@
+"""A conversation rebuilt from its log is one that any vendor accepts."""
+
+from pathlib import Path
+
+import pytest
+
+from llmgine_cli.bus import Bus
+from llmgine_cli.eventlog.conversation import LOST, rebuild
+from llmgine_cli.eventlog.writer import EventLog
+from llmgine_cli.llm.events import HistoryCleared, LLMCallInterrupted, LLMCallStarted, MessageAdded
+from llmgine_cli.llm.history import History
+from llmgine_cli.llm.messages import Image, Message, Reasoning, Text, ToolCall, ToolResult, assistant, system, user
+
+CALLS = (ToolCall(id="1", name="a"), ToolCall(id="2", name="b", arguments='{"x": 1}'))
+
+
+def result(call_id: str, name: str = "a", content: str = "done", *, is_error: bool = False) -> Message:
+    return Message("tool", (ToolResult(call_id=call_id, name=name, content=content, is_error=is_error),))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> EventLog:
+    return EventLog(tmp_path)
+
+
+def conversation(log: EventLog) -> tuple[Message, ...]:
+    path = log.path("s")
+    assert path is not None
+    return rebuild(path)
+
+
+def add(log: EventLog, *messages: Message) -> None:
+    for message in messages:
+        log.write(MessageAdded(session_id="s", message=message))
+
+
+async def test_the_history_comes_back_part_by_part(log: EventLog) -> None:
+    bus = Bus()
+    log.attach(bus)
+    said = (
+        system("be brief"),
+        Message("user", (Text("what is this?"), Image(media_type="image/png", data=b"\x89PNG"))),
+        Message("assistant", (Reasoning(text="hm", signature="s"), Text("let me see"), *CALLS)),
+        result("1"),
+        result("2", "b"),
+        assistant("a cat"),
+    )
+    async with bus.session("s"):
+        await History(bus).add(*said)
+
+    assert conversation(log) == said
+
+
+def test_what_was_cleared_is_gone(log: EventLog) -> None:
+    add(log, system("old"), user("old"))
+    log.write(HistoryCleared(session_id="s"))
+    add(log, user("new"))
+
+    assert conversation(log) == (user("new"),)
+
+
+def test_an_interrupted_answer_is_kept_as_far_as_it_came(log: EventLog) -> None:
+    add(log, user("tell me a story"))
+    started = LLMCallStarted(session_id="s", model="m", history=1)
+    partial = Message("assistant", (Reasoning(text="hm"), Text("Once upon"), CALLS[0]))
+    log.write(started)
+    log.write(LLMCallInterrupted(session_id="s", call_id=started.event_id, model="m", partial=partial, duration_ms=1))
+    add(log, user("go on"))
+
+    assert conversation(log) == (user("tell me a story"), assistant("Once upon"), user("go on"))
+
+
+def test_an_interrupted_answer_that_was_no_part_of_the_conversation_stays_out_of_it(log: EventLog) -> None:
+    add(log, user("hi"))
+    aside = LLMCallStarted(session_id="s", model="m", history=0, messages=(user("classify this"),))
+    log.write(aside)
+    log.write(
+        LLMCallInterrupted(session_id="s", call_id=aside.event_id, model="m", partial=assistant("gree"), duration_ms=1)
+    )
+
+    assert conversation(log) == (user("hi"),)
+
+
+def test_an_interruption_before_the_first_word_leaves_nothing(log: EventLog) -> None:
+    add(log, user("hi"))
+    log.write(
+        LLMCallInterrupted(session_id="s", call_id="c", model="m", partial=Message("assistant", ()), duration_ms=1)
+    )
+
+    assert conversation(log) == (user("hi"),)
+
+
+@pytest.mark.parametrize("after", [(), (user("are you there?"),)], ids=["at the end", "in the middle"])
+def test_a_call_without_a_result_gets_one_that_says_so(log: EventLog, after: tuple[Message, ...]) -> None:
+    add(log, user("hi"), Message("assistant", CALLS), result("2", "b"), *after)
+
+    lost = result("1", "a", LOST, is_error=True)
+    assert conversation(log) == (user("hi"), Message("assistant", CALLS), result("2", "b"), lost, *after)
+
+
+def test_a_result_without_its_call_is_left_out(log: EventLog) -> None:
+    add(log, user("hi"), result("9"), assistant("hello"), result("1"))
+
+    assert conversation(log) == (user("hi"), assistant("hello"))
+
+
+def test_a_second_result_of_one_call_is_left_out(log: EventLog) -> None:
+    add(log, Message("assistant", CALLS[:1]), result("1"), result("1", content="again"))
+
+    assert conversation(log) == (Message("assistant", CALLS[:1]), result("1"))
+
+
+def test_results_that_stand_in_one_message_are_told_apart(log: EventLog) -> None:
+    both = Message("tool", (*result("1").parts, *result("7").parts))
+    add(log, Message("assistant", CALLS[:1]), both)
+
+    assert conversation(log) == (Message("assistant", CALLS[:1]), result("1"))
+
+
+def test_bad_lines_and_other_events_do_not_matter(log: EventLog) -> None:
+    add(log, user("one"))
+    path = log.path("s")
+    assert path is not None
+    with path.open("ab") as file:
+        file.write(b'\0\0\0\n{"v":1,"event_type":"Nobody","timestamp":"2026-11-23T00:00:00Z"}\n{"torn\n')
+    add(log, user("two"))
+
+    assert conversation(log) == (user("one"), user("two"))
