@@ -3,6 +3,7 @@
 `--version` is answered here: scripts ask it often, and it should not wait for the command line to be built.
 """
 
+import gc
 import sys
 
 
@@ -13,6 +14,8 @@ def main() -> None:
 
         sys.stdout.write(f"llmgine {__version__}\n")
         return
+    # Imports make many objects that stay: looking through them for garbage again and again is a twentieth of a start.
+    gc.set_threshold(50_000, 20, 20)
     from llmgine_cli.cli.app import main as run
 
     run()
