@@ -8,70 +8,81 @@ import secrets
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Self
 
 from llmgine_cli.errors import ProviderError, UsageError
 
 CONTEXT = 8192  # tokens; the server lowers it to what the model was trained for, more would cost memory
+PING = 1  # seconds between two signs of life while it reads a long prompt
 _MAGIC = b"GGUF"
 
 
 class LlamaServer:
-    """A running server.
+    """A server for one model, loading from the moment it is made.
+
+    Args:
+        path: A GGUF file.
+        name: What the model calls itself in its answers.
 
     Attributes:
-        path: The GGUF file it serves.
-        address: As `http://127.0.0.1:40123`.
+        path: The file.
         key: What a request has to carry as its bearer token; random.
+
+    Raises:
+        UsageError: The file cannot be read, or is no GGUF file.
     """
 
-    def __init__(self, path: Path, address: str, key: str, process: "subprocess.Popen[str]") -> None:
+    def __init__(self, path: Path, *, name: str) -> None:
+        _look_at(path)
         self.path = path
-        self.address = address
-        self.key = key
-        self._process = process
+        self.key = secrets.token_urlsafe(32)
+        self._name = name
+        self._process = _spawn()
 
-    @classmethod
-    async def start(cls, path: Path, *, name: str) -> Self:
-        """Load a model and serve it; cancelling stops the loading at once.
+    async def ready(self) -> str:
+        """Wait until the model is loaded, and return the server's address, as `http://127.0.0.1:40123`.
 
-        Args:
-            path: A GGUF file.
-            name: What the model calls itself in its answers.
+        Cancelling ends the process.
 
         Raises:
-            UsageError: The file cannot be read, or is no GGUF file.
             ProviderError: llama.cpp cannot load it.
         """
-        _look_at(path)
-        key = secrets.token_urlsafe(32)
-        process = _spawn()
+        wanted = {
+            "path": str(self.path),
+            "name": self._name,
+            "key": self.key,
+            "context": CONTEXT,
+            "threads": _cores(),
+            "ping": PING,
+        }
         try:
-            wanted = {"path": str(path), "name": name, "key": key, "context": CONTEXT, "threads": _cores()}
             # The key goes through a pipe: arguments and environment of a process can be read by others.
-            answer = await asyncio.to_thread(_ask, process, json.dumps(wanted))
-            if not answer:
-                code = await asyncio.to_thread(process.wait)
-                raise ProviderError(
-                    f"llama.cpp gave up while it loaded {path} (exit {code})",
-                    provider="local",
-                    hint="the machine may have too little memory for this model; try a smaller one",
-                )
-            if "error" in answer:
-                raise ProviderError(
-                    f"llama.cpp cannot load {path} ({answer['error']})",
-                    provider="local",
-                    hint="the file is damaged, or of a kind that this version of xllamacpp does not know",
-                )
+            answer = await asyncio.to_thread(_ask, self._process, json.dumps(wanted))
         except BaseException:
-            _kill(process)
+            self.stop()
             raise
-        return cls(path, answer["address"], key, process)
+        if address := answer.get("address"):
+            return address
+        self.stop()
+        if "error" in answer:
+            raise ProviderError(
+                f"llama.cpp cannot load {self.path} ({answer['error']})",
+                provider="local",
+                hint="the file is damaged, or of a kind that this version of xllamacpp does not know",
+            )
+        raise self.gone()
 
     @property
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process.poll() is None
+
+    def gone(self) -> ProviderError:
+        """Return the error to raise when the process has ended by itself."""
+        return ProviderError(
+            f"llama.cpp died with {self.path.name} (exit status {self._process.wait()})",
+            provider="local",
+            hint="the machine may have too little memory for this model; try a smaller one",
+        )
 
     def stop(self) -> None:
         """End the process. Harmless the second time."""
@@ -101,7 +112,7 @@ def _spawn() -> "subprocess.Popen[str]":
     )
 
 
-def _ask(process: "subprocess.Popen[str]", line: str) -> dict[str, Any]:
+def _ask(process: "subprocess.Popen[str]", line: str) -> dict[str, str]:
     """Send the one line and wait for the other; an empty answer means that the process has gone."""
     if process.stdin is None or process.stdout is None:  # they are pipes, which the type does not say
         return {}

@@ -1,0 +1,223 @@
+"""Models on this machine: llama.cpp serves them on loopback, and the chat-completions adapter talks to it."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from llmgine_cli.errors import ProviderError, SettingsError
+from llmgine_cli.llm.messages import Request
+from llmgine_cli.llm.stream import StreamEvent, TextDelta
+from llmgine_cli.providers import weights
+
+if TYPE_CHECKING:
+    from llmgine_cli.providers.chat import ChatProvider
+    from llmgine_cli.providers.llama import LlamaServer
+    from llmgine_cli.providers.transport import Endpoint, Transport
+
+_PROPS_TIMEOUT = 10.0  # seconds
+_TOO_LONG = re.compile(r"request \((\d+) tokens\) exceeds the available context size \((\d+) tokens\)")
+
+
+def installed() -> str | None:
+    """Return the name of the embedded model if it can be used here, without loading anything."""
+    return weights.SMOLLM2.name if find_spec("xllamacpp") is not None and weights.present() else None
+
+
+class LocalProvider:
+    """Serves GGUF files, each by a llama.cpp of its own that starts with the first request for it.
+
+    A model's name is that of the embedded one, that of another file in the models folder without `.gguf`, or a path.
+
+    Args:
+        connect_timeout: Seconds to wait for a connection to llama.cpp.
+        idle_timeout: Seconds to wait for its next sign of life, once the model is loaded.
+    """
+
+    def __init__(self, *, connect_timeout: float, idle_timeout: float) -> None:
+        self._connect_timeout = connect_timeout
+        self._idle_timeout = idle_timeout
+        self._serving: dict[Path, asyncio.Task[_Served]] = {}
+
+    @property
+    def name(self) -> str:
+        """The left half of `local:smollm2-135m`."""
+        return "local"
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        """Ask the model, after loading it if need be.
+
+        Raises:
+            SettingsError: llama.cpp or the embedded model is not installed.
+            NotFoundError: There is no model of that name.
+            UsageError: The path is not that of a GGUF file.
+            ProviderError: llama.cpp cannot load it, or failed.
+        """
+        served = await self._serve(_file(request.model))
+        try:
+            events = served.answer(request)
+            async with aclosing(events if request.stream else _whole(events)) as answer:
+                async for event in answer:
+                    yield event
+        except ProviderError as error:
+            raise _explained(error, served) from error
+
+    async def aclose(self) -> None:
+        """Stop what was started. Harmless the second time."""
+        tasks = list(self._serving.values())
+        self._serving.clear()
+        for task in tasks:
+            task.cancel()
+        for served in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(served, _Served):
+                await served.chat.aclose()
+                await served.transport.aclose()
+                served.server.stop()
+
+    async def _serve(self, path: Path) -> "_Served":
+        task = self._serving.get(path)
+        if task is None or (task.done() and not _alive(task)):
+            task = asyncio.create_task(self._start(path))
+            task.add_done_callback(_heard)
+            self._serving[path] = task
+        return await asyncio.shield(task)  # the next request can use what this one, cancelled, began to load
+
+    async def _start(self, path: Path) -> "_Served":
+        from llmgine_cli.providers.llama import PING, LlamaServer
+
+        server = LlamaServer(path, name=path.stem)
+        try:
+            # llama.cpp loads meanwhile: our own imports cost nothing extra here.
+            from llmgine_cli.providers.chat import ChatProvider
+            from llmgine_cli.providers.http import HttpTransport
+            from llmgine_cli.providers.presets import Vendor
+            from llmgine_cli.providers.transport import Endpoint
+
+            endpoint = Endpoint(
+                provider=self.name,
+                base_url=await server.ready(),
+                key=server.key,
+                connect_timeout=self._connect_timeout,
+                idle_timeout=max(self._idle_timeout, 3 * PING),
+            )
+        except BaseException:
+            server.stop()
+            raise
+        transport = HttpTransport(endpoint, {"Authorization": f"Bearer {server.key}"})
+        chat = ChatProvider(Vendor(name=self.name), endpoint, transport)
+        return _Served(server=server, endpoint=endpoint, transport=transport, chat=chat)
+
+
+class _Caps(msgspec.Struct):
+    supports_tools: bool
+
+
+class _Props(msgspec.Struct):
+    """What llama.cpp tells of a model, as far as we need it."""
+
+    chat_template_caps: _Caps
+
+
+@dataclass(kw_only=True)
+class _Served:
+    """A model that is loaded.
+
+    Attributes:
+        server: The process.
+        endpoint: Where it is.
+        transport: Carries requests to it.
+        chat: Speaks its protocol.
+        calls_tools: Whether the model was trained to call tools; None: not yet known.
+    """
+
+    server: "LlamaServer"
+    endpoint: "Endpoint"
+    transport: "Transport"
+    chat: "ChatProvider"
+    calls_tools: bool | None = None
+
+    async def answer(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        """Ask the model; about tools in words and JSON if it knows no better way."""
+        from llmgine_cli.providers.constrained import constrain, translate
+
+        # Always streamed: llama.cpp then shows signs of life while it reads a long prompt.
+        asked = msgspec.structs.replace(request, stream=True)
+        in_words = _about_tools(request) and not await self._calls_tools()
+        events = self.chat.stream(constrain(asked) if in_words else asked)
+        if in_words and request.tools:
+            events = translate(events, number=1 + sum(len(message.tool_calls) for message in request.messages))
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    async def _calls_tools(self) -> bool:
+        """Whether the chat template in the file can show tools to the model; others drop them silently."""
+        if self.calls_tools is None:
+            from llmgine_cli.providers.wire import decode
+
+            page = await self.transport.get("/props", seconds=_PROPS_TIMEOUT)
+            self.calls_tools = decode(
+                page, msgspec.json.Decoder(_Props), self.endpoint
+            ).chat_template_caps.supports_tools
+        return self.calls_tools
+
+
+def _about_tools(request: Request) -> bool:
+    return bool(request.tools) or any(message.role == "tool" or message.tool_calls for message in request.messages)
+
+
+async def _whole(events: AsyncGenerator[StreamEvent, None]) -> AsyncGenerator[StreamEvent, None]:
+    """The same events with each run of text in one piece."""
+    text: list[str] = []
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, TextDelta):
+                text.append(event.text)
+                continue
+            if text:
+                yield TextDelta("".join(text))
+                text.clear()
+            yield event
+
+
+def _file(model: str) -> Path:
+    """Where the model of that name is."""
+    if find_spec("xllamacpp") is None:
+        raise SettingsError(
+            "models on this machine need xllamacpp, which is not installed", hint="pip install 'llmgine-cli[local]'"
+        )
+    if Path(model).name != model or model.endswith(".gguf"):
+        return Path(model).expanduser().absolute()
+    if model == weights.SMOLLM2.name and not weights.path().is_file():
+        raise SettingsError(f"the model {model} is not on this machine yet", hint="get it with: llmgine models pull")
+    return weights.find(model)
+
+
+def _alive(task: "asyncio.Task[_Served]") -> bool:
+    return not task.cancelled() and task.exception() is None and task.result().server.running
+
+
+def _heard(task: "asyncio.Task[_Served]") -> None:
+    """Take note of a failure that nobody waits for any more, or asyncio complains of it."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _explained(error: ProviderError, served: _Served) -> ProviderError:
+    """Say what llama.cpp's error means, if it is one that people can do something about."""
+    if not served.server.running:
+        return served.server.gone()
+    if match := _TOO_LONG.search(error.message):
+        return ProviderError(
+            f"the conversation has {match[1]} tokens, and {served.server.path.stem} takes {match[2]} at most",
+            provider="local",
+            status=error.status,
+            hint="shorten it, start a new one, or use a larger model",
+        )
+    return error
