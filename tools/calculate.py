@@ -43,7 +43,7 @@ BINARY: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.Div: lambda a, b: a / b,
     ast.FloorDiv: lambda a, b: a // b,
     ast.Mod: lambda a, b: a % b,
-    ast.Pow: lambda a, b: _power(a, b),
+    ast.Pow: lambda a, b: _power(a, b),  # noqa: PLW0108 -- it is defined below
 }
 # As people and models write them: times, middle dot, division, minus, en dash.
 SIGNS = str.maketrans({"\u00d7": "*", "\u00b7": "*", "\u00f7": "/", "\u2212": "-", "\u2013": "-"})
@@ -133,10 +133,11 @@ def _call(name: str, arguments: list[Number]) -> Number:
     if bound is not None and any(argument > bound for argument in arguments):
         raise ToolError(f"{name} takes numbers up to {bound:,}")
     try:
-        return FUNCTIONS[name](*arguments)
+        result: Number = FUNCTIONS[name](*arguments)
     except (TypeError, ValueError) as error:
         given = ", ".join(map(str, arguments))
         raise ToolError(f"{name}({given[:60]}): {error}") from None
+    return result
 
 
 def _power(base: Number, exponent: Number) -> Number:
