@@ -146,6 +146,11 @@ class TrustStore:
                 yield from _parse(file)
 
 
+def names_a_model_file(model: str) -> bool:
+    """Whether this model is a file: native code would parse it in this process, so only the user may name it."""
+    return model.startswith("local:") and any(mark in model for mark in ("/", "\\", ".gguf"))
+
+
 def digest(content: bytes) -> str:
     """SHA-256, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()

@@ -66,7 +66,7 @@ def _run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        return 0
+        return 141  # 128 + SIGPIPE: what a shell reports of any filter whose reader has gone
     except Exception as error:  # noqa: BLE001 -- the last line of defence: one line, and how to get more
         hint = None if verbose else "this is a bug; --verbose shows where"
         return _tell(f"{type(error).__name__}: {error}", hint, 1, error if verbose else None)

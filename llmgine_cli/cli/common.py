@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+CLOSED_PIPE = 141  # 128 + SIGPIPE: what a shell reports of any filter whose reader has gone
+
 Color = Annotated[
     Literal["auto", "always", "never"],
     typer.Option("--color", help="When to colour.", rich_help_panel="Everywhere", show_default=True),
@@ -126,7 +128,11 @@ def command(
         def run(
             *args: Any, color: Literal["auto", "always", "never"], quiet: bool, verbose: bool, **values: Any
         ) -> None:
-            function(Cli(color=color, quiet=quiet, verbose=verbose), *args, **values)
+            try:
+                function(Cli(color=color, quiet=quiet, verbose=verbose), *args, **values)
+            except BrokenPipeError:
+                # Whoever read our output has gone. Typer would call that exit code 1.
+                raise typer.Exit(CLOSED_PIPE) from None
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
@@ -175,3 +181,10 @@ class PairCommand(Command):
 def pairs(words: Pairs | None) -> dict[str, str]:
     """Take `KEY=VALUE` words apart; the last one wins."""
     return {key: value for key, _, value in (word.partition("=") for word in words or ())}
+
+
+def as_plain(value: Any) -> Any:
+    """Return a value as what JSON has: dataclasses and structs become objects, what JSON cannot say becomes text."""
+    import msgspec
+
+    return msgspec.to_builtins(value, enc_hook=str, str_keys=True)

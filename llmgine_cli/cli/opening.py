@@ -88,7 +88,8 @@ class Talk:
 
         A template with an `{input}` placeholder frames every turn; another one opens the conversation only.
         """
-        system, messages = self._opening.system, ()
+        system = self._opening.system
+        messages: tuple[Message, ...] = ()
         template = self._template
         if template is not None and (self._turns == 0 or template.takes_input):
             rendered = template.fill(self._opening.params, text)
@@ -162,12 +163,18 @@ def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template 
     from llmgine_cli.errors import UntrustedError
     from llmgine_cli.plugins import names_a_file
     from llmgine_cli.prompting.find import find
+    from llmgine_cli.trust import names_a_model_file
 
     template = find(opening.template, app.plugins.folders("prompts"))
     if opening.engine is None and template.engine and names_a_file(template.engine):
         raise UntrustedError(
             f"the prompt {template.name!r} wants to run the file {template.engine}, and only you can allow that",
             hint=f"-e {template.engine} allows it, -e NAME takes another engine",
+        )
+    if opening.model is None and template.model and names_a_model_file(template.model):
+        raise UntrustedError(
+            f"the prompt {template.name!r} wants to load the model file {template.model}, and only you can allow that",
+            hint=f"-m {template.model} allows it, -m NAME takes another model",
         )
     missing = [name for name in template.tools if name not in opening.tools]
     if missing:

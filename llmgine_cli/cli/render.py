@@ -14,7 +14,7 @@ from typing import Any
 
 from llmgine_cli.bus import Bus, Event
 from llmgine_cli.cli.answer import Answer, PlainAnswer, RenderedAnswer
-from llmgine_cli.cli.common import Cli
+from llmgine_cli.cli.common import Cli, as_plain
 from llmgine_cli.cli.panels import panel
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.spinner import Spinner
@@ -60,6 +60,8 @@ class Screen:
         self._answer: Answer = RenderedAnswer(cli, width=width) if rendered else PlainAnswer(raw=raw)
         self._spinner = Spinner(enabled=terminal and not cli.quiet, styled=styled)
         self._thoughts = _Thoughts(styled=styled) if (cli.verbose if reasoning is None else reasoning) else None
+        self._terminal = terminal
+        self._panel_above = False
         self._status = ""
         self._running: dict[str, str] = {}
         self._call_id = ""
@@ -78,18 +80,27 @@ class Screen:
         bus.subscribe(StatusChanged, self._on_status)
 
     def show_result(self, result: Any) -> None:
-        """Show as the answer what an engine returned that did not stream it: a text as it is, other things as JSON.
+        """Show what an engine returned, unless it was on the screen while it came, as a `Reply` was.
+
+        A text is shown as an answer, an object with a `__rich__` method as it draws itself, other things as JSON.
 
         Raises:
             BrokenPipeError: Whoever reads stdout has gone.
             StorageError: Stdout cannot be written for another reason, such as a full disk.
         """
-        if not isinstance(result, str):
-            self.cli.json(result)
+        from llmgine_cli.llm.stream import Reply
+
+        if result is None or isinstance(result, Reply):
             return
         self._clear()
-        self._output(lambda: self._answer.write(result))
-        self._output(self._answer.close)
+        if isinstance(result, str) or hasattr(result, "__rich__"):
+            if isinstance(result, str) or not sys.stdout.isatty():
+                self._output(lambda: self._answer.write(str(result)))
+                self._output(self._answer.close)
+            else:
+                self._output(lambda: self.cli.console().print(result))
+        else:
+            self._output(lambda: self.cli.json(as_plain(result)))
         self._raise_if_broken()
 
     async def finish(self) -> None:
@@ -150,6 +161,9 @@ class Screen:
         if not self._shows_answer:
             return
         self._clear()
+        if self._panel_above and self._answer.empty and chunk.text.strip():
+            _to_stderr("\n")
+        self._panel_above = False
         if chunk.call_id != self._call_id:
             self._output(self._answer.separate)
             self._call_id = chunk.call_id
@@ -200,6 +214,7 @@ class Screen:
         self._clear()
         self._output(self._answer.separate)
         _to_stderr(text)
+        self._panel_above = self._terminal
 
     def _output(self, action: Callable[[], None]) -> None:
         """Write to stdout; when that cannot be done any more, stop the run instead of letting the model talk on."""

@@ -1,12 +1,10 @@
 """`llmgine run`: one prompt, one answer; a step of a shell pipeline."""
 
-import json
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmgine_cli.cli.common import Cli, JsonFlag, command, pairs
+from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command, pairs
 from llmgine_cli.cli.opening import (
     ApproveMode,
     EngineName,
@@ -28,7 +26,6 @@ from llmgine_cli.errors import UsageError
 if TYPE_CHECKING:
     from llmgine_cli.bootstrap import Conversation
     from llmgine_cli.cli.account import Account
-    from llmgine_cli.cli.render import Screen
     from llmgine_cli.settings import Settings
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", help="What to ask; stdin comes before it.")]
@@ -90,7 +87,6 @@ async def _ask(
     from llmgine_cli.cli.account import Account
     from llmgine_cli.cli.approval import ask_on_terminal
     from llmgine_cli.cli.render import Screen
-    from llmgine_cli.llm.stream import Reply
 
     log_failures: list[int] = []
 
@@ -112,8 +108,8 @@ async def _ask(
     result = outcome.unwrap()
     if as_json:
         cli.json(_as_json(talk.conversation, result, account))
-    elif not isinstance(result, Reply):  # a reply was on the screen while it came
-        await _show(cli, screen, result)
+    else:
+        screen.show_result(result)
     for remark in account.remarks():
         cli.note(remark)
     if usage:
@@ -123,32 +119,15 @@ async def _ask(
     return 6 if log_failures else 0
 
 
-async def _show(cli: Cli, screen: "Screen", result: Any) -> None:
-    """Show what an engine returned that is no `Reply`: text as an answer, what draws itself as it does, else JSON."""
-    if result is None:
-        return
-    if hasattr(result, "__rich__") and sys.stdout.isatty():
-        cli.console().print(result)
-        return
-    screen.show(result if isinstance(result, str) else str(result) if hasattr(result, "__rich__") else _to_json(result))
-    await screen.finish()
-
-
 def _as_json(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
     from llmgine_cli.llm.stream import Reply
 
     is_reply = isinstance(result, Reply)
     return {
-        "answer": result.text if is_reply else json.loads(_to_json(result)),
+        "answer": result.text if is_reply else as_plain(result),
         "model": str(conversation.model),
         "engine": conversation.engine.name,
         "session_id": conversation.session_id,
         "finish_reason": result.finish_reason if is_reply else None,
         **account.as_json(),
     }
-
-
-def _to_json(value: Any) -> str:
-    import msgspec
-
-    return msgspec.json.encode(value, enc_hook=str).decode()

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from llmgine_cli import places
+from llmgine_cli.trust import names_a_model_file
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,13 @@ def _is_plain_name(value: Any) -> bool:
     return isinstance(value, str) and not any(mark in value for mark in ("/", "\\", ".py"))
 
 
-def _is_no_local_file(value: Any) -> bool:
-    """Not a model file of the folder's own: it would be parsed by native code in this process."""
-    return not isinstance(value, str) or not (
-        value.startswith("local:") and any(mark in value for mark in ("/", "\\", ".gguf"))
-    )
+def _is_no_model_file(value: Any) -> bool:
+    return not (isinstance(value, str) and names_a_model_file(value))
 
 
 HARMLESS = Harmless()
 NAME = Harmless(_is_plain_name)
-MODEL = Harmless(_is_no_local_file)
+MODEL = Harmless(_is_no_model_file)
 
 
 DAY = 86_400.0  # seconds; what waits longer waits for ever
