@@ -109,7 +109,7 @@ class Catalog:
         left, colon, right = name.partition(":")
         vendor = self._vendors.get(left)
         if vendor is not None:
-            model = right or self._usual(vendor)
+            model = right or vendor.default_model
             if model is None:
                 raise UsageError(
                     f"which model of {left}?", hint=f"name it, as in -m {left}:MODEL{self._known_models(vendor)}"
@@ -143,9 +143,6 @@ class Catalog:
         ]
         return owners[0] if len(owners) == 1 else None
 
-    def _usual(self, vendor: Vendor) -> str | None:
-        return (_local_model() or "smollm2-135m") if vendor.protocol == "local" else vendor.default_model
-
     def _closest(self, left: str, right: str) -> str | None:
         """The full name that was probably meant, so that it can be copied."""
         from difflib import get_close_matches
@@ -175,7 +172,7 @@ class Catalog:
         return (
             f"set a key ({', '.join(variables)}), or name a model with -m, in LLMGINE_MODEL or as `model` in the "
             "settings (ollama:MODEL talks to Ollama on this machine), or get a small one that runs here with: "
-            "llmgine models get"
+            "llmgine models pull"
         )
 
     # -- providers

@@ -103,6 +103,8 @@ class HttpTransport:
             import httpx2
 
             endpoint = self._endpoint
+            if not endpoint.is_sound:
+                raise _no_address(endpoint)
             # What is on this machine needs neither the proxy nor, without https, the costly list of authorities.
             plain = endpoint.is_loopback and endpoint.base_url.startswith("http:")
             try:
@@ -225,10 +227,7 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
         case httpx2.TimeoutException():
             return _silent(endpoint, endpoint.idle_timeout)
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
-            return SettingsError(
-                f"the base URL of {name} is no address that can be used: {endpoint.shown_url!r}",
-                hint="it must begin with http:// or https:// and name a host",
-            )
+            return _no_address(endpoint)
         case httpx2.LocalProtocolError():
             return _unfit_key(endpoint)
         case httpx2.NetworkError() | httpx2.RemoteProtocolError() if midway:
@@ -267,6 +266,13 @@ def _silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
         provider=endpoint.provider,
         retryable=True,
         hint="try again; a model that thinks for long needs a larger idle_timeout in [limits]",
+    )
+
+
+def _no_address(endpoint: Endpoint) -> SettingsError:
+    return SettingsError(
+        f"the base URL of {endpoint.provider} is no address that can be used: {endpoint.shown_url!r}",
+        hint="it must begin with http:// or https:// and name a host",
     )
 
 

@@ -40,12 +40,18 @@ class Endpoint:
         return f"{self.base_url.partition('://')[0]}://{after}" if at else self.base_url
 
     @property
+    def is_sound(self) -> bool:
+        """Whether the base URL is one: a scheme, a host that has a form, a port that exists."""
+        try:
+            parts = urlsplit(self.base_url)
+            return parts.scheme in {"http", "https"} and bool((parts.hostname or "").encode("idna")) and parts.port != 0
+        except ValueError:  # also UnicodeError, of a host that is none
+            return False
+
+    @property
     def is_loopback(self) -> bool:
         """Whether it is on this very machine."""
-        try:
-            host = urlsplit(self.base_url).hostname or ""
-        except ValueError:
-            return False
+        host = urlsplit(self.base_url).hostname or ""
         return host in {"localhost", "::1"} or host.startswith("127.")
 
 

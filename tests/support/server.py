@@ -79,6 +79,7 @@ class FakeVendor:
         root: The base URL without, as Anthropic's SDK takes it.
         requests: Those that asked for an answer of a model.
         lookups: Those that asked for the list of models.
+        connections: How many were made.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class FakeVendor:
         self.key = key
         self.requests: list[Recorded] = []
         self.lookups: list[Recorded] = []
+        self.connections = 0
         self.closing = threading.Event()
         self._script = iter(script)
         self.always = always
@@ -164,6 +166,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         self.vendor = self.server.vendor
+        self.vendor.connections += 1
         self.server.open.add(self.connection)
         request: Recorded | None = None
         try:
