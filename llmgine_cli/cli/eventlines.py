@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmgine_cli.cli.common import Cli
@@ -52,7 +53,7 @@ class Printer:
         """Print the last records of a file, and return how many those were."""
         records = reader.tail(count, self._matches, end)
         if records and self._tree is not None:
-            for record in _before(reader, records[0], end):
+            for record in _before(reader.path, records[0], end):
                 self._tree.guides(record)
         for record in records:
             self.show(record)
@@ -74,7 +75,7 @@ class Printer:
             row = f"{date} {clock}  {guides + name:{TYPE_WIDTH}}  {text}"
             sys.stdout.write(row.rstrip() + "\n")
             return
-        self._paint(clock, guides, name, kind, text)
+        self._paint(self._console, f"{clock} {guides}", name.ljust(TYPE_WIDTH - len(guides)), kind, text)
 
     def _head(self, record: "Record") -> None:
         if record.session_id == self._session:
@@ -84,22 +85,22 @@ class Printer:
         name = f"session {record.session_id}" if record.session_id else "outside any session"
         self._cli.note(f"── {name} · {_local(record)[0]}")
 
-    def _paint(self, clock: str, guides: str, name: str, kind: Kind, text: str) -> None:
+    def _paint(self, console: "Console", front: str, name: str, kind: Kind, text: str) -> None:
         from rich.text import Text
 
-        line = Text(no_wrap=True, overflow="ellipsis")
-        line.append(f"{clock} {guides}", "dim")
-        line.append(f"{name:{max(0, TYPE_WIDTH - len(guides))}} ", _STYLES[kind])
-        line.append(text, "red" if kind == "error" else "")
-        if self._console is not None:
-            self._console.print(line, crop=True)
+        # Cut before it is measured: a whole book in one message would take its time.
+        body = Text(text[: console.width], "red" if kind == "error" else "")
+        line = Text.assemble((front, "dim"), (f"{name} ", _STYLES[kind]), body)
+        console.print(line, no_wrap=True, overflow="ellipsis", soft_wrap=False)
 
 
-def _before(reader: "LogReader", first: "Record", end: int | None) -> "list[Record]":
-    """Return what came shortly before this record, back to the beginning of the session at most."""
+def _before(path: Path, first: "Record", end: int | None) -> "list[Record]":
+    """Return what came shortly before this record."""
+    from llmgine_cli.eventlog.reader import LogReader
+
     found: list[Record] = []
     size = 0
-    earlier = reader.backwards(end)
+    earlier = LogReader(path).backwards(end)
     for record in earlier:
         if record.line == first.line:
             break

@@ -49,7 +49,7 @@ def tail(
         reader = LogReader(path)
         shown = printer.tail(reader, lines, None if follower is None else follower.seen(path))
         if not shown and lines and types:
-            cli.note(_none_of(types, reader))
+            cli.note(_none_of(types, LogReader(path)))
         _tell_skipped(cli, reader.skipped)
     elif follower is None:
         cli.note(f"no events yet in {folder}: run something first")

@@ -12,10 +12,11 @@ from typing import Self
 
 INTERVAL = 0.1  # seconds between two looks where the kernel does not tell
 
-# <sys/inotify.h>: MODIFY | MOVED_FROM | MOVED_TO | CREATE | DELETE; of the folder itself: DELETE_SELF | MOVE_SELF.
+# <sys/inotify.h>: MODIFY | MOVED_FROM | MOVED_TO | CREATE | DELETE. That the folder itself goes is told by its parent:
+# it would not tell so itself as long as somebody has one of its files open.
 _OF_FILES = 0x2 | 0x40 | 0x80 | 0x100 | 0x200
-_OF_FOLDER = 0x400 | 0x800
-_OVERFLOW, _IGNORED = 0x4000, 0x8000
+_OF_FOLDER = 0x40 | 0x200
+_OVERFLOW = 0x4000
 _HEAD = struct.Struct("iIII")  # descriptor, what happened, cookie, length of the name
 
 
@@ -34,9 +35,9 @@ class Watch:
     def __init__(self, folder: Path, output: int | None = None) -> None:
         self.gone = False
         self.unread = False
-        self._folder = folder
+        self._folder = folder = folder.resolve()
         self._output = output
-        self._inotify = _inotify(folder)
+        self._inotify = _inotify((folder, _OF_FILES), (folder.parent, _OF_FOLDER))
         self._poll = select.poll() if hasattr(select, "poll") else None
         if self._poll is not None:
             if self._inotify is not None:
@@ -71,22 +72,25 @@ class Watch:
         everything = False
         told = os.read(inotify, 1 << 16)
         while told:
-            _, what, _, length = _HEAD.unpack_from(told)
-            names.add(os.fsdecode(told[_HEAD.size : _HEAD.size + length].rstrip(b"\0")))
+            watch, what, _, length = _HEAD.unpack_from(told)
+            name = os.fsdecode(told[_HEAD.size : _HEAD.size + length].rstrip(b"\0"))
             told = told[_HEAD.size + length :]
             everything |= bool(what & _OVERFLOW)
-            self.gone |= bool(what & (_OF_FOLDER | _IGNORED))
+            if watch == 1:  # the kernel counts from 1: the folder, then its parent
+                names.add(name)
+            else:
+                self.gone |= name == self._folder.name
         return None if everything else names
 
 
-def _inotify(folder: Path) -> int | None:
+def _inotify(*watches: tuple[Path, int]) -> int | None:
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None, use_errno=True)
     descriptor: int = library.inotify_init1(os.O_CLOEXEC)
     if descriptor < 0:
         return None  # as many watches as one may have: we look ourselves
-    if library.inotify_add_watch(descriptor, os.fsencode(folder), _OF_FILES | _OF_FOLDER) < 0:
+    if any(library.inotify_add_watch(descriptor, os.fsencode(folder), mask) < 0 for folder, mask in watches):
         os.close(descriptor)
         return None
     return descriptor

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llmgine_cli.errors import NotFoundError, UsageError
 from llmgine_cli.eventlog.codec import encode
-from llmgine_cli.eventlog.reader import BLOCK, LogReader, find, files, latest, matcher
+from llmgine_cli.eventlog.reader import BLOCK, LogReader, files, find, latest, matcher
 from llmgine_cli.eventlog.writer import EventLog
 from llmgine_cli.llm.events import LLMCallFailed, StatusChanged
 from llmgine_cli.llm.messages import assistant

@@ -8,15 +8,18 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from llmgine_cli.bus import Bus, SessionEnded, SessionStarted
-from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog.reader import LogReader, files
 from llmgine_cli.eventlog.writer import EventLog
 from llmgine_cli.llm.events import TextChunk
 from tests.support.messages import Fetch, Pong
+
+if TYPE_CHECKING:
+    from llmgine_cli.errors import StorageError
 
 
 @pytest.fixture
@@ -49,7 +52,7 @@ async def test_a_session_has_one_file_with_every_event_in_order(folder: Path) ->
     assert files(folder)[0].session == session.id
 
 
-async def test_only_the_user_can_read_it(folder: Path) -> None:
+def test_only_the_user_can_read_it(folder: Path) -> None:
     log = EventLog(folder)
     log.write(Pong(text="x", session_id="s"))
 
@@ -86,7 +89,7 @@ async def test_what_an_event_causes_stands_after_it(folder: Path) -> None:
     assert texts(log.path("s")) == ["cause", "effect"]
 
 
-async def test_pieces_of_an_answer_are_not_logged(folder: Path) -> None:
+def test_pieces_of_an_answer_are_not_logged(folder: Path) -> None:
     log = EventLog(folder)
     log.write(TextChunk(session_id="s", call_id="c", text="tok"))
 
@@ -107,7 +110,7 @@ async def test_what_happens_outside_any_session_has_a_file_of_its_own_that_is_ma
     assert len(files(folder)) == 2
 
 
-async def test_the_file_is_closed_when_the_session_ends(folder: Path) -> None:
+def test_the_file_is_closed_when_the_session_ends(folder: Path) -> None:
     log = EventLog(folder)
     before = os.dup(0)  # the lowest number that is free
     os.close(before)
@@ -123,7 +126,7 @@ async def test_the_file_is_closed_when_the_session_ends(folder: Path) -> None:
 @pytest.mark.parametrize(
     "session_id", ["../../etc/passwd", "a b/c", "..", "", "é" * 300, "\0", "x" * 200, "\udc80", "@outside"]
 )
-async def test_a_session_may_have_any_name_and_its_file_stays_in_the_folder(folder: Path, session_id: str) -> None:
+def test_a_session_may_have_any_name_and_its_file_stays_in_the_folder(folder: Path, session_id: str) -> None:
     log = EventLog(folder)
     log.write(Pong(text="x", session_id=session_id))
     again = EventLog(folder)
@@ -135,7 +138,7 @@ async def test_a_session_may_have_any_name_and_its_file_stays_in_the_folder(fold
 
 
 @pytest.mark.parametrize("name", ["mine", None])
-async def test_a_session_that_is_continued_goes_on_in_its_file(folder: Path, name: str | None) -> None:
+def test_a_session_that_is_continued_goes_on_in_its_file(folder: Path, name: str | None) -> None:
     bus = Bus()
     session_id = bus.session(name).id
     for text in ("first", "second"):
@@ -148,7 +151,7 @@ async def test_a_session_that_is_continued_goes_on_in_its_file(folder: Path, nam
     assert len(files(folder)) == 1
 
 
-async def test_a_session_whose_name_ends_like_anothers_has_its_own_file(folder: Path) -> None:
+def test_a_session_whose_name_ends_like_anothers_has_its_own_file(folder: Path) -> None:
     log = EventLog(folder)
     log.write(Pong(text="1", session_id="your_mine"))
     log.write(Pong(text="2", session_id="mine"))
@@ -157,7 +160,7 @@ async def test_a_session_whose_name_ends_like_anothers_has_its_own_file(folder: 
     assert texts(log.path("mine")) == ["2"]
 
 
-async def test_a_torn_last_line_is_ended_when_the_session_is_continued(folder: Path) -> None:
+def test_a_torn_last_line_is_ended_when_the_session_is_continued(folder: Path) -> None:
     first = EventLog(folder)
     for text in ("whole", "torn"):
         first.write(Pong(text=text, session_id="s"))
@@ -194,7 +197,7 @@ async def test_a_folder_that_cannot_be_made_is_told_once_and_the_work_goes_on(tm
     assert str(tmp_path / "file" / "logs") in told[0].message
 
 
-async def test_a_folder_removed_while_running_is_told_and_made_anew(folder: Path) -> None:
+def test_a_folder_removed_while_running_is_told_and_made_anew(folder: Path) -> None:
     told: list[StorageError] = []
     log = EventLog(folder, on_failure=told.append)
     log.write(Pong(text="lost", session_id="s"))
@@ -208,7 +211,7 @@ async def test_a_folder_removed_while_running_is_told_and_made_anew(folder: Path
     assert "removed" in told[0].message
 
 
-async def test_a_disk_that_has_room_again_is_written_again(tmp_path: Path) -> None:
+def test_a_disk_that_has_room_again_is_written_again(tmp_path: Path) -> None:
     blocked = tmp_path / "logs"
     blocked.write_text("in the way")
     log = EventLog(blocked)
@@ -299,7 +302,7 @@ def test_two_processes_do_not_mix_their_lines(folder: Path) -> None:
     assert len(files(folder)) == 1
 
 
-async def test_a_link_in_the_place_of_the_file_is_not_written_through(folder: Path, tmp_path: Path) -> None:
+def test_a_link_in_the_place_of_the_file_is_not_written_through(folder: Path, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     victim = tmp_path / "victim"
     victim.write_text("precious\n")
@@ -312,14 +315,14 @@ async def test_a_link_in_the_place_of_the_file_is_not_written_through(folder: Pa
     assert log.failed is not None
 
 
-async def test_keys_never_reach_the_file(folder: Path) -> None:
+def test_keys_never_reach_the_file(folder: Path) -> None:
     log = EventLog(folder, secrets=["hunter2-hunter2"])
     log.write(Pong(text="my key is hunter2-hunter2, and gsk" + "_" + "0123456789abcdef" * 3, session_id="s"))
 
     assert texts(log.path("s")) == ["my key is [redacted], and [redacted]"]
 
 
-async def test_each_line_is_one_json_object(folder: Path) -> None:
+def test_each_line_is_one_json_object(folder: Path) -> None:
     log = EventLog(folder)
     log.write(Pong(text="line\nfeed\u2028", session_id="s"))
     path = log.path("s")
