@@ -203,10 +203,22 @@ class Run:
     async def call_tools(self, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
         """Run the calls of one turn in parallel and add their results to the conversation, in the order of the calls.
 
-        A tool that fails or is refused has an error result, which the model reads as any other.
+        A tool that fails or is refused has an error result, which the model reads as any other. So have the calls that
+        were not done when the run was cancelled: vendors refuse a conversation with unanswered calls.
         """
-        results = tuple(await asyncio.gather(*(self._call_tool(call) for call in calls)))
-        await self.history.add(*(Message("tool", (result,)) for result in results))
+        tasks = [asyncio.ensure_future(self._call_tool(call)) for call in calls]
+        try:
+            await _all(tasks)
+            results = tuple(task.result() for task in tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            try:
+                await _all(tasks)
+            finally:  # a second Ctrl-C ends the waiting
+                await self._add_results([_result_of(call, task) for call, task in zip(calls, tasks, strict=True)])
+            raise
+        await self._add_results(results)
         return results
 
     async def status(self, text: str) -> None:
@@ -216,5 +228,33 @@ class Run:
     async def _call_tool(self, call: ToolCall) -> ToolResult:
         outcome = await self.bus.execute(CallTool(call=call))
         if isinstance(outcome.error, LlmgineError):
-            return ToolResult(call_id=call.id, name=call.name, content=str(outcome.error), is_error=True)
+            return _failure(call, str(outcome.error))
         return outcome.unwrap()
+
+    async def _add_results(self, results: Sequence[ToolResult]) -> None:
+        """Add all of them, even when the run is cancelled halfway."""
+        adding = asyncio.ensure_future(self.history.add(*(Message("tool", (result,)) for result in results)))
+        try:
+            await asyncio.shield(adding)
+        except asyncio.CancelledError:
+            await adding
+            raise
+
+
+async def _all(tasks: "Sequence[asyncio.Task[ToolResult]]") -> None:
+    """Wait until all are done. Unlike `gather`, this can be cancelled when a task will not stop."""
+    if tasks:
+        await asyncio.wait(tasks)
+
+
+def _result_of(call: ToolCall, task: "asyncio.Task[ToolResult]") -> ToolResult:
+    """What the model is told of a call when the turn could not be finished."""
+    if not task.done() or task.cancelled():
+        return _failure(call, "interrupted by the user before it was done")
+    if error := task.exception():
+        return _failure(call, f"it could not be run: {error or type(error).__name__}")
+    return task.result()
+
+
+def _failure(call: ToolCall, why: str) -> ToolResult:
+    return ToolResult(call_id=call.id, name=call.name, content=why, is_error=True)

@@ -1,0 +1,410 @@
+"""Engines, their options, and what a run gives them."""
+
+import asyncio
+from dataclasses import MISSING, dataclass, field
+from typing import Any, Literal
+
+import pytest
+
+from llmgine_cli.bus import Bus
+from llmgine_cli.engine import Engine, Prompt, Run, engine
+from llmgine_cli.errors import DeniedError, LimitReachedError, NoHandlerError, RateLimitedError, UsageError
+from llmgine_cli.llm.events import MessageAdded, StatusChanged, TextChunk
+from llmgine_cli.llm.history import History
+from llmgine_cli.llm.messages import Message, ModelOptions, ToolCall, ToolResult, ToolSpec, assistant, system, user
+from llmgine_cli.llm.stream import Reply
+from llmgine_cli.plugins import Plugins
+from llmgine_cli.toolkit.messages import CallTool
+from llmgine_cli.trust import TrustStore
+from tests.support.bus import Heard
+from tests.support.provider import ScriptedProvider, Step, asks_for, says
+
+TOOL = ToolSpec(name="t", description="", parameters={})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft(Prompt):
+    rounds: int
+    style: Literal["plain", "ornate"] = "plain"
+    heat: float = 0.5
+    quick: bool = False
+    topics: tuple[str, ...] = field(default_factory=tuple)
+
+
+@engine(uses_tools=True)
+async def draft(prompt: Draft, run: Run) -> str:
+    """Write drafts."""
+    return prompt.style
+
+
+@engine
+async def plain(prompt: Prompt, run: Run) -> Reply:
+    """One prompt, one reply."""
+    await run.say(prompt)
+    return await run.ask()
+
+
+def run_with(*scripts: list[Step], bus: Bus | None = None, messages: tuple[Message, ...] = (), **more: Any) -> Run:
+    bus = bus or Bus()
+    provider = ScriptedProvider(*scripts)
+    return Run(bus=bus, model=provider.model, history=History(bus, messages), **more)
+
+
+def provider_of(run: Run) -> ScriptedProvider:
+    assert isinstance(run.model.provider, ScriptedProvider)
+    return run.model.provider
+
+
+def call(number: int, name: str = "t") -> ToolCall:
+    return ToolCall(id=f"c{number}", name=name)
+
+
+def result(number: int, content: str, name: str = "t") -> ToolResult:
+    return ToolResult(call_id=f"c{number}", name=name, content=content)
+
+
+def unanswered(messages: tuple[Message, ...]) -> list[str]:
+    """The ids of calls without a result right after them: what vendors refuse."""
+    left: list[str] = []
+    for message in messages:
+        if message.role != "tool":
+            if left:
+                break
+            left = [call.id for call in message.tool_calls]
+        for part in message.parts:
+            if isinstance(part, ToolResult):
+                left.remove(part.call_id)
+    return left
+
+
+# -- @engine
+
+
+def test_an_engine_is_made_of_a_function() -> None:
+    assert isinstance(plain, Engine)
+    assert (plain.name, plain.command, plain.uses_tools) == ("plain", Prompt, False)
+    assert plain.doc == "One prompt, one reply."
+    assert (draft.name, draft.command, draft.uses_tools) == ("draft", Draft, True)
+
+
+def test_an_engine_may_have_another_name() -> None:
+    @engine(name="other")
+    async def something(prompt: Prompt, run: Run) -> None: ...
+
+    assert something.name == "other"
+
+
+def test_a_function_whose_first_parameter_is_no_prompt_is_refused() -> None:
+    async def wrong(prompt: str, run: Run) -> None: ...
+
+    async def bare(prompt, run): ...  # type: ignore[no-untyped-def]
+
+    for function in (wrong, bare):
+        with pytest.raises(TypeError, match="must be annotated with Prompt or a subclass"):
+            engine(function)  # type: ignore[type-var]
+
+
+# -- options
+
+
+def test_the_options_are_the_fields_the_engine_added() -> None:
+    assert plain.options == {}
+    assert draft.options == {
+        "rounds": (int, MISSING),
+        "style": (Literal["plain", "ornate"], "plain"),
+        "heat": (float, 0.5),
+        "quick": (bool, False),
+        "topics": (tuple[str, ...], ()),
+    }
+
+
+def test_text_becomes_what_the_options_type_says() -> None:
+    given = {"rounds": "3", "style": "ornate", "heat": "0", "quick": "true"}
+    prompt = draft.prompt(given, text="Hi", system="Be brief.", session_id="s")
+    assert isinstance(prompt, Draft)
+    assert (prompt.rounds, prompt.style, prompt.heat, prompt.quick) == (3, "ornate", 0.0, True)
+    assert (prompt.text, prompt.system, prompt.session_id) == ("Hi", "Be brief.", "s")
+
+
+def test_values_from_python_are_taken_as_they_are() -> None:
+    prompt = draft.prompt({"rounds": 0, "topics": ["a", "b"]})
+    assert isinstance(prompt, Draft)
+    assert (prompt.rounds, prompt.topics) == (0, ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ({"rounds": 1, "stile": "x"}, "engine 'draft' has no option 'stile'", "did you mean style?"),
+        ({"rounds": 1, "text": "x"}, "engine 'draft' has no option 'text'", "known: "),
+        ({"rounds": "many"}, "engine 'draft': option 'rounds' is 'many': ", None),
+        ({"rounds": 1.5}, "engine 'draft': option 'rounds' is 1.5: ", None),
+        ({"rounds": 1, "style": "loud"}, "engine 'draft': option 'style' is 'loud': ", None),
+        ({}, "engine 'draft' needs the option rounds", "give it with -o rounds VALUE"),
+    ],
+)
+def test_a_wrong_option_is_an_error_that_names_it(options: dict[str, Any], message: str, hint: str | None) -> None:
+    with pytest.raises(UsageError) as raised:
+        draft.prompt(options)
+    assert raised.value.message.startswith(message)
+    assert (raised.value.hint or "").startswith(hint or "")
+
+
+# -- say and ask
+
+
+async def test_say_adds_the_system_message_then_the_templates_messages_then_the_text() -> None:
+    run = run_with()
+    await run.say(Prompt(text="b", system="Be brief.", messages=(user("a"), assistant("x"))))
+    assert run.history.messages == (system("Be brief."), user("a"), assistant("x"), user("b"))
+
+
+async def test_the_same_system_message_is_said_once_and_another_one_is_added() -> None:
+    run = run_with()
+    for text in ("Be brief.", "Be brief.", "Be long."):
+        await run.say(Prompt(text="a", system=text))
+    assert [message.text for message in run.history.messages if message.role == "system"] == ["Be brief.", "Be long."]
+
+
+async def test_an_empty_text_adds_no_message() -> None:
+    run = run_with()
+    await run.say(Prompt(messages=(user("a"),)))
+    assert run.history.messages == (user("a"),)
+
+
+async def test_ask_sends_the_conversation_and_adds_the_answer() -> None:
+    options = ModelOptions(temperature=0)
+    run = run_with(says("Hel", "lo"), options=options, stream=False)
+    reply = await plain.handle(Prompt(text="Hi"), run)
+    assert reply.text == "Hello"
+    assert run.history.messages == (user("Hi"), assistant("Hello"))
+    (request,) = provider_of(run).requests
+    assert (request.model, request.messages, request.tools) == ("model-1", (user("Hi"),), ())
+    assert (request.options, request.stream) == (options, False)
+
+
+async def test_ask_offers_only_the_tools_it_is_given() -> None:
+    run = run_with(says("a"), says("b"), tools=[TOOL])
+    await run.ask()
+    await run.ask(tools=run.tools)
+    assert [request.tools for request in provider_of(run).requests] == [(), (TOOL,)]
+
+
+async def test_a_failed_answer_is_not_part_of_the_conversation() -> None:
+    run = run_with([*says("half")[:-1], RateLimitedError("slow down")])
+    await run.say(Prompt(text="Hi"))
+    with pytest.raises(RateLimitedError):
+        await run.ask()
+    assert run.history.messages == (user("Hi"),)
+
+
+async def test_consult_asks_aside() -> None:
+    run = run_with(says("an opinion"))
+    added, shown = Heard(run.bus, MessageAdded), Heard(run.bus, TextChunk)
+    reply = await run.consult([user("What do you think?")], tools=[TOOL])
+    assert reply.text == "an opinion"
+    assert (run.history.messages, added.events, shown.events) == ((), [], [])
+    (request,) = provider_of(run).requests
+    assert (request.messages, request.tools, request.stream) == ((user("What do you think?"),), (TOOL,), False)
+
+
+async def test_status_is_an_event() -> None:
+    run = run_with()
+    heard = Heard(run.bus, StatusChanged)
+    await run.status("thinking")
+    assert [event.status for event in heard.only(StatusChanged)] == ["thinking"]
+
+
+# -- call_tools
+
+
+async def test_the_calls_of_a_turn_run_in_parallel_and_their_results_keep_the_order_of_the_calls() -> None:
+    run = run_with()
+    together = asyncio.Barrier(3)
+    order: list[str] = []
+
+    async def handle(command: CallTool) -> ToolResult:
+        await together.wait()  # nobody gets further unless all three run at once
+        for _ in range(3 - int(command.call.id[1])):
+            await asyncio.sleep(0)
+        order.append(command.call.id)
+        return ToolResult(call_id=command.call.id, name="t", content=command.call.id)
+
+    run.bus.register(CallTool, handle)
+    results = await run.call_tools([call(0), call(1), call(2)])
+    assert order == ["c2", "c1", "c0"]
+    assert [one.call_id for one in results] == ["c0", "c1", "c2"]
+    assert run.history.messages == tuple(Message("tool", (one,)) for one in results)
+
+
+async def test_an_error_of_ours_becomes_a_result_that_the_model_reads() -> None:
+    run = run_with()
+
+    def refuse(command: CallTool) -> ToolResult:
+        raise DeniedError("the user said no")
+
+    run.bus.register(CallTool, refuse)
+    (one,) = await run.call_tools([call(0)])
+    assert (one.is_error, one.content, one.call_id, one.name) == (True, "the user said no", "c0", "t")
+
+
+async def test_no_calls_are_no_results() -> None:
+    run = run_with()
+    assert await run.call_tools([]) == ()
+    assert run.history.messages == ()
+
+
+async def test_calls_that_were_interrupted_are_answered_before_the_cancellation_goes_on() -> None:
+    asked = Message("assistant", (call(0), call(1), call(2)))
+    run = run_with(messages=(user("Hi"), asked))
+    reached = asyncio.Event()
+    stopped: list[str] = []
+
+    async def handle(command: CallTool) -> ToolResult:
+        if command.call.id == "c0":
+            return result(0, "done")
+        if command.call.id == "c2":
+            reached.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.append(command.call.id)
+        raise AssertionError
+
+    run.bus.register(CallTool, handle)
+    added = Heard(run.bus, MessageAdded)
+    task = asyncio.create_task(run.call_tools(asked.tool_calls))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    answers = [part for message in run.history.messages[2:] for part in message.parts if isinstance(part, ToolResult)]
+    assert [(one.call_id, one.is_error) for one in answers] == [("c0", False), ("c1", True), ("c2", True)]
+    assert answers[0].content == "done"
+    assert "interrupted by the user" in answers[1].content
+    assert sorted(stopped) == ["c1", "c2"]
+    assert len(added.events) == 3
+    assert unanswered(run.history.messages) == []
+
+
+async def test_a_tool_that_will_not_stop_does_not_keep_a_second_interruption_waiting() -> None:
+    asked = Message("assistant", (call(0),))
+    run = run_with(messages=(asked,))
+    reached, ignored, release = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def stubborn(command: CallTool) -> ToolResult:
+        reached.set()
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                ignored.set()
+        return result(0, "at last")
+
+    run.bus.register(CallTool, stubborn)
+    task = asyncio.create_task(run.call_tools(asked.tool_calls))
+    await reached.wait()
+    task.cancel()
+    await ignored.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert unanswered(run.history.messages) == []
+    release.set()
+    await run.bus.aclose()
+
+
+async def test_an_interruption_while_the_results_are_added_loses_none_of_them() -> None:
+    asked = Message("assistant", (call(0), call(1)))
+    run = run_with(messages=(asked,))
+    run.bus.register(CallTool, lambda command: ToolResult(call_id=command.call.id, name="t", content="done"))
+    reached, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(event: MessageAdded) -> None:
+        reached.set()
+        await go.wait()
+
+    run.bus.subscribe(MessageAdded, slow)
+    task = asyncio.create_task(run.call_tools(asked.tool_calls))
+    await reached.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert unanswered(run.history.messages) == []
+
+
+async def test_a_failure_that_is_not_the_tools_is_raised_and_the_history_stays_valid() -> None:
+    asked = Message("assistant", (call(0), call(1)))
+    run = run_with(messages=(asked,))
+    with pytest.raises(NoHandlerError):
+        await run.call_tools(asked.tool_calls)
+    assert unanswered(run.history.messages) == []
+
+    def broken(command: CallTool) -> ToolResult:
+        raise ZeroDivisionError
+
+    run.bus.register(CallTool, broken)
+    await run.history.add(asked)
+    with pytest.raises(ZeroDivisionError):
+        await run.call_tools(asked.tool_calls)
+    assert unanswered(run.history.messages) == []
+
+
+# -- tool_chat, which ships
+
+
+@pytest.fixture
+def tool_chat() -> Engine:
+    return Plugins(project=None, trust=TrustStore()).engine("tool_chat")
+
+
+def answer(command: CallTool) -> ToolResult:
+    return ToolResult(call_id=command.call.id, name=command.call.name, content=f"result of {command.call.id}")
+
+
+async def test_tool_chat_asks_again_until_no_more_tools_are_wanted(tool_chat: Engine) -> None:
+    run = run_with(asks_for(call(0), call(1), text="I look."), asks_for(call(2)), says("Done."), tools=[TOOL])
+    run.bus.register(CallTool, answer)
+    reply = await tool_chat.handle(tool_chat.prompt({}, text="Hi"), run)
+    assert reply.text == "Done."
+    assert [message.role for message in run.history.messages] == [
+        *("user", "assistant", "tool", "tool"),
+        *("assistant", "tool", "assistant"),
+    ]
+    assert [len(request.messages) for request in provider_of(run).requests] == [1, 4, 6]
+    assert all(request.tools == (TOOL,) for request in provider_of(run).requests)
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 2])
+async def test_tool_chat_at_its_limit_leaves_a_valid_history_that_can_go_on(tool_chat: Engine, rounds: int) -> None:
+    run = run_with(*(asks_for(call(number)) for number in range(rounds)), says("On we go."), tools=[TOOL])
+    run.bus.register(CallTool, answer)
+    with pytest.raises(LimitReachedError, match=f"after {rounds} rounds") as raised:
+        await tool_chat.handle(tool_chat.prompt({"max_rounds": str(rounds)}, text="Hi"), run)
+    assert raised.value.exit_code == 5
+    assert "-o max_rounds" in (raised.value.hint or "")
+    assert unanswered(run.history.messages) == []
+    assert len(provider_of(run).requests) == rounds
+    reply = await tool_chat.handle(tool_chat.prompt({}, text="Go on"), run)
+    assert reply.text == "On we go."
+
+
+async def test_tool_chat_interrupted_during_a_tool_leaves_a_valid_history(tool_chat: Engine) -> None:
+    run = run_with(asks_for(call(0)), tools=[TOOL])
+    reached = asyncio.Event()
+
+    async def hang(command: CallTool) -> ToolResult:
+        reached.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    run.bus.register(CallTool, hang)
+    task = asyncio.ensure_future(tool_chat.handle(tool_chat.prompt({}, text="Hi"), run))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [message.role for message in run.history.messages] == ["user", "assistant", "tool"]
+    assert unanswered(run.history.messages) == []
