@@ -20,7 +20,7 @@ _NO_CREDIT = re.compile(r"insufficient[_ ](quota|balance|credit)|billing|credit 
 _TOO_LONG = re.compile(r"context[_ ](length|window)|too many tokens|prompt is too long|maximum context", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model[_ ]not[_ ](found|exist|available)|invalid[_ ]model\b|not a valid model|unknown model|no such model"
-    r"|\bmodel\b.{0,120}?\b(does not exist|not exist|not found|not_found)",
+    r"|\bmodels?\b.{0,120}?\b(does not exist|not exist|not found|not_found)",
     re.IGNORECASE | re.DOTALL,
 )
 _LONGEST = 400  # characters of a vendor's message that are shown
@@ -43,7 +43,7 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
         return CredentialsError(f"{name} refused the key: {about}", hint=_key_hint(endpoint))
     if status in {400, 404, 422} and _NO_MODEL.search(f"{kind} {said}"):
         return ModelNotFoundError(f"{name} has no such model: {about}", provider=name, status=status)
-    if status == 404 and (kind == "not_found_error" or re.search(r"\bmodel\b", said, re.IGNORECASE)):
+    if status == 404 and (kind == "not_found_error" or re.search(r"\bmodels?\b", said, re.IGNORECASE)):
         return ModelNotFoundError(f"{name} has no such model: {about}", provider=name, status=status)
     if status == 402 or (status in {400, 429} and _NO_CREDIT.search(f"{kind} {said}")):
         retryable = False

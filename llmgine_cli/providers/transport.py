@@ -1,5 +1,6 @@
 """What an adapter needs of whoever carries its bytes, so that it can be carried by plain HTTP or by a vendor's SDK."""
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Endpoint:
     def is_loopback(self) -> bool:
         """Whether it is on this very machine."""
         host = urlsplit(self.base_url).hostname or ""
-        return host in {"localhost", "::1"} or host.startswith("127.")
+        return re.fullmatch(r"localhost|::1|127(\.\d{1,3}){3}", host) is not None
 
 
 class Answer(Protocol):

@@ -88,6 +88,7 @@ class FakeVendor:
         *,
         always: Script | None = None,
         models: Sequence[str] = (),
+        lookup: Script | None = None,
         key: str | None = None,
         port: int = 0,
     ) -> None:
@@ -97,10 +98,12 @@ class FakeVendor:
             script: The answers, in order.
             always: What to answer when the script is used up.
             models: What `GET /v1/models` lists.
+            lookup: What it answers instead.
             key: The only key it takes; default: any, or none.
             port: Default: any that is free.
         """
         self.models = tuple(models)
+        self.lookup = lookup
         self.key = key
         self.requests: list[Recorded] = []
         self.lookups: list[Recorded] = []
@@ -194,6 +197,8 @@ class _Connection(socketserver.StreamRequestHandler):
         path = request.path.partition("?")[0]
         if request.method == "GET" and path.endswith("/models"):
             self.vendor.lookups.append(request)
+            if self.vendor.lookup is not None:
+                return self._follow(self.vendor.lookup, PROTOCOLS[0]({}, 0), request)
             models = [{"id": name, "object": "model", "display_name": name} for name in self.vendor.models]
             return self._send(200, {"object": "list", "data": models, "has_more": False})
         kinds = [kind for kind in PROTOCOLS if path.endswith(kind.path)]
@@ -203,6 +208,9 @@ class _Connection(socketserver.StreamRequestHandler):
         protocol = kinds[0](request.body, number)
         if not self._may(request):
             script = Fault(401, "Incorrect API key provided", "invalid_request_error", "invalid_api_key")
+        return self._follow(script, protocol, request)
+
+    def _follow(self, script: Script, protocol: Protocol, request: Recorded) -> bool:
         match script:
             case Silence():
                 return self._wait_for_hang_up(request)
@@ -210,7 +218,7 @@ class _Connection(socketserver.StreamRequestHandler):
                 body = protocol.error(script) if script.body is None else script.body
                 return self._send(script.status, body, script.content_type, script.headers)
             case Events():
-                return self._stream(self._scripted(script), script.content_type)
+                return self._stream(self._scripted(script), script.content_type, status=script.status)
             case Answer():
                 return self._say(script, protocol, request)
 
@@ -278,8 +286,10 @@ class _Connection(socketserver.StreamRequestHandler):
         self._start(status, content_type, {**(headers or {}), "Content-Length": str(len(data))}, data)
         return True
 
-    def _stream(self, events: Iterator[bytes], content_type: str, *, gap: float = 0.0, cut: bool = False) -> bool:
-        self._start(200, content_type)
+    def _stream(
+        self, events: Iterator[bytes], content_type: str, *, gap: float = 0.0, cut: bool = False, status: int = 200
+    ) -> bool:
+        self._start(status, content_type)
         for event in events:
             self._chunk(event)
             if gap:

@@ -101,6 +101,7 @@ class Events:
 
     events: Sequence[dict[str, Any] | str | bytes]
     content_type: str = "text/event-stream"
+    status: int = 200
 
 
 @dataclass(frozen=True)
