@@ -2,6 +2,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, dataclass, fields
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,12 @@ def test_ids_sort_in_the_order_in_which_they_were_made() -> None:
     assert made == sorted(made)
     assert len(set(made)) == len(made)
     assert {len(one) for one in made} == {27}
+
+
+def test_ids_made_in_one_tick_of_a_coarse_clock_are_unique_and_sorted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "time_ns", lambda: 1)
+    made = [new_id() for _ in range(1_000)]
+    assert made == sorted(set(made))
 
 
 def test_ids_are_unique_across_threads() -> None:
