@@ -17,17 +17,17 @@ import inspect
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import Parameter
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
 
 from llmgine_cli.errors import ToolError
-from llmgine_cli.toolkit.messages import Effect
 
 if TYPE_CHECKING:
     from llmgine_cli.llm.messages import ToolSpec
+    from llmgine_cli.toolkit.messages import Effect  # and with it the bus, which a file of tools has no use for
     from llmgine_cli.toolkit.schema import Arguments
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,7 +66,7 @@ class Tool:
 
     name: str
     function: Callable[..., Any]
-    effect: Effect = "exec"
+    effect: "Effect" = "exec"
     timeout: float | None = None
 
     def __post_init__(self) -> None:
@@ -102,7 +102,7 @@ class Tool:
     @cached_property
     def path(self) -> Path | None:
         """The file it is written in; None when there is none."""
-        code = getattr(inspect.unwrap(self.function), "__code__", None)
+        code = getattr(_definition(self.function), "__code__", None)
         return Path(code.co_filename) if code is not None and not code.co_filename.startswith("<") else None
 
     @cached_property
@@ -113,7 +113,7 @@ class Tool:
             ToolError: An annotation names what does not exist.
         """
         try:
-            hints = get_type_hints(inspect.unwrap(self.function), include_extras=True)
+            hints = get_type_hints(_definition(self.function), include_extras=True)
         except Exception as error:  # resolving a stranger's annotations runs his code
             raise ToolError(f"tool {self.name!r}: its annotations cannot be read: {error}") from error
         parameters = inspect.signature(self.function).parameters
@@ -165,9 +165,9 @@ class Tool:
 @overload
 def tool(function: F) -> F: ...
 @overload
-def tool(*, effect: Effect = "exec", timeout: float | None = None, name: str | None = None) -> Callable[[F], F]: ...
+def tool(*, effect: "Effect" = "exec", timeout: float | None = None, name: str | None = None) -> Callable[[F], F]: ...
 def tool(
-    function: F | None = None, *, effect: Effect = "exec", timeout: float | None = None, name: str | None = None
+    function: F | None = None, *, effect: "Effect" = "exec", timeout: float | None = None, name: str | None = None
 ) -> F | Callable[[F], F]:
     """Mark a function as a tool and say more about it. The function itself stays as it is, to be called and tested.
 
@@ -210,6 +210,14 @@ def _is_tool(thing: Any, module: str) -> bool:
 
 def _own_name(function: Callable[..., Any]) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
+
+
+def _definition(function: Callable[..., Any]) -> Any:
+    """Return what was written with `def`: under decorators, partial applications, or as the call of an object."""
+    while isinstance(function, partial):
+        function = function.func
+    written: Any = inspect.unwrap(function)
+    return written if inspect.isroutine(written) else type(written).__call__
 
 
 def _setting(parameter: Parameter) -> Setting | None:
