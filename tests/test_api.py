@@ -11,8 +11,8 @@ from llmgine_cli import api
 PUBLIC = [
     "Bus", "Command", "CommandResult", "Engine", "Event", "File", "History", "Image", "LimitReachedError",
     "LlmgineError", "Message", "ModelOptions", "Prompt", "ProviderError", "Reasoning", "Reply", "Run", "Session",
-    "Setting", "StatusChanged", "Text", "ToolCall", "ToolError", "ToolResult", "ToolSpec", "Usage", "UsageError", "assistant",
-    "engine", "system", "tool", "user",
+    "Setting", "StatusChanged", "Text", "ToolCall", "ToolError", "ToolResult", "ToolSpec", "Usage", "UsageError",
+    "assistant", "engine", "system", "tool", "user",
 ]  # fmt: skip
 
 HEAVY = {"anthropic", "httpx2", "openai", "prompt_toolkit", "pydantic", "rich", "typer", "yaml"}

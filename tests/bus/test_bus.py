@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.bus import Bus, Command, CommandFinished, CommandStarted, Event, HandlerFailed, Subscription
@@ -206,6 +206,7 @@ async def test_an_event_nobody_listens_to_is_no_error() -> None:
     await Bus().publish(Pong())
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([Event, Pong, LoudPong]), st.booleans(), st.booleans()), max_size=12))
 def test_delivery_is_in_the_order_of_subscription_whatever_the_types_and_kinds(
     subscribers: list[tuple[type[Event], bool, bool]],

@@ -8,7 +8,7 @@ from dataclasses import FrozenInstanceError, dataclass, fields
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.bus import Command, CommandResult, Event, UnknownEvent, new_id
@@ -96,6 +96,7 @@ def test_messages_do_not_share_their_metadata() -> None:
     assert Pong(text="a").metadata is not Pong(text="b").metadata
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=4_000_000_000 * 10**9))
 def test_the_timestamp_is_the_time_to_the_microsecond(time_ns: int) -> None:
     exact = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_ns // 1000)

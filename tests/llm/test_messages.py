@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.llm.messages import (
@@ -28,6 +28,7 @@ PARTS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.sampled_from(["system", "user", "assistant", "tool"]), st.lists(PARTS).map(tuple))
 def test_a_message_comes_back_from_json_as_it_was(role: str, parts: tuple[Text, ...]) -> None:
     message = Message(role, parts)  # type: ignore[arg-type]

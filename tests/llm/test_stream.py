@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.errors import TruncatedError
@@ -124,6 +124,7 @@ _EVENTS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_EVENTS)
 def test_looking_at_what_has_come_so_far_changes_nothing(events: list[StreamEvent]) -> None:
     unwatched, watched = ReplyBuilder(), ReplyBuilder()
@@ -134,6 +135,7 @@ def test_looking_at_what_has_come_so_far_changes_nothing(events: list[StreamEven
     assert watched.message == unwatched.message
 
 
+@settings(deadline=None)
 @given(_EVENTS)
 def test_no_text_is_lost_and_no_part_is_empty(events: list[StreamEvent]) -> None:
     reply = reply_of(*events, END)

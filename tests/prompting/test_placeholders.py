@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.prompting.placeholders import fill, names
@@ -60,11 +60,13 @@ def test_python_format_attacks_are_text() -> None:
     assert fill(attack, {"name": "X", "self": "Y"}) == attack
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_without_values_comes_back_unchanged(text: str) -> None:
     assert fill(text, {}) == text
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["{a}", "{b}", "{{a}}", "{ a }", "x", "é", "\n", " "])), st.text(), st.text())
 def test_only_the_placeholders_change(pieces: list[str], a: str, b: str) -> None:
     # A space between the pieces keeps two of them from becoming one.

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.prompting.sections import Section, join, replace_markers, split
@@ -77,6 +77,7 @@ _TEXT = st.text(alphabet="ab \n{}", min_size=1).filter(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(Section, st.sampled_from(["system", "user", "assistant"]), _TEXT)))
 def test_splitting_what_was_joined_gives_the_same_messages(sections: list[Section]) -> None:
     assert split(join(sections)) == tuple(sections)
