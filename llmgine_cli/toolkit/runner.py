@@ -15,6 +15,8 @@ from llmgine_cli.toolkit.results import cut
 from llmgine_cli.toolkit.tool import Tool
 from llmgine_cli.toolkit.validation import read_arguments, read_settings
 
+_SHOWN_NAME = 100  # characters; a model may write anything
+
 
 class ToolRunner:
     """Handles `CallTool` for the tools of one conversation.
@@ -76,7 +78,8 @@ class ToolRunner:
     def _understand(self, call: ToolCall) -> tuple[Tool, dict[str, Any]]:
         tool = self._tools.get(call.name)
         if tool is None:
-            raise ToolError(f"there is no tool named {call.name!r}", hint=near_miss(call.name, self._tools))
+            name = call.name[:_SHOWN_NAME]
+            raise ToolError(f"there is no tool named {name!r}", hint=near_miss(name, self._tools))
         return tool, read_arguments(tool, call.arguments)
 
     async def _finish(

@@ -2,6 +2,7 @@
 
 import enum
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -231,6 +232,6 @@ def test_whatever_is_valid_by_the_schema_is_accepted(data: st.DataObject, annota
 def test_a_value_written_as_json_comes_back_as_itself(data: st.DataObject, kind: Any) -> None:
     from pydantic import TypeAdapter
 
-    value = data.draw(st.from_type(kind).filter(lambda made: made == made and "inf" not in repr(made)))
+    value = data.draw(st.from_type(kind).filter(lambda made: not re.search("nan|inf", repr(made))))
     written = TypeAdapter(kind).dump_json(value).decode()
     assert read_arguments(taking(kind), f'{{"value": {written}}}') == {"value": value}
