@@ -147,11 +147,10 @@ class Catalog:
         """The full name that was probably meant, so that it can be copied."""
         from difflib import get_close_matches
 
-        if close := get_close_matches(left, list(self._vendors), n=1, cutoff=0.6):
-            return f"did you mean {close[0]}:{right}?"
-        if re.fullmatch(r"[\w.]+-?[\w.]*", right) and any(sign in left for sign in "0123456789./"):
+        if "ollama" in self._vendors and re.search(r"[\d./]", left) and re.fullmatch(r"[\w.-]+", right):
             return f"did you mean ollama:{left}:{right}?"  # a model with a tag, as Ollama writes them
-        return None
+        close = get_close_matches(left, list(self._vendors), n=1, cutoff=0.6)
+        return f"did you mean {close[0]}:{right}?" if close else None
 
     def _advice(self, name: str) -> str:
         usual = {f"{vendor.name}:{vendor.default_model}" for vendor in self._vendors.values() if vendor.default_model}

@@ -68,7 +68,7 @@ def test_a_long_message_is_cut_to_one_line() -> None:
 @pytest.mark.parametrize(
     ("status", "body"),
     [
-        (404, '{"error": {"message": "The model `x` does not exist or you have no access", "code": "model_not_found"}}'),
+        (404, '{"error": {"message": "The model `x` does not exist or you lack access", "code": "model_not_found"}}'),
         (404, '{"type": "error", "error": {"type": "not_found_error", "message": "model: claude-x"}}'),
         (400, '{"error": {"message": "x is not a valid model ID", "code": 400}}'),
         (400, '{"error": {"message": "Model Not Exist", "type": "invalid_request_error"}}'),

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
 from typing import Any, Literal
 
 from llmgine_cli.llm.messages import Message, ModelOptions, Request, ToolSpec, user
@@ -26,10 +25,10 @@ WEATHER = ToolSpec(
 
 @asynccontextmanager
 async def provider(
-    protocol: Protocol, base_url: str, *, vendor: Vendor | None = None, **endpoint: Any
+    protocol: Protocol, base_url: str, *, preset: Vendor | None = None, **endpoint: Any
 ) -> AsyncIterator[ChatProvider | AnthropicProvider]:
     """A provider for a base URL, closed afterwards."""
-    vendor = vendor or PRESETS[protocol]
+    vendor = preset or PRESETS[protocol]
     settings: dict[str, Any] = {"key": KEY, "key_env": vendor.key_env, "key_source": "environment", **endpoint}
     place = Endpoint(provider=vendor.name, base_url=base_url, **settings)
     made = (ChatProvider if protocol == "chat" else AnthropicProvider)(vendor, place)
@@ -63,8 +62,3 @@ async def ask(protocol: Protocol, vendor: FakeVendor, asked: Request | None = No
     """The reply to one request."""
     async with provider(protocol, vendor.url, **more) as made, aclosing(made.stream(asked or request())) as stream:
         return await fold(stream)
-
-
-def changed(vendor: Vendor, **fields: Any) -> Vendor:
-    """A vendor with some fields otherwise."""
-    return replace(vendor, **fields)

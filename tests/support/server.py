@@ -217,6 +217,11 @@ class _Connection(socketserver.StreamRequestHandler):
             case Fault():
                 body = protocol.error(script) if script.body is None else script.body
                 return self._send(script.status, body, script.content_type, script.headers)
+            case Events(then="silence"):
+                self._start(script.status, script.content_type)
+                for event in self._scripted(script):
+                    self._chunk(event)
+                return self._wait_for_hang_up(request)
             case Events():
                 return self._stream(self._scripted(script), script.content_type, status=script.status)
             case Answer():

@@ -102,6 +102,7 @@ class Events:
     events: Sequence[dict[str, Any] | str | bytes]
     content_type: str = "text/event-stream"
     status: int = 200
+    then: Literal["finish", "silence"] = "finish"
 
 
 @dataclass(frozen=True)
