@@ -136,8 +136,8 @@ def _kill(process: "subprocess.Popen[str]") -> None:
 def _threads() -> int:
     """How many threads may compute: one core fewer than this process may use, since others want to run as well.
 
-    The threads wait for each other, spinning, at every layer: where one of them has lost its core, all stand still. On a
-    machine with two cores and something else to do, two threads gave 3 tokens a second and one gave 30.
+    The threads wait for each other, spinning, at every layer: where one of them has lost its core, all stand still.
+    On a machine with two cores and something else to do, two threads gave 3 tokens a second and one gave 30.
     """
     # In a container there are fewer cores than the machine has.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
