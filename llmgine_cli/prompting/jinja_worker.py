@@ -4,8 +4,8 @@ A sandboxed template can reach nothing, but it can still ask for ten gigabytes o
 can list; already its compilation can, because constants are folded. So all of Jinja runs here: this process limits its
 own memory and time before it looks at the template, and the parent kills it when it is late.
 
-The file is run by its path, with `python -P`, and imports nothing of ours: a template's folder must not be able to put
-a module in the way.
+The file is run by its path and imports nothing of ours: `-m` would put the working folder, which may be a stranger's,
+before Jinja's own; `-P` keeps the modules beside this one out of the way as well.
 """
 
 import json
