@@ -9,7 +9,7 @@
 Nothing here is global: two applications can live in one process.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -189,7 +189,7 @@ class Application:
         session_id: str | None = None,
         messages: Sequence[Message] = (),
         stream: bool = True,
-    ) -> AsyncIterator[Conversation]:
+    ) -> AsyncGenerator[Conversation]:
         """Open a session on the bus with an engine that handles its prompts.
 
         Args:

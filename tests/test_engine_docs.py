@@ -2,9 +2,13 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.program import Program
 
 PAGE = Path(__file__).parents[1] / "docs" / "engines.md"
 
@@ -22,38 +26,37 @@ def engine_file(tmp_path: Path) -> Path:
     return file
 
 
-def test_the_example_runs_by_name_once_it_is_trusted(cli, engine_file: Path) -> None:
+def test_the_example_runs_by_name_once_it_is_trusted(cli: Program, engine_file: Path) -> None:
     project = engine_file.parents[1]
     refused = cli("run", "-m", "echo:echo", "-e", "revise", "a haiku", cwd=project)
     assert refused.code == 3
     assert "llmgine trust" in refused.stderr
 
     assert cli("trust", "--yes", cwd=project).code == 0
-    done = cli("run", "-m", "echo:echo", "-e", "revise", "-o", "drafts", "2", "-o", "eye", "brevity", "a haiku", cwd=project)
+    done = cli(
+        "run", "-m", "echo:echo", "-e", "revise", "-o", "drafts", "2", "-o", "eye", "brevity", "a haiku", cwd=project
+    )
     assert done.code == 0, done.stderr
     # The echo provider answers with the last user message, which is the request for the next draft.
     assert done.stdout.startswith("Write it again.")
     assert "brevity" in done.stdout
 
 
-def test_the_example_logs_its_own_event(cli, engine_file: Path) -> None:
+def test_the_example_logs_its_own_event(cli: Program, engine_file: Path) -> None:
     cli("run", "-m", "echo:echo", "-e", str(engine_file), "a haiku")
     logged = cli("logs", "tail", "--type", "DraftCriticised", "--json")
     events = [json.loads(line) for line in logged.stdout.splitlines()]
     assert [event["draft"] for event in events] == ["a haiku"]
 
 
-def test_the_example_refuses_an_option_of_the_wrong_kind(cli, engine_file: Path) -> None:
+def test_the_example_refuses_an_option_of_the_wrong_kind(cli: Program, engine_file: Path) -> None:
     done = cli("run", "-m", "echo:echo", "-e", str(engine_file), "-o", "eye", "beauty", "a haiku")
     assert done.code == 2
     assert "eye" in done.stderr
     assert done.stdout == ""
 
 
-def test_the_python_example_runs(cli, tmp_path: Path) -> None:
-    import subprocess
-    import sys
-
+def test_the_python_example_runs() -> None:
     done = subprocess.run([sys.executable, "-c", _blocks("python")[1]], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "Say hello"

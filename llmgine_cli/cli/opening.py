@@ -1,6 +1,6 @@
 """How `run` and `chat` open a conversation: the options they share, and what becomes of them."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -119,7 +119,7 @@ async def open_talk(
     default_engine: str | None = None,
     session_id: str | None = None,
     messages: "tuple[Message, ...]" = (),
-) -> AsyncIterator[Talk]:
+) -> AsyncGenerator[Talk]:
     """Open a conversation as the command line says, and tell on stderr what was chosen for the user.
 
     Args:
