@@ -17,7 +17,7 @@ EFFECTS = {
     "exec": "it runs programs",
     "net": "it uses the network",
 }
-QUESTION = "Allow?  [y] once  [s] this session  [a] always  [N] no "
+QUESTION = "Allow?  [y] once  [s] this session  [a] always  [N] no: "
 # Enter, Ctrl-D and a terminal that has gone mean no.
 ANSWERS: dict[str, Decision] = {
     "y": "once",

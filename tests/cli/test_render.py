@@ -70,7 +70,7 @@ def test_half_an_emoji_does_not_lose_the_rest() -> None:
 
 
 def test_a_closed_pipe_ends_the_run() -> None:
-    steps = [["call"], ["repeat", 1000, ["text", "word " * 1000]], ["raise"]]
+    steps: list[list[Any]] = [["call"], ["repeat", 1000, ["text", "word " * 1000]], ["raise"]]
     with subprocess.Popen(argv(*steps), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr

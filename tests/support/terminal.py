@@ -10,6 +10,8 @@ from typing import Any, Self
 import pexpect
 import pyte
 
+TIMEOUT = 30.0  # seconds without a byte; a safety net against hanging, not an expectation
+
 
 class _Screen(pyte.HistoryScreen):
     """A screen that answers when a program asks where the cursor is."""
@@ -52,7 +54,7 @@ class Terminal:
             dimensions=(rows, cols),
             env={name: value for name, value in merged.items() if value is not None},
             cwd=str(cwd) if cwd else None,
-            timeout=60,
+            timeout=TIMEOUT,
             echo=True,
         )
         self._child.delaybeforesend = None
@@ -79,25 +81,21 @@ class Terminal:
         """Send a signal to the program."""
         self._child.kill(number)
 
-    def wait_for(self, text: str, *, timeout: float = 60) -> None:
+    def wait_for(self, text: str, *, timeout: float = TIMEOUT) -> None:
         """Read until this text is to be seen, on the screen or scrolled off it."""
-        while text not in self.everything():
-            if not self._read(timeout):
-                raise AssertionError(f"{text!r} never came; the screen:\n{self.everything()}")
+        self.wait_until(lambda: text in self.everything(), repr(text), timeout=timeout)
 
-    def wait_for_bytes(self, data: bytes, *, timeout: float = 60) -> None:
-        """Read until the program has written these bytes."""
-        while data not in self.raw:
-            if not self._read(timeout):
-                raise AssertionError(f"{data!r} never came; the screen:\n{self.everything()}")
-
-    def wait_gone(self, text: str, *, timeout: float = 60) -> None:
+    def wait_gone(self, text: str, *, timeout: float = TIMEOUT) -> None:
         """Read until this text is no longer on the screen."""
-        while text in self.screen():
-            if not self._read(timeout):
-                raise AssertionError(f"{text!r} never went; the screen:\n{self.screen()}")
+        self.wait_until(lambda: text not in self.screen(), f"the end of {text!r}", timeout=timeout)
 
-    def wait_end(self, *, timeout: float = 60) -> int:
+    def wait_until(self, seen: Callable[[], bool], what: str, *, timeout: float = TIMEOUT) -> None:
+        """Read until something is so; `what` names it should it never be."""
+        while not seen():
+            if not self._read(timeout):
+                raise AssertionError(f"{what} never came; the screen:\n{self.everything()}")
+
+    def wait_end(self, *, timeout: float = TIMEOUT) -> int:
         """Read until the program has ended; return its exit code, or minus the signal that ended it."""
         while self._read(timeout):
             pass

@@ -1,0 +1,426 @@
+import json
+import re
+import signal
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import PROGRAM, Program
+from tests.support.server import Answer, FakeVendor, Fault, Silence, ToolCalls
+from tests.support.terminal import Terminal
+
+
+class Chat(Terminal):
+    """A chat on a terminal; what is typed waits for the prompt."""
+
+    def __init__(
+        self,
+        vendor: FakeVendor | None,
+        *arguments: str,
+        cols: int = 80,
+        env: Mapping[str, str] = {},
+        wrap: str = 'exec "$@"',
+    ) -> None:
+        key = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url} if vendor else {}
+        model = "openai:fake" if vendor else "echo:echo"
+        argv = ["/bin/sh", "-c", wrap, "sh", str(PROGRAM), "chat", "-m", model, *arguments]
+        super().__init__(argv, cols=cols, env={**key, **env})
+        self._prompts = 0
+
+    def type(self, keys: str) -> None:
+        """Wait for the next prompt and type."""
+        self._prompts += 1
+        # Bracketed paste is switched on by each prompt, when keys come one by one.
+        self.wait_until(lambda: self.raw.count(b"\x1b[?2004h") >= self._prompts, "the prompt")
+        self.send(keys)
+
+    def leave(self) -> None:
+        """Wait for the next prompt and leave."""
+        self.type("\x04")
+        assert self.wait_end() == 0
+
+
+def said(vendor: FakeVendor, number: int = -1) -> list[tuple[str, str]]:
+    """What the model was given: role and text."""
+    return [(message["role"], message.get("content") or "") for message in vendor.requests[number].body["messages"]]
+
+
+# -- line by line, from a pipe
+
+
+def test_each_line_of_stdin_is_a_message(cli: Program) -> None:
+    done = cli("chat", "-m", "echo:echo", input="one\n\ntwo\n")
+    assert (done.stdout, done.code) == ("one\ntwo\n", 0)
+
+
+def test_the_conversation_goes_on_from_line_to_line(cli: Program) -> None:
+    with FakeVendor([Answer("first"), Answer("second")]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        cli("chat", "-m", "openai:fake", "-s", "be brief", input="a\nb\n", env=env)
+        assert said(vendor) == [("system", "be brief"), ("user", "a"), ("assistant", "first"), ("user", "b")]
+
+
+def test_a_failed_line_is_told_and_the_next_one_is_answered(cli: Program) -> None:
+    with FakeVendor([Fault(400, "no such thing"), Answer("fine")]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        done = cli("chat", "-m", "openai:fake", input="a\nb\n", env=env)
+        assert done.stdout == "fine\n"
+        assert "no such thing" in done.stderr
+        assert done.code == 1
+        assert said(vendor) == [("user", "b")]
+
+
+def test_stdin_that_is_no_text_is_refused(cli: Program) -> None:
+    done = cli("chat", "-m", "echo:echo", input=b"\xff\xfe\n")
+    assert done.code == 2
+    assert "not UTF-8" in done.stderr
+
+
+def test_prompt_toolkit_is_not_imported_for_a_pipe(cli: Program) -> None:
+    done = cli("chat", "-m", "echo:echo", input="a\n", env={"PYTHONPROFILEIMPORTTIME": "1"})
+    assert done.stdout == "a\n"
+    assert "llmgine_cli.cli.dialogue" in done.stderr
+    assert "prompt_toolkit" not in done.stderr
+
+
+def test_ctrl_c_ends_a_scripted_chat(cli: Program) -> None:
+    with FakeVendor([Silence()]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        command = 'printf "a\\nb\\n" | { trap "" PIPE; "$@"; }'
+        argv = [str(PROGRAM), "chat", "-m", "openai:fake"]
+        with Terminal(["/bin/sh", "-c", command, "sh", *argv], env=env) as terminal:
+            terminal.wait_for("thinking")
+            terminal.send("\x03")
+            assert terminal.wait_end() in {130, -signal.SIGINT}
+
+
+# -- typed
+
+
+def test_an_answer_is_rendered_and_the_model_is_shown_below() -> None:
+    with Chat(None) as terminal:
+        terminal.wait_for("echo:echo · session")
+        terminal.type("some **bold** text\r")
+        terminal.wait_for("\nsome bold text\n")
+        terminal.leave()
+
+
+def test_a_narrow_terminal_has_no_line_below() -> None:
+    with Chat(None, cols=30) as terminal:
+        terminal.type("hello\r")
+        terminal.wait_for("\nhello\n")
+        terminal.leave()
+        assert " · session" not in terminal.raw.decode()
+
+
+def test_alt_enter_and_ctrl_j_begin_a_new_line() -> None:
+    with FakeVendor([Answer("ok")]) as vendor, Chat(vendor) as terminal:
+        terminal.type("one\x1b\rtwo\nthree\r")
+        terminal.wait_for("\nok")
+        assert said(vendor) == [("user", "one\ntwo\nthree")]
+        terminal.leave()
+
+
+def test_pasted_newlines_are_kept() -> None:
+    with FakeVendor([Answer("ok")]) as vendor, Chat(vendor) as terminal:
+        terminal.type("\x1b[200~one\ntwo\x1b[201~\r")
+        terminal.wait_for("\nok")
+        assert said(vendor) == [("user", "one\ntwo")]
+        terminal.leave()
+
+
+def test_what_was_typed_is_remembered_for_its_owner_only(home: Path) -> None:
+    with Chat(None) as terminal:
+        terminal.type("a secret\r")
+        terminal.wait_for("\na secret\n")
+        terminal.leave()
+    (path,) = home.rglob("chat_history")
+    assert "a secret" in path.read_text()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with Chat(None) as terminal:
+        terminal.type("\x1b[A")
+        terminal.wait_for("> a secret")
+        terminal.send("\x03\x04")
+        assert terminal.wait_end() == 0
+
+
+def test_ctrl_c_at_the_prompt_clears_the_line() -> None:
+    with FakeVendor([Answer("ok")]) as vendor, Chat(vendor) as terminal:
+        terminal.type("wrong")
+        terminal.wait_for("> wrong")
+        terminal.send("\x03")
+        terminal.wait_gone("> wrong")
+        terminal.send("right\r")
+        terminal.wait_for("\nok")
+        assert said(vendor) == [("user", "right")]
+        terminal.leave()
+
+
+def test_ctrl_c_stops_an_answer_and_keeps_what_came() -> None:
+    with FakeVendor([Answer("Half an", then="silence"), Answer("ok")]) as vendor, Chat(vendor) as terminal:
+        terminal.type("go\r")
+        terminal.wait_for("Half an")
+        terminal.send("\x03")
+        terminal.wait_for("stopped")
+        terminal.type("on\r")
+        terminal.wait_for("\nok")
+        assert said(vendor) == [("user", "go"), ("assistant", "Half an"), ("user", "on")]
+        terminal.leave()
+
+
+def test_ctrl_c_before_anything_came_leaves_no_trace_in_the_conversation() -> None:
+    with FakeVendor([Silence(), Answer("ok")]) as vendor, Chat(vendor) as terminal:
+        terminal.type("go\r")
+        terminal.wait_for("thinking")
+        terminal.send("\x03")
+        terminal.wait_for("stopped")
+        terminal.type("on\r")
+        terminal.wait_for("\nok")
+        assert said(vendor) == [("user", "on")]
+        terminal.leave()
+
+
+def test_an_error_does_not_end_the_chat_and_the_message_can_be_sent_again() -> None:
+    vendor = FakeVendor([Fault(400, "out of \x1b[2Jorder"), Answer("better")])
+    with vendor, Chat(vendor) as terminal:
+        terminal.type("go\r")
+        terminal.wait_for("out of ␛[2Jorder")
+        terminal.type("/retry\r")
+        terminal.wait_for("better")
+        assert said(vendor) == [("user", "go")]
+        terminal.leave()
+
+
+def test_retry_forgets_the_answer_it_replaces() -> None:
+    with FakeVendor([Answer("one"), Answer("two")]) as vendor, Chat(vendor) as terminal:
+        terminal.type("go\r")
+        terminal.wait_for("\none")
+        terminal.type("/retry\r")
+        terminal.wait_for("\ntwo")
+        assert said(vendor) == [("user", "go")]
+        terminal.leave()
+
+
+def test_a_tool_call_is_approved_shown_and_answered() -> None:
+    script = [ToolCalls(("calculate", {"expression": "6*7"}), text="Let me see."), Answer("It is **42**.")]
+    with FakeVendor(script) as vendor, Chat(vendor, "-T", "calculate") as terminal:
+        terminal.type("6*7?\r")
+        terminal.wait_for("Allow?")
+        terminal.send("y")
+        terminal.wait_for("It is 42.")
+        assert '✓ calculate(expression="6*7")' in terminal.screen()
+        terminal.leave()
+
+
+def test_ctrl_c_at_the_question_stops_the_turn_and_the_call_has_a_result() -> None:
+    script = [ToolCalls(("calculate", {"expression": "6*7"})), Answer("ok")]
+    with FakeVendor(script) as vendor, Chat(vendor, "-T", "calculate") as terminal:
+        terminal.type("6*7?\r")
+        terminal.wait_for("Allow?")
+        terminal.send("\x03")
+        terminal.wait_for("stopped")
+        terminal.type("never mind\r")
+        terminal.wait_for("\nok")
+        assert [role for role, _ in said(vendor)] == ["user", "assistant", "tool", "user"]
+        assert "by the user" in said(vendor)[2][1]
+        terminal.leave()
+
+
+def test_a_call_that_an_engine_left_without_a_result_has_one_when_it_was_stopped(tmp_path: Path) -> None:
+    engine = tmp_path / "dawdler.py"
+    engine.write_text(
+        "import asyncio\n"
+        "from llmgine_cli.api import Prompt, Run, engine\n\n"
+        "@engine(uses_tools=True)\nasync def dawdler(prompt: Prompt, run: Run) -> None:\n"
+        "    '''Asks, and then does nothing for as long as it takes.'''\n"
+        "    await run.say(prompt)\n"
+        "    reply = await run.ask(tools=run.tools)\n"
+        "    if reply.tool_calls:\n"
+        "        await run.status('dawdling')\n"
+        "        await asyncio.Event().wait()\n"
+    )
+    script = [ToolCalls(("calculate", {"expression": "6*7"})), Answer("ok")]
+    with FakeVendor(script) as vendor, Chat(vendor, "-T", "calculate", "-e", str(engine)) as terminal:
+        terminal.type("6*7?\r")
+        terminal.wait_for("dawdling")
+        terminal.send("\x03")
+        terminal.wait_for("stopped")
+        terminal.type("never mind\r")
+        terminal.wait_for("\nok")
+        assert [role for role, _ in said(vendor)] == ["user", "assistant", "tool", "user"]
+        assert "stopped by the user" in said(vendor)[2][1]
+        terminal.leave()
+
+
+def test_no_color_is_respected() -> None:
+    with Chat(None, env={"NO_COLOR": "1"}) as terminal:
+        terminal.type("# Title\r")
+        terminal.wait_for("    Title")
+        terminal.leave()
+        assert not re.search(rb"\x1b\[[0-9;]*(3|4|9)[0-7][;m]", terminal.raw)
+
+
+def test_a_dumb_terminal_can_chat() -> None:
+    with Chat(None, env={"TERM": "dumb"}) as terminal:
+        terminal.wait_for("\n>")
+        terminal.send("**a**\r")
+        terminal.wait_for("\n**a**\n\n>")
+        terminal.send("\x04")
+        assert terminal.wait_end() == 0
+
+
+def test_the_answers_can_go_into_a_pipe_while_the_input_is_typed(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Chat(None, wrap=f'exec "$@" > {out}') as terminal:
+        terminal.type("**a**\r")
+        terminal.leave()
+    assert out.read_text() == "**a**\n"
+
+
+def test_an_engine_that_raises_anything_does_not_end_the_chat(tmp_path: Path) -> None:
+    engine = tmp_path / "broken.py"
+    engine.write_text(
+        "from llmgine_cli.api import Prompt, Run, engine\n\n"
+        "@engine\nasync def broken(prompt: Prompt, run: Run) -> str:\n"
+        "    '''Fails, or returns a text.'''\n"
+        "    return {'fine': 'a *result*'}[prompt.text]\n"
+    )
+    with Chat(None, "-e", str(engine)) as terminal:
+        terminal.type("bad\r")
+        terminal.wait_for("KeyError: 'bad'")
+        terminal.type("fine\r")
+        terminal.wait_for("\na result\n")
+        terminal.leave()
+
+
+# -- slash commands
+
+
+def test_help_lists_every_command(cli: Program) -> None:
+    done = cli("chat", "-m", "echo:echo", input="/help\n")
+    for name in ("help", "model", "tools", "retry", "clear", "save", "exit"):
+        assert f"/{name} " in done.stderr
+    assert done.stdout == ""
+
+
+def test_an_unknown_command_names_the_nearest(cli: Program) -> None:
+    done = cli("chat", "-m", "echo:echo", input="/modle\n")
+    assert "no command named '/modle' (did you mean /model?)" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["/usr/bin/env is gone", "/ 2", " /help"])
+def test_what_only_looks_like_a_command_is_a_message(cli: Program, text: str) -> None:
+    assert cli("chat", "-m", "echo:echo", input=f"{text}\n").stdout == f"{text.strip()}\n"
+
+
+def test_exit_leaves(cli: Program) -> None:
+    assert cli("chat", "-m", "echo:echo", input="a\n/exit\nb\n").stdout == "a\n"
+
+
+def test_clear_forgets(cli: Program) -> None:
+    with FakeVendor([Answer("1"), Answer("2")]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        cli("chat", "-m", "openai:fake", input="a\n/clear\nb\n", env=env)
+        assert said(vendor) == [("user", "b")]
+
+
+def test_model_shows_and_changes_the_model(cli: Program) -> None:
+    with FakeVendor([Answer("from the vendor")]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        done = cli("chat", "-m", "echo:echo", input="/model\n/model openai:fake\na\n/model nosuch:x\n", env=env)
+        assert "model: echo:echo (" in done.stderr
+        assert "model: openai:fake\n" in done.stderr
+        assert "nosuch" in done.stderr
+        assert done.stdout == "from the vendor\n"
+
+
+def test_tools_shows_and_grants_tools(cli: Program) -> None:
+    text = "/tools\n/tools calculate current_time\n/tools nosuch\n/tools none\n"
+    done = cli("chat", "-m", "echo:echo", input=text)
+    lines = done.stderr.splitlines()
+    assert "granted: none" in lines
+    assert "granted: calculate, current_time" in lines
+    assert any("calculate" in line for line in lines if line.startswith("others:"))
+    assert any("'nosuch'" in line for line in lines)
+    assert lines[-1] == "granted: none"
+
+
+def test_save_writes_markdown_and_never_over_a_file_unasked(cli: Program, tmp_path: Path) -> None:
+    path = tmp_path / "talk.md"
+    cli("chat", "-m", "echo:echo", input=f"hello\n/save {path}\n")
+    assert path.read_text() == "## user\n\nhello\n\n## assistant\n\nhello\n"
+    path.write_text("mine")
+    done = cli("chat", "-m", "echo:echo", input=f"hello\n/save {path}\n")
+    assert "exists" in done.stderr
+    assert path.read_text() == "mine"
+    cli("chat", "-m", "echo:echo", input=f"hello\n/save! {path}\n")
+    assert path.read_text().startswith("## user")
+
+
+def test_save_without_a_name_or_into_nowhere_is_told(cli: Program) -> None:
+    done = cli("chat", "-m", "echo:echo", input="/save\n/save /no/such/folder/x.md\n")
+    assert "needs the name of a file" in done.stderr
+    assert "cannot write /no/such/folder/x.md" in done.stderr
+
+
+# -- going on
+
+
+def test_continue_goes_on_with_the_latest_conversation(cli: Program) -> None:
+    cli("chat", "-m", "echo:echo", "-s", "be brief", input="first\n")
+    with FakeVendor([Answer("ok")]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        done = cli("chat", "-m", "openai:fake", "--continue", input="second\n", env=env)
+        assert said(vendor) == [("system", "be brief"), ("user", "first"), ("assistant", "first"), ("user", "second")]
+        assert "going on with 3 messages; the last question: first" in done.stderr
+
+
+def test_the_way_back_is_told_and_works(cli: Program) -> None:
+    done = cli("chat", "-m", "echo:echo", input="first\n")
+    found = re.search(r"--session (\w+)", done.stderr)
+    assert found
+    cli("chat", "-m", "echo:echo", input="another\n")
+    with FakeVendor([Answer("ok")]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        cli("chat", "-m", "openai:fake", "--session", found[1], input="second\n", env=env)
+        assert [text for _, text in said(vendor)] == ["first", "first", "second"]
+
+
+def test_an_interrupted_answer_is_continued_as_it_stood() -> None:
+    script = [Answer("Half an", then="silence"), Answer("ok")]
+    with FakeVendor(script) as vendor:
+        with Chat(vendor) as terminal:
+            terminal.type("go\r")
+            terminal.wait_for("Half an")
+            terminal.send("\x03")
+            terminal.wait_for("stopped")
+            terminal.leave()
+        with Chat(vendor, "-c") as terminal:
+            terminal.wait_for("going on with 2 messages")
+            terminal.type("on\r")
+            terminal.wait_for("\nok")
+            terminal.leave()
+        assert said(vendor) == [("user", "go"), ("assistant", "Half an"), ("user", "on")]
+
+
+def test_continue_with_nothing_to_continue_is_told(cli: Program) -> None:
+    done = cli("chat", "-m", "echo:echo", "-c", input="a\n")
+    assert done.code == 2
+    assert "no conversation to go on with" in done.stderr
+
+
+def test_without_a_log_no_way_back_is_promised(cli: Program, home: Path) -> None:
+    done = cli("chat", "-m", "echo:echo", "--no-log", input="a\n")
+    assert "--continue" not in done.stderr
+    assert not list(home.rglob("*.jsonl"))
+
+
+def test_everything_typed_and_answered_is_in_the_log(cli: Program, home: Path) -> None:
+    cli("chat", "-m", "echo:echo", input="a\n")
+    (path,) = home.rglob("*.jsonl")
+    events = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [event["message"]["role"] for event in events if event["event_type"] == "MessageAdded"] == [
+        "user", "assistant",
+    ]  # fmt: skip
