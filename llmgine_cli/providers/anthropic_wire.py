@@ -55,10 +55,10 @@ class Block(Struct):
     type: str = ""
     id: str = ""
     name: str = ""
-    text: str = ""
-    thinking: str = ""
-    signature: str = ""
-    data: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    data: str | None = None
     input: Any = None
 
 
@@ -66,10 +66,10 @@ class Delta(Struct):
     """A piece of a block, or of the message itself."""
 
     type: str = ""
-    text: str = ""
-    thinking: str = ""
-    signature: str = ""
-    partial_json: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    signature: str | None = None
+    partial_json: str | None = None
     stop_reason: str | None = None
 
 
@@ -151,7 +151,7 @@ class Reading:
                     yield TextDelta(block.text)
             case "thinking":
                 if block.thinking or block.signature:
-                    yield ReasoningDelta(block.thinking, signature=block.signature or None)
+                    yield ReasoningDelta(block.thinking or "", signature=block.signature or None)
             case "redacted_thinking":
                 yield ReasoningDelta(redacted=block.data)
             case "tool_use":

@@ -139,7 +139,7 @@ class _Reading:
             BadResponseError: It is an error.
         """
         self._model = chunk.model or self._model
-        self._id = chunk.id or self._id
+        self._id = str(chunk.id) if chunk.id else self._id
         if chunk.choices and chunk.error is None:
             choice = chunk.choices[0]
             self.reason = choice.finish_reason or self.reason

@@ -3,8 +3,8 @@
 Only the fields that are used are read, and all of them may be missing: every vendor leaves out other ones.
 """
 
+import os
 from collections.abc import Iterable, Iterator
-from secrets import token_hex
 from typing import Any
 
 import msgspec
@@ -54,7 +54,6 @@ class CallDelta(Struct):
 class ContentPart(Struct):
     """A part of the content, where a vendor (Mistral) sends a list instead of text."""
 
-    type: str = ""
     text: str | None = None
     thinking: "str | list[ContentPart] | None" = None
 
@@ -105,8 +104,9 @@ class TokenCount(Struct):
             input_tokens=self.prompt_tokens,
             output_tokens=self.completion_tokens,
             cached_tokens=self.prompt_cache_hit_tokens if cached is None else cached,
-            reasoning_tokens=(self.completion_tokens_details and self.completion_tokens_details.reasoning_tokens)
-            or (0 if self.completion_tokens_details else None),
+            reasoning_tokens=self.completion_tokens_details.reasoning_tokens
+            if self.completion_tokens_details
+            else None,
         )
 
 
@@ -115,10 +115,10 @@ class Chunk(Struct):
 
     choices: list[Choice] | None = None
     usage: TokenCount | None = None
-    id: str | None = None
+    id: str | int | None = None
     model: str | None = None
     error: Any = None
-    object: str | None = None
+    object: Any = None
     message: Any = None  # of an error, where a vendor (vLLM) sends no envelope
 
 
@@ -172,7 +172,7 @@ class Calls:
                 call.signature = msgspec.json.encode(delta.extra_content).decode()
             if call.name and not call.opened:
                 call.opened = True
-                call.id = call.id or f"call_{token_hex(12)}"
+                call.id = call.id or f"call_{os.urandom(12).hex()}"
                 yield ToolCallOpened(index=call.number, id=call.id, name=call.name)
             arguments = function.arguments
             if isinstance(arguments, dict):

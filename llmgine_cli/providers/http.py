@@ -61,7 +61,9 @@ class HttpTransport:
             response = await client.send(request, stream=True)
         try:
             await self._check(response)
-            yield HttpAnswer(self._endpoint, response)
+            answer = HttpAnswer(self._endpoint, response)
+            await answer.look()
+            yield answer
         finally:
             await response.aclose()
 
@@ -139,13 +141,29 @@ class HttpTransport:
 
 
 class HttpAnswer:
-    """An answer whose body has not been read yet."""
+    """An answer whose body has not been read yet.
+
+    Attributes:
+        streamed: Whether it is a stream of server-sent events; right once `look` has run.
+    """
 
     def __init__(self, endpoint: Endpoint, response: "httpx2.Response") -> None:
         self._endpoint = endpoint
-        self._response = response
-        kind = response.headers.get("content-type", "")
-        self.streamed = kind.partition(";")[0].strip().lower() == "text/event-stream"
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self.streamed = kind == "text/event-stream"
+        self._is_clear = self.streamed or kind in {"application/json", "text/html"}
+        self._begin = b""
+        # Without compression two layers of httpx2 can be left out.
+        compressed = "content-encoding" in response.headers
+        self._chunks = response.aiter_bytes() if compressed else response.aiter_raw()
+
+    async def look(self) -> None:
+        """Tell a stream by its first bytes where the header does not: some servers of the users' own send none."""
+        if self._is_clear:
+            return
+        with mapped(self._endpoint, midway=True):
+            self._begin = await anext(self._chunks, b"")
+        self.streamed = self._begin.startswith((b"data:", b"event:", b"id:", b"retry:", b":"))
 
     async def events(self) -> AsyncGenerator[bytes, None]:
         """The data of each event, as it comes.
@@ -157,7 +175,9 @@ class HttpAnswer:
         """
         decoder = Decoder()
         with mapped(self._endpoint, midway=True):
-            async with aclosing(self._chunks()) as chunks:
+            for data in decoder.feed(self._begin):
+                yield data
+            async with aclosing(self._chunks) as chunks:
                 async for chunk in chunks:
                     for data in decoder.feed(chunk):
                         yield data
@@ -170,10 +190,10 @@ class HttpAnswer:
             TimedOutError: Nothing came for too long.
             BadResponseError: It is too large to be an answer.
         """
-        pieces: list[bytes] = []
-        size = 0
+        pieces = [self._begin]
+        size = len(self._begin)
         with mapped(self._endpoint, midway=True):
-            async with aclosing(self._chunks()) as chunks:
+            async with aclosing(self._chunks) as chunks:
                 async for chunk in chunks:
                     pieces.append(chunk)
                     size += len(chunk)
@@ -183,11 +203,6 @@ class HttpAnswer:
                             provider=self._endpoint.provider,
                         )
         return b"".join(pieces)
-
-    def _chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body's bytes; without compression two layers of httpx2 can be left out."""
-        response = self._response
-        return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
 
 
 @contextmanager

@@ -238,6 +238,17 @@ async def test_pings_unknown_events_and_unknown_blocks_are_passed_over() -> None
     assert reply.tool_calls == ()
 
 
+async def test_fields_that_are_null_are_as_good_as_missing() -> None:
+    nothing = {"text": None, "thinking": None, "signature": None, "data": None}
+    reply = await answered(
+        event("content_block_start", index=0, content_block={"type": "text", **nothing}),
+        event("content_block_delta", index=0, delta={"type": "text_delta", **nothing, "text": "hi"}),
+        event("content_block_delta", index=0, delta={"type": "text_delta", **nothing}),
+        event("content_block_stop", index=0),
+    )
+    assert reply.text == "hi"
+
+
 async def test_a_call_without_arguments_is_an_empty_object() -> None:
     block = {"type": "tool_use", "id": "1", "name": "now", "input": {}}
     reply = await answered(

@@ -223,6 +223,20 @@ async def test_fields_nobody_knows_are_passed_over() -> None:
     assert reply.text == "hi"
 
 
+async def test_fields_that_are_null_are_as_good_as_missing() -> None:
+    nothing = {"tool_calls": None, "reasoning": None, "reasoning_content": None, "refusal": None, "role": None}
+    usage = {"prompt_tokens": 5, "completion_tokens_details": {"reasoning_tokens": None}, "prompt_tokens_details": None}
+    reply = await answered(
+        {**chunk(content="hi", **nothing), "error": None, "usage": None, "id": None, "model": None},
+        {**chunk(finish="stop", content=None, **nothing), "usage": usage},
+    )
+    assert (reply.text, reply.usage) == ("hi", Usage(input_tokens=5))
+
+
+async def test_an_id_that_is_a_number_is_an_id() -> None:
+    assert (await answered({**chunk(content="x"), "id": 7}, {**chunk(finish="stop"), "id": 7})).response_id == "7"
+
+
 @pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
 async def test_thoughts_are_found_under_either_name(field: str) -> None:
     reply = await answered(chunk(**{field: "hm "}), chunk(**{field: "yes"}), chunk(content="42"), chunk(finish="stop"))

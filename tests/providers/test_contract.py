@@ -126,6 +126,16 @@ async def test_an_answer_of_the_other_kind_than_asked_for_is_read_all_the_same(
 
 
 @streamed_or_not
+@pytest.mark.parametrize("content_type", ["text/plain", "", "application/octet-stream"])
+async def test_an_answer_whose_header_does_not_tell_is_known_by_its_first_bytes(
+    protocol: Protocol, stream: bool, content_type: str
+) -> None:
+    with FakeVendor([Answer("hello there", content_type=content_type)]) as vendor:
+        reply = await ask(protocol, vendor, request(stream=stream))
+    assert reply.text == "hello there"
+
+
+@streamed_or_not
 async def test_an_empty_answer_is_an_answer(protocol: Protocol, stream: bool) -> None:
     with FakeVendor([Answer("")]) as vendor:
         reply = await ask(protocol, vendor, request(stream=stream))

@@ -236,7 +236,9 @@ class _Connection(socketserver.StreamRequestHandler):
             self.vendor.closing.wait(answer.delay)
         streamed = bool(request.body.get("stream")) if answer.streamed is None else answer.streamed
         if not streamed:
-            return self._send(200, protocol.whole(answer))
+            return self._send(
+                200, protocol.whole(answer), "application/json" if answer.content_type is None else answer.content_type
+            )
         if answer.then == "silence":
             self._start(200, "text/event-stream")
             for event in protocol.events(answer):
@@ -246,7 +248,8 @@ class _Connection(socketserver.StreamRequestHandler):
         if answer.shred:
             whole = b"".join(body)
             body = iter([whole[at : at + answer.shred] for at in range(0, len(whole), answer.shred)])
-        return self._stream(body, "text/event-stream", gap=answer.gap, cut=answer.then == "cut")
+        kind = "text/event-stream" if answer.content_type is None else answer.content_type
+        return self._stream(body, kind, gap=answer.gap, cut=answer.then == "cut")
 
     def _rendered(self, answer: Answer, protocol: Protocol) -> Iterator[bytes]:
         """The stream's body; of an answer given again and again it is kept, so that a benchmark measures its client."""

@@ -38,6 +38,7 @@ class Answer:
         gap: Seconds between the pieces.
         shred: Send the body in slices of this many bytes, whatever they cut through.
         streamed: Overrules what the client asked for.
+        content_type: Instead of the right one.
     """
 
     text: str = ""
@@ -52,6 +53,7 @@ class Answer:
     gap: float = 0.0
     shred: int | None = None
     streamed: bool | None = None
+    content_type: str | None = None
 
     @property
     def pieces(self) -> list[str]:
