@@ -15,17 +15,17 @@ from llmgine_cli.bus import Command, CommandResult, Event, UnknownEvent, new_id
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pong(Event):
+class Chirp(Event):
     text: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoudPong(Pong):
+class LoudChirp(Chirp):
     volume: int = 11
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ping(Command[str]):
+class Peep(Command[str]):
     text: str
 
 
@@ -70,7 +70,7 @@ def test_ids_of_a_forked_process_have_another_tail() -> None:
 
 
 def test_a_message_cannot_be_changed_and_neither_can_that_of_a_user() -> None:
-    for message in (Event(), Pong(text="a"), LoudPong(text="a"), Ping(text="a")):
+    for message in (Event(), Chirp(text="a"), LoudChirp(text="a"), Peep(text="a")):
         for field in fields(message):
             with pytest.raises(FrozenInstanceError):
                 setattr(message, field.name, "changed")
@@ -78,22 +78,22 @@ def test_a_message_cannot_be_changed_and_neither_can_that_of_a_user() -> None:
 
 def test_messages_take_keywords_only() -> None:
     with pytest.raises(TypeError):
-        Pong("text")  # type: ignore[call-arg]
+        Chirp("text")  # type: ignore[call-arg]
 
 
 def test_a_users_message_has_the_base_fields_filled_in() -> None:
     before = datetime.now(UTC) - timedelta(milliseconds=1)
-    pong = LoudPong(text="hi")
-    assert (pong.text, pong.volume, pong.session_id, pong.parent_id, pong.metadata) == ("hi", 11, None, None, {})
-    assert before <= pong.timestamp <= datetime.now(UTC) + timedelta(milliseconds=1)
-    assert pong.timestamp.tzinfo is UTC
-    assert pong.message_id == pong.event_id != LoudPong(text="hi").event_id
-    ping = Ping(text="x")
-    assert ping.message_id == ping.command_id
+    chirp = LoudChirp(text="hi")
+    assert (chirp.text, chirp.volume, chirp.session_id, chirp.parent_id, chirp.metadata) == ("hi", 11, None, None, {})
+    assert before <= chirp.timestamp <= datetime.now(UTC) + timedelta(milliseconds=1)
+    assert chirp.timestamp.tzinfo is UTC
+    assert chirp.message_id == chirp.event_id != LoudChirp(text="hi").event_id
+    peep = Peep(text="x")
+    assert peep.message_id == peep.command_id
 
 
 def test_messages_do_not_share_their_metadata() -> None:
-    assert Pong(text="a").metadata is not Pong(text="b").metadata
+    assert Chirp(text="a").metadata is not Chirp(text="b").metadata
 
 
 @settings(deadline=None)
