@@ -151,15 +151,17 @@ class _Ground:
         try:
             given = self.roots[0] / Path(path).expanduser()
             place = given.resolve()
+            exists = place.exists()
         except (OSError, RuntimeError, ValueError) as error:
-            raise ToolError(f"{path!r} is no path: {error}") from None
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ToolError(f"{path[:100]!r} is no path: {reason}") from None
         root = next((root for root in self.roots if place.is_relative_to(root)), None)
         if root is None:
             allowed = ", ".join(map(str, self.roots))
             raise ToolError(f"{path} is outside of what may be looked into", hint=f"only what is below {allowed}")
         if _is_secret(place.relative_to(root)) or _is_secret(PurePath(given.name)):
             raise ToolError(f"{path} may hold secrets; it is not opened")
-        if not place.exists():
+        if not exists:
             raise ToolError(f"there is no {path}", hint=_nearby(place))
         return place
 
@@ -182,8 +184,7 @@ def _nearby(place: Path) -> str | None:
 
 def _text(place: Path, path: str) -> str:
     if not place.is_file():
-        hint = "list_directory lists a folder" if place.is_dir() else None
-        raise ToolError(f"{path} is no file", hint=hint)
+        raise ToolError(f"{path} is no file", hint="list_directory lists a folder" if place.is_dir() else None)
     try:
         with place.open("rb") as stream:
             data = stream.read(FILE_LIMIT + 1)
@@ -301,11 +302,11 @@ class Search:
             return
         for folder, folders, files in os.walk(place):
             # Links are not followed: they may lead out, or in circles.
-            folders[:] = sorted(name for name in folders if self._goes_into(name))
+            folders[:] = sorted(name for name in folders if not _is_left_out(name))
             for name in sorted(files):
                 path = Path(folder, name)
                 fits = fnmatch(name, self.glob) or fnmatch(path.relative_to(place).as_posix(), self.glob)
-                if fits and not name.startswith(".") and not _is_secret(PurePath(name)) and not path.is_symlink():
+                if fits and not _is_left_out(name) and not path.is_symlink():
                     yield path
 
     def _read(self, file: Path) -> str | None:
@@ -318,9 +319,6 @@ class Search:
             return _decoded(file.read_bytes())
         except OSError:
             return None
-
-    def _goes_into(self, name: str) -> bool:
-        return not name.startswith(".") and name not in SKIPPED and not _is_secret(PurePath(name))
 
     def _name(self, file: Path) -> str:
         return (PurePath(self.shown) / file.relative_to(self.place)).as_posix()
@@ -346,6 +344,10 @@ class Search:
                 if hits >= most:
                     break
         return shown
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or name in SKIPPED or _is_secret(PurePath(name))
 
 
 def _is_too_large(file: Path) -> bool:

@@ -82,16 +82,21 @@ def _find(url: str, location: str) -> dict[str, Any]:
     if not name:
         raise ToolError("location is empty", hint="name a town or city")
     answer = _get(f"{url.rstrip('/')}/v1/search", {"name": name, "count": 20, "language": "en", "format": "json"})
-    found: list[dict[str, Any]] = answer.get("results") or []
+    found = _places(answer.get("results") or [], url)
     if not found:
         raise ToolError(f"no place called {name!r} was found", hint="try the English name of a town or city nearby")
     fitting = [place for place in found if all(_is_in(place, part) for part in further)]
     if not fitting:
         known = "; ".join(_name(place) for place in found[:5])
         raise ToolError(f"no {name!r} in {', '.join(further)!r} was found", hint=f"there are: {known}")
-    if "latitude" not in fitting[0] or "longitude" not in fitting[0]:
-        raise ToolError(f"the answer of {url} is not in the form of Open-Meteo")
     return fitting[0]
+
+
+def _places(found: Any, url: str) -> list[dict[str, Any]]:
+    places: list[dict[str, Any]] = [place for place in found if isinstance(place, dict)]
+    if len(places) < len(found) or not all("latitude" in place and "longitude" in place for place in places):
+        raise ToolError(f"the answer of {url} is not in the form of Open-Meteo")
+    return places
 
 
 def _is_in(place: dict[str, Any], part: str) -> bool:
