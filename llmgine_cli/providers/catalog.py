@@ -1,7 +1,7 @@
 """Where models are found: from a name, or from what is configured, to a model that can be called."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Protocol
 
@@ -202,7 +202,7 @@ class Catalog:
 
     def _endpoint(self, vendor: Vendor) -> Endpoint:
         variable = self._variable(vendor)
-        secret = self._key(variable) if variable else None
+        key = self._secret(variable) if variable else None
         url = vendor.address(self._address)
         if not url:
             raise SettingsError(
@@ -210,7 +210,7 @@ class Catalog:
             )
         # A server of the user's own may do without a key; a vendor's own address never does.
         preset = VENDORS.get(vendor.name)
-        if secret is None and vendor.key_env and preset is not None and url == preset.base_url:
+        if key is None and vendor.key_env and preset is not None and url == preset.base_url:
             raise CredentialsError(
                 f"{vendor.name} needs a key: {' or '.join(vendor.key_envs)} is not set",
                 hint=f"export {vendor.key_env}=…, or put it into .env; or use another model with -m",
@@ -218,7 +218,7 @@ class Catalog:
         return Endpoint(
             provider=vendor.name,
             base_url=url,
-            key=secret.get_secret_value().strip() if secret else None,
+            key=key,
             key_env=variable or vendor.key_env,
             key_source=self._key_source(variable) if self._key_source and variable else None,
             starter=vendor.starter,
@@ -228,11 +228,12 @@ class Catalog:
 
     def _variable(self, vendor: Vendor) -> str | None:
         """The variable that holds the vendor's key, if any does."""
-        return _first(vendor.key_envs, lambda name: self._key(name) is not None)
+        return next((name for name in vendor.key_envs if self._secret(name)), None)
 
-
-def _first(names: Iterable[str], test: Callable[[str], bool]) -> str | None:
-    return next((name for name in names if test(name)), None)
+    def _secret(self, variable: str) -> str | None:
+        """The key in a variable; what is blank is none."""
+        secret = self._key(variable)
+        return (secret.get_secret_value().strip() or None) if secret else None
 
 
 def _local_model() -> str | None:

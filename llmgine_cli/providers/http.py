@@ -34,12 +34,12 @@ class HttpTransport:
 
     Args:
         endpoint: Whom to talk to.
-        headers: Those of the protocol, the key among them.
+        headers: Sent with every request, the key among them.
     """
 
     def __init__(self, endpoint: Endpoint, headers: Mapping[str, str]) -> None:
         self._endpoint = endpoint
-        self._headers = {**headers, **endpoint.headers}
+        self._headers = dict(headers)
         self._client: httpx2.AsyncClient | None = None
 
     @asynccontextmanager

@@ -18,7 +18,6 @@ class Endpoint:
         key: The key, if there is one.
         key_env: The variable it came from, or should come from.
         key_source: Where that variable was set: "environment" or ".env".
-        headers: Sent with every request, beside those of the protocol.
         starter: For a server on the user's own machine: how to start it.
         connect_timeout: Seconds to wait for a connection.
         idle_timeout: Seconds to wait for the next byte of an answer.
@@ -29,7 +28,6 @@ class Endpoint:
     key: str | None = field(default=None, repr=False)
     key_env: str | None = None
     key_source: str | None = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     starter: str | None = None
     connect_timeout: float = 10.0
     idle_timeout: float = 60.0

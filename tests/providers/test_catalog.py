@@ -127,6 +127,13 @@ def test_a_missing_key_is_named_by_its_variable() -> None:
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.parametrize("blank", ["", " ", "\n"])
+def test_a_blank_key_is_none(blank: str) -> None:
+    with pytest.raises(CredentialsError):
+        catalog({"OPENAI_API_KEY": blank}).model("openai:gpt-4.1")
+    assert catalog({"OPENAI_API_KEY": blank, "GROQ_API_KEY": "x"}).choose(flag=None).provider.name == "groq"
+
+
 def test_each_of_several_key_variables_will_do() -> None:
     assert catalog({"GOOGLE_API_KEY": "x"}).model("gemini:gemini-3.8-flash").name == "gemini-3.8-flash"
     with pytest.raises(CredentialsError, match="GEMINI_API_KEY or GOOGLE_API_KEY"):

@@ -1,5 +1,6 @@
 """What vendors say when they refuse, in the shapes in which they say it."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -153,6 +154,17 @@ def test_an_empty_account_is_not_worth_a_second_try(status: int, body: str) -> N
     error = provider_error(status, body)
     assert not error.retryable
     assert "credit" in str(error.hint)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Rate limit reached. Add a payment method at https://platform.openai.com/account/billing to increase it.",
+        "You exceeded your current quota, please check your plan and billing details. Please retry in 12s.",
+    ],
+)
+def test_a_rate_limit_that_speaks_of_billing_is_still_one(message: str) -> None:
+    assert provider_error(429, json.dumps({"error": {"message": message}})).retryable
 
 
 def test_a_conversation_that_is_too_long_says_what_to_do() -> None:

@@ -68,10 +68,10 @@ MIDWAY: dict[str, type[LlmgineError]] = dict.fromkeys(BROKEN, TruncatedError)
 
 @asynccontextmanager
 async def connected(
-    base_url: str, protocol_headers: Mapping[str, str] | None = None, **endpoint: Any
+    base_url: str, headers: Mapping[str, str] | None = None, **endpoint: Any
 ) -> AsyncIterator[HttpTransport]:
     """A transport, closed afterwards."""
-    made = HttpTransport(Endpoint(**{"provider": "acme", "base_url": base_url, **endpoint}), protocol_headers or {})
+    made = HttpTransport(Endpoint(**{"provider": "acme", "base_url": base_url, **endpoint}), headers or {})
     try:
         yield made
     finally:
@@ -117,16 +117,13 @@ async def test_a_password_in_the_url_is_not_shown() -> None:
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
 
 
-async def test_headers_of_the_protocol_and_the_endpoint_are_sent() -> None:
-    with FakeVendor([Answer("x")]) as vendor:
-        headers = {"X-Title": "the protocol's", "X-Key": "k"}
-        async with (
-            connected(vendor.url, headers, headers={"X-Title": "mine"}) as transport,
-            transport.post("/chat/completions", {"model": "m"}) as answer,
-        ):
-            assert b"chat.completion" in await answer.whole()
-    sent = vendor.requests[0].headers
-    assert (sent["x-title"], sent["x-key"]) == ("mine", "k")
+async def test_its_headers_go_with_every_request() -> None:
+    with FakeVendor(always=Answer("x"), models=["m"]) as vendor:
+        async with connected(vendor.url, {"X-Key": "k"}) as transport:
+            async with transport.post("/chat/completions", {"model": "m"}) as answer:
+                assert b"chat.completion" in await answer.whole()
+            await transport.get("/models", seconds=20)
+    assert [sent.headers["x-key"] for sent in (*vendor.requests, *vendor.lookups)] == ["k", "k"]
 
 
 async def test_a_compressed_answer_is_read() -> None:
@@ -191,4 +188,4 @@ def test_this_machine_is_told_from_others(url: str, loopback: bool) -> None:
 
 
 def test_an_endpoint_does_not_show_its_key() -> None:
-    assert "secret" not in repr(Endpoint(provider="x", base_url="http://x", key="secret", headers={"A": "secret"}))
+    assert "secret" not in repr(Endpoint(provider="x", base_url="http://x", key="secret"))
