@@ -290,10 +290,8 @@ class Search:
     def _matcher(self) -> Callable[[str], object]:
         if self.regex:
             return re.compile(self.pattern, re.IGNORECASE if self.ignore_case else 0).search
-        if self.ignore_case:
-            pattern = self.pattern.casefold()
-            return lambda line: pattern in line.casefold()
-        return lambda line: self.pattern in line
+        pattern = self.pattern.casefold() if self.ignore_case else self.pattern
+        return lambda line: pattern in (line.casefold() if self.ignore_case else line)
 
     def _files(self) -> Iterator[Path]:
         place = Path(self.place)
