@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.guard import sitecustomize as guard
 from tests.support.program import Program
+
+# No test asserts a time, and Hypothesis would by default.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # What a developer's machine may have set and a test must not see.
 FOREIGN = (

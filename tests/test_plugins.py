@@ -396,7 +396,7 @@ class TestLoading:
         assert count.read_text() == "xx"
 
     def test_asking_for_one_runs_only_what_may_hold_it(self, user: Path, mark: Path) -> None:
-        write(user / "tools" / "a_other.py", hostile(mark).replace("open", "x = open") + tool_source("other"))
+        write(user / "tools" / "a_other.py", hostile(mark).replace("open", "x = open", 1) + tool_source("other"))
         write(
             user / "tools" / "b_plain.py", "import re\nX: int = 3\n_WORD = re.compile('x')\n" + tool_source("other_too")
         )

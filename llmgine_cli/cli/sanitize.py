@@ -25,8 +25,8 @@ def _picture(code: int) -> str:
     return f"<U+{code:04X}>"
 
 
-_TABLE: dict[int, str] = {code: _picture(code) for code in _ESCAPED}
-_TABLE |= {code: f"<U+{code:04X}>" for code in range(0xE0000, 0xE0080)}
+_TAGS = range(0xE0000, 0xE0080)
+_TABLE: dict[int, str] = {code: _picture(code) for code in (*_ESCAPED, *_TAGS)}
 # A lone carriage return moves the cursor; before a newline it is only a foreign line end. Both are dropped.
 _TABLE[0x0D] = ""
 

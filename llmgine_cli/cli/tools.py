@@ -31,7 +31,10 @@ EFFECTS = {
 
 @command(app, "list")
 def list_(cli: Cli, tool: Patterns = None, json: JsonFlag = False) -> None:
-    """List the tools, and where each comes from. With --json, their schemas exactly as a model gets them."""
+    """List the tools, and where each comes from.
+
+    With --json, their schemas exactly as a model gets them.
+    """
     from llmgine_cli.cli.listing import print_rows
 
     found = _chosen(_plugins(), tool or [])
@@ -46,7 +49,10 @@ def list_(cli: Cli, tool: Patterns = None, json: JsonFlag = False) -> None:
 
 @command(app)
 def show(cli: Cli, name: Name, json: JsonFlag = False) -> None:
-    """Show a tool: what it does, its parameters and settings, where it comes from, and its schema."""
+    """Show a tool.
+
+    What it does, its parameters and settings, where it comes from, and its schema.
+    """
     from llmgine_cli.cli.toolpage import page
 
     found = _one(_plugins(), name)
@@ -65,7 +71,9 @@ def call(
     ] = None,
     param: Given = None,
 ) -> None:
-    """Run a tool by hand, as a model would; that you call it is the approval.
+    """Run a tool by hand, as a model would.
+
+    That you call it is the approval.
 
     For example: llmgine tools call calculate -p expression "2 ** 64"
     """

@@ -26,7 +26,10 @@ def _trust(
     revoke: Annotated[bool, typer.Option("--revoke", help="Trust nothing in the folder any more.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Let a folder's engines, tools and settings count, after showing what they do; any change to them asks again."""
+    """Trust a folder's engines, tools and settings.
+
+    What they do is shown first. Any change to them asks again.
+    """
     from llmgine_cli import places
     from llmgine_cli.errors import UsageError
     from llmgine_cli.trust import TrustStore

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -255,7 +256,7 @@ def test_head_ends_a_tail_quietly(folder: Path) -> None:
         log.write(Pong(text=f"{number} " + "x" * 100, session_id="s"))
 
     done = subprocess.run(
-        f"{PROGRAM} logs tail -n 5000 | head -1; echo ${{PIPESTATUS[@]}}",
+        f"{shlex.quote(str(PROGRAM))} logs tail -n 5000 | head -1; echo ${{PIPESTATUS[@]}}",
         shell=True,
         executable="/bin/bash",
         capture_output=True,
