@@ -285,6 +285,7 @@ def build(
             vendors=vendors,
             aliases=settings.aliases,
             key=settings.key,
+            key_source=settings.key_source,
             address=settings.address,
             connect_timeout=settings.limits.connect_timeout,
             idle_timeout=settings.limits.idle_timeout,
