@@ -1,6 +1,6 @@
 """Look at files: read one, list a folder, search in them. Nothing outside the working folder, and no secrets.
 
-`roots` in `[tools.options.NAME]` names other folders instead, for each of the three tools; paths are from the first.
+`roots` in `[tools.options.NAME]` names further folders, for each of the three tools on its own.
 """
 
 import codecs
@@ -42,14 +42,14 @@ SKIPPED = {"node_modules", "__pycache__", "venv"}
 
 
 @tool(effect="read", timeout=20)
-def read_file(path: str, start_line: int = 1, end_line: int | None = None, *, roots: Roots = (".",)) -> str:
+def read_file(path: str, start_line: int = 1, end_line: int | None = None, *, roots: Roots = ()) -> str:
     """Read a text file, or some of its lines.
 
     Args:
         path: Of the file, from the working folder.
         start_line: First line to read, counted from 1.
         end_line: Last line to read. Default: to the end, as far as one answer goes.
-        roots: Folders that may be looked into.
+        roots: Further folders that may be looked into.
     """
     if start_line < 1:
         raise ToolError(f"start_line is {start_line}; lines are counted from 1")
@@ -73,9 +73,7 @@ def read_file(path: str, start_line: int = 1, end_line: int | None = None, *, ro
 
 
 @tool(effect="read", timeout=20)
-def list_directory(
-    path: str = ".", depth: int = 1, glob: str = "*", hidden: bool = False, *, roots: Roots = (".",)
-) -> str:
+def list_directory(path: str = ".", depth: int = 1, glob: str = "*", hidden: bool = False, *, roots: Roots = ()) -> str:
     """List the files and folders in a folder, one a line: folders end with /, files have their size.
 
     Args:
@@ -83,7 +81,7 @@ def list_directory(
         depth: Levels of folders to go down, 1 to 10.
         glob: Only files of such a name, for example "*.py".
         hidden: Also what starts with a dot.
-        roots: Folders that may be looked into.
+        roots: Further folders that may be looked into.
     """
     if not 1 <= depth <= 10:
         raise ToolError(f"depth is {depth}; it may be 1 to 10")
@@ -109,7 +107,7 @@ def search_text(
     ignore_case: bool = False,
     context: int = 0,
     max_results: int = 50,
-    roots: Roots = (".",),
+    roots: Roots = (),
 ) -> str:
     """Search for text in a file, or in the files of a folder and all below it. Binary and hidden files are left out.
 
@@ -121,7 +119,7 @@ def search_text(
         ignore_case: Whether capital and small letters are the same.
         context: Lines to show before and after each one found, 0 to 10.
         max_results: Lines to find at most, 1 to 500.
-        roots: Folders that may be looked into.
+        roots: Further folders that may be looked into.
     """
     if not pattern:
         raise ToolError("pattern is empty")
@@ -141,10 +139,8 @@ class _Ground:
     roots: tuple[Path, ...]
 
     @classmethod
-    def of(cls, roots: Sequence[str]) -> "_Ground":
-        if not roots:
-            raise ToolError("no folder may be looked into", hint="its setting roots is empty")
-        return cls(tuple(Path(root).expanduser().resolve() for root in roots))
+    def of(cls, further: Sequence[str]) -> "_Ground":
+        return cls(tuple(Path(root).expanduser().resolve() for root in (".", *further)))
 
     def existing(self, path: str) -> Path:
         """Return where a path really leads, links followed, if one may look there."""

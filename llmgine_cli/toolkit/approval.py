@@ -70,12 +70,16 @@ class Approvals:
         return folder / f"{_digest(str(self.project.resolve()), tool.name)}.json"
 
     def _record(self, tool: Tool) -> dict[str, str]:
-        """What was approved: with another schema, effect or file it is another tool, and is asked for again."""
+        """What was approved. With another schema, effect or file it is another tool, and is asked for again.
+
+        The name of a module that was loaded from a file has the content of the file in it.
+        """
         schema = json.dumps(tool.parameters, sort_keys=True)
+        module = str(getattr(tool.function, "__module__", ""))
         return {
             "project": str(self.project.resolve()),
             "tool": tool.name,
-            "fingerprint": _digest(tool.description, schema, tool.effect, str(tool.path)),
+            "fingerprint": _digest(tool.description, schema, tool.effect, str(tool.path), module),
         }
 
 

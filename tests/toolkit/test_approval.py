@@ -12,9 +12,10 @@ import pytest
 from llmgine_cli.bus import Bus
 from llmgine_cli.errors import StorageError
 from llmgine_cli.llm.messages import ToolCall
+from llmgine_cli.plugins.loading import load_file
 from llmgine_cli.toolkit.approval import Approval, Approvals, Mode
 from llmgine_cli.toolkit.messages import ApproveToolCall, Decision, Effect
-from llmgine_cli.toolkit.tool import Tool
+from llmgine_cli.toolkit.tool import Tool, tools_in
 
 
 def look(where: str = ".") -> str:
@@ -168,6 +169,19 @@ def test_a_tool_that_is_no_longer_the_same_is_not_approved(tmp_path: Path) -> No
     approvals.remember(tool("exec"))
     assert approvals.allows(tool("exec"))
     assert not approvals.allows(tool())
+
+
+def test_a_file_that_has_changed_is_not_approved(tmp_path: Path) -> None:
+    approvals = Approvals(tmp_path)
+    file = tmp_path / "tools.py"
+
+    def loaded(source: bytes) -> Tool:
+        (made,) = tools_in(load_file(file, source))
+        return made
+
+    approvals.remember(loaded(b"def f():\n    'Say one.'\n    return 1\n"))
+    assert approvals.allows(loaded(b"def f():\n    'Say one.'\n    return 1\n"))
+    assert not approvals.allows(loaded(b"def f():\n    'Say one.'\n    return 2\n"))
 
 
 def compile_elsewhere() -> Any:

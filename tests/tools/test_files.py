@@ -69,12 +69,16 @@ def test_a_link_that_stays_inside_is_followed(folder: Path) -> None:
     assert read_file("again.txt") == read_file("notes.txt")
 
 
-def test_other_folders_may_be_looked_into_when_the_user_says_so(folder: Path) -> None:
-    roots = [str(folder / "src"), str(folder.parent)]
-    assert read_file("main.py", roots=roots).startswith("import os")  # paths are from the first
-    assert read_file(str(folder.parent / "outside.txt"), roots=roots) == "two\n"
-    assert "is outside" in refusal(read_file, "/etc/passwd", roots=roots)
-    assert "no folder may be looked into" in refusal(read_file, "main.py", roots=[])
+def test_further_folders_may_be_looked_into_when_the_user_says_so(folder: Path) -> None:
+    more = folder.parent / "more"
+    more.mkdir()
+    (more / "there.txt").write_text("two\n")
+    roots = [str(more)]
+    assert read_file("../more/there.txt", roots=roots) == "two\n"
+    assert list_directory(str(more), roots=roots) == "there.txt  4 bytes"
+    assert search_text("two", str(more), roots=roots) == f"{more / 'there.txt'}:1: two"
+    assert read_file("notes.txt", 1, 1, roots=roots) == "one\n"
+    assert "is outside" in refusal(read_file, "../outside.txt", roots=roots)
 
 
 def test_where_one_may_look_is_for_the_user_to_set_and_not_for_the_model() -> None:
