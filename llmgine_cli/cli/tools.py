@@ -87,6 +87,34 @@ def call(
     cli.print(result, end="" if result.endswith("\n") else "\n")
 
 
+@command(app)
+def approved(
+    cli: Cli,
+    revoke: Annotated[
+        list[str] | None, typer.Option("--revoke", metavar="NAME", help="Ask about this tool again, in this project.")
+    ] = None,
+    json: JsonFlag = False,
+) -> None:
+    """List the tools you have approved with "always", and in which project; --revoke takes it back."""
+    from pathlib import Path
+
+    from llmgine_cli import places
+    from llmgine_cli.cli.listing import print_rows
+    from llmgine_cli.errors import NotFoundError
+    from llmgine_cli.toolkit.approval import Approvals
+
+    approvals = Approvals(places.project_dir() or Path.cwd())
+    for name in revoke or []:
+        if not approvals.revoke(name):
+            here = [tool for tool, project in approvals.everywhere() if project == str(approvals.project.resolve())]
+            raise NotFoundError("approved tool", name, here, hint="nothing is approved in this project")
+    rows = approvals.everywhere()
+    if json:
+        cli.json([{"tool": tool, "project": project} for tool, project in rows])
+    else:
+        print_rows(cli, ("tool", "project"), rows)
+
+
 async def _call(cli: Cli, tool: "Tool", arguments: str) -> tuple[str, bool]:
     from llmgine_cli.bus import Bus
     from llmgine_cli.llm.messages import ToolCall

@@ -43,7 +43,7 @@ class Approvals:
     def allows(self, tool: Tool) -> bool:
         """Whether this very tool was approved for good in this project."""
         try:
-            found: object = json.loads(self._file(tool).read_bytes())
+            found: object = json.loads(self._file(tool.name).read_bytes())
         except (OSError, ValueError):
             return False
         return found == self._record(tool)
@@ -54,7 +54,7 @@ class Approvals:
         Raises:
             StorageError: The record cannot be written.
         """
-        file = self._file(tool)
+        file = self._file(tool.name)
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # A file of its own (mkstemp: 0600), replaced in one step: two processes never get into each other's way.
@@ -65,9 +65,38 @@ class Approvals:
         except OSError as error:
             raise StorageError(f"cannot write {file}: {error.strerror}") from error
 
-    def _file(self, tool: Tool) -> Path:
-        folder = self.folder or places.state_dir() / "approvals"
-        return folder / f"{_digest(str(self.project.resolve()), tool.name)}.json"
+    def everywhere(self) -> list[tuple[str, str]]:
+        """Return what was approved in any project: (tool, project), sorted."""
+        found: list[tuple[str, str]] = []
+        for file in self._home.glob("*.json"):
+            try:
+                record = json.loads(file.read_bytes())
+                found.append((str(record["tool"]), str(record["project"])))
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # it approves nothing either
+        return sorted(found)
+
+    def revoke(self, name: str) -> bool:
+        """Ask again about the tool of this name in this project; say whether it was approved.
+
+        Raises:
+            StorageError: The record cannot be taken away.
+        """
+        file = self._file(name)
+        try:
+            file.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise StorageError(f"cannot remove {file}: {error.strerror}") from error
+        return True
+
+    @property
+    def _home(self) -> Path:
+        return self.folder or places.state_dir() / "approvals"
+
+    def _file(self, name: str) -> Path:
+        return self._home / f"{_digest(str(self.project.resolve()), name)}.json"
 
     def _record(self, tool: Tool) -> dict[str, str]:
         """What was approved. With another schema, effect or file it is another tool, and is asked for again.

@@ -249,6 +249,27 @@ def test_a_call_that_fails_says_why_and_exits_so(cli: Program, arguments: list[s
     assert done.stderr.count("\n") == 1
 
 
+def test_what_was_approved_for_good_is_listed_and_taken_back(cli: Program, mine: Path) -> None:
+    here = Path.cwd()
+
+    def run(answer: str | None) -> int:
+        call = ("run", "-m", "echo:tools", "-T", "greet", 'greet {"name": "Ann"}')
+        with Terminal([str(PROGRAM), *call], cols=120) as terminal:
+            if answer:
+                terminal.wait_for("[a] always")
+                terminal.send(answer)
+            return terminal.wait_end()
+
+    assert run("a") == 0
+    assert cli("tools", "approved").stdout == f"greet\t{here}\n"
+    assert cli("tools", "approved", "--json").stdout == json.dumps([{"tool": "greet", "project": str(here)}]) + "\n"
+    assert run(None) == 0
+    assert cli("tools", "approved", "--revoke", "greet").stdout == ""
+    assert run("n") == 4
+    done = cli("tools", "approved", "--revoke", "greet")
+    assert (done.code, "no approved tool named 'greet' (nothing is approved" in done.stderr) == (2, True)
+
+
 def test_lists_and_objects_are_given_as_json(cli: Program, mine: Path) -> None:
     mine.write_text(
         "def count(items: list[int], label: str) -> str:\n    'Count.'\n    return f'{label} {sum(items)}'\n"

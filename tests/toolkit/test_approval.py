@@ -207,6 +207,25 @@ def test_a_damaged_record_approves_nothing(home: Path, tmp_path: Path, content: 
     assert not approvals.allows(tool())
 
 
+def test_what_was_approved_is_listed_and_can_be_taken_back(tmp_path: Path) -> None:
+    here, there = Approvals(tmp_path / "here"), Approvals(tmp_path / "there")
+    assert here.everywhere() == []
+    here.remember(tool())
+    there.remember(tool())
+    assert here.everywhere() == [("look", str(tmp_path / "here")), ("look", str(tmp_path / "there"))]
+    assert here.revoke("look")
+    assert not here.revoke("look")
+    assert (here.allows(tool()), there.allows(tool())) == (False, True)
+
+
+def test_a_damaged_record_is_left_out_of_the_list(home: Path, tmp_path: Path) -> None:
+    approvals = Approvals(tmp_path)
+    approvals.remember(tool())
+    (home / "state" / "approvals" / "x.json").write_text("[]")
+    (home / "state" / "approvals" / "y.json").write_bytes(b"\xff")
+    assert len(approvals.everywhere()) == 1
+
+
 def test_a_record_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot write"):
