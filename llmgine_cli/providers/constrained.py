@@ -39,7 +39,7 @@ def constrain(request: Request) -> Request:
     Raises:
         UsageError: The request sets a form of its own for the answer.
     """
-    messages = tuple(_told(message) for message in request.messages)
+    messages = tuple(_told(message, in_json=bool(request.tools)) for message in request.messages)
     if not request.tools:
         return msgspec.structs.replace(request, messages=messages)
     if "response_format" in request.options.extra:
@@ -164,8 +164,8 @@ def _introduction(tools: Sequence[ToolSpec]) -> str:
     )
 
 
-def _told(message: Message) -> Message:
-    """A turn in the words that the introduction explains."""
+def _told(message: Message, *, in_json: bool) -> Message:
+    """A turn without calls and results as such; with answers in JSON, as the introduction asks for them."""
     if message.role == "tool":
         results = (part for part in message.parts if isinstance(part, ToolResult))
         return user(
@@ -175,5 +175,5 @@ def _told(message: Message) -> Message:
         return message
     turns = [f'{{"tool": {json.dumps(call.name)}, "arguments": {call.arguments}}}' for call in message.tool_calls]
     if message.text:
-        turns.append(json.dumps({"answer": message.text}, ensure_ascii=False))
+        turns.append(json.dumps({"answer": message.text}, ensure_ascii=False) if in_json else message.text)
     return Message("assistant", (Text("\n".join(turns)),))

