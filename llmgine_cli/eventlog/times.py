@@ -10,7 +10,7 @@ _SECOND = 1_000_000_000
 @lru_cache(maxsize=64)
 def _calendar(second: int) -> str:
     # Many events share a second, and the calendar is the dear part.
-    return (_EPOCH + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%S")
+    return (_EPOCH + timedelta(seconds=second)).isoformat()[:19]  # strftime would not pad the year
 
 
 def to_text(time_ns: int) -> str | int:
