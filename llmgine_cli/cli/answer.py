@@ -3,6 +3,8 @@
 import asyncio
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol
 
@@ -91,9 +93,11 @@ class RenderedAnswer:
         self._cli = cli
         self._width = width
         self._parts: tuple[MarkdownStream, LiveRows] | None = None
+        self._plain: PlainAnswer | None = None
+        self._text: list[str] = []
         self._next = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._gap = False
+        self._gap = self._waiting = False
         self.empty = True
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
 
@@ -105,35 +109,71 @@ class RenderedAnswer:
 
     def write(self, text: str) -> None:
         """Take a piece; it is on the screen within the next picture."""
-        if self.empty and not text.strip():
-            return  # a picture needs something to show
-        stream, live = self._parts = self._parts or self._make()
-        if self._gap:
-            live.draw([""], [], width=stream.painter.width, height=stream.painter.height)
-            self._gap = False
-        stream.feed(visible(text))
-        self.empty = False
-        wait = self._next - time.perf_counter()
-        if wait <= 0:
-            self._draw()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(wait, self._draw)
+        self._text.append(text)
+        if self._plain:
+            self._plain.write(text)
+            return
+        if len(self._text) == 1 or self._waiting:
+            self._waiting = not "".join(self._text).strip()
+            if self._waiting:
+                return  # a picture needs something to show
+            text = "".join(self._text)
+        self._attempt(lambda: self._show(visible(text)))
 
     def separate(self) -> None:
         """Make all that came final; what follows is a text of its own, below a blank row."""
-        if self._parts and not self.empty and not self._gap:
-            stream, live = self._parts
-            self._stop_timer()
-            live.draw(stream.close(), [], width=stream.painter.width, height=stream.painter.height)
+        self._stop_timer()
+        if self._text and not self.empty:
+            self._attempt(self._settle)
             self._gap = True
+            if self._plain:
+                self._plain.separate()
+        self._text.clear()
 
     def close(self) -> None:
         """Make all that came final, and wipe what the terminal may have echoed below it, such as ^C."""
         self.separate()
-        if not self.empty:
+        if self._plain:
+            self._plain.close()
+        elif not self.empty:
             sys.stdout.write("\r\x1b[K")
             sys.stdout.flush()
-        self.empty, self._gap = True, False
+        self._plain, self.empty, self._gap = None, True, False
+
+    def _show(self, text: str) -> None:
+        stream, live = self._parts = self._parts or self._make()
+        if self._gap:
+            live.draw([""], [], width=stream.painter.width, height=stream.painter.height)
+        self.empty = self._gap = False
+        stream.feed(text)
+        wait = self._next - time.perf_counter()
+        if wait <= 0:
+            self._draw()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._on_time)
+
+    def _settle(self) -> None:
+        if self._parts:
+            stream, live = self._parts
+            live.draw(stream.close(), [], width=stream.painter.width, height=stream.painter.height)
+
+    def _attempt(self, paint: Callable[[], None]) -> None:
+        """Paint; an answer that cannot be rendered is shown as it came rather than not at all."""
+        try:
+            paint()
+        except OSError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- what two libraries make of a stranger's text is not worth an answer
+            self._stop_timer()
+            self._parts = None
+            self._cli.detail(f"the answer cannot be rendered: {type(error).__name__}: {error}")
+            self._plain = PlainAnswer()
+            self._plain.write("".join(self._text))
+            self.empty = self._gap = False
+
+    def _on_time(self) -> None:
+        with suppress(OSError):  # the next piece will meet it too, where it can be told
+            self._attempt(self._draw)
 
     def _make(self) -> "tuple[MarkdownStream, LiveRows]":
         from llmgine_cli.cli.live import LiveRows

@@ -210,4 +210,4 @@ def _letters(row: str) -> int:
 
 def _copy(references: dict[str, Any]) -> dict[str, Any]:
     """A definition that is not complete yet must not count for good."""
-    return {key: dict(value) for key, value in references.items()}
+    return {"references": dict(references.get("references", {}))}

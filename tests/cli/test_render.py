@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from llmgine_cli.cli.answer import RenderedAnswer
+from llmgine_cli.cli.common import Cli
 from tests.support.terminal import Terminal
 
 PLAY = Path(__file__).parent.parent / "support" / "play.py"
@@ -190,6 +193,47 @@ def test_escapes_in_an_answer_do_not_reach_the_terminal() -> None:
         assert b"evil\x07" not in terminal.raw
         assert b"\x1b[2J" not in terminal.raw
         assert "␛]0;evil␇" in terminal.screen()
+
+
+def test_a_first_piece_of_blanks_counts() -> None:
+    with Terminal(argv(["call"], ["text", "    "], ["text", "code()"], ["end"])) as terminal:
+        assert terminal.wait_end() == 0
+        assert "\n code()" in terminal.screen()
+
+
+def test_a_table_taller_than_the_screen_is_there_once(tmp_path: Path) -> None:
+    gates = [str(tmp_path / str(number)) for number in range(3)]
+    steps: list[list[Any]] = [["call"], ["text", "| a | b |\n|---|---|\n"]]
+    for part, gate in enumerate(gates):
+        rows = "".join(f"| row{part}{n:02} | {'x' * part} |\n" for n in range(30))
+        steps += [["text", rows], ["gate", gate]]
+    with Terminal(argv(*steps, ["end"])) as terminal:
+        for part, gate in enumerate(gates):
+            terminal.wait_for(f"row{part}29")
+            Path(gate).touch()
+        assert terminal.wait_end() == 0
+        found = [line.split()[0] for line in terminal.everything().splitlines() if "row" in line]
+        assert found == [f"row{part}{n:02}" for part in range(3) for n in range(30)]
+
+
+async def test_an_answer_that_cannot_be_rendered_is_shown_as_it_came(capsys: pytest.CaptureFixture[str]) -> None:
+    class FailingConsole(Console):
+        def print(self, *objects: Any, **options: Any) -> None:
+            raise RuntimeError("no")
+
+    class FailingCli(Cli):
+        def console(self, *, stderr: bool = False) -> Console:
+            return FailingConsole()
+
+    answer = RenderedAnswer(FailingCli(verbose=True))
+    for text in ("**one** ", "two\x1b[2J"):
+        answer.write(text)
+    answer.separate()
+    answer.write("three")
+    answer.close()
+    printed = capsys.readouterr()
+    assert printed.out == "**one** two␛[2J\n\nthree\n"
+    assert "cannot be rendered: RuntimeError: no" in printed.err
 
 
 def test_links_are_text_and_cannot_hide_where_they_lead() -> None:
