@@ -112,7 +112,7 @@ def _record(command: str, arguments: list[str], environment: dict[str, str]) -> 
 
 
 def _run(environment: dict[str, str]) -> list[Text]:
-    question = "Explain in a short markdown list why the sky is blue."
+    question = "Write a Python function that reverses a string, in a code block, and explain it in one sentence."
     arguments = ["run", "-u", "-m", MODEL, "-o", "temperature", "0", "-o", "max_tokens", "220", question]
     return _record(f'llmgine run -u -m {MODEL} "{question}"', arguments, environment)
 
@@ -120,11 +120,11 @@ def _run(environment: dict[str, str]) -> list[Text]:
 def _chat(environment: dict[str, str]) -> list[Text]:
     arguments = ["chat", "-m", MODEL, "-o", "temperature", "0", "-o", "max_tokens", "120", "-T", "calculate"]
     recorder = Recorder(arguments, environment)
+    recorder.read_until("Ctrl-D")
     recorder.settle()
-    recorder.type("Use calculate: what is 1234 * 5678?\r")
-    recorder.read_until("[y]", seconds=60)
+    recorder.type("What is 17 * 23?\r")
+    recorder.read_until("Allow?")
     recorder.type("y")
-    recorder.settle()
     recorder.settle()
     recorder.type("/tools\r")
     recorder.settle()
@@ -151,6 +151,7 @@ def main() -> None:
         real = Path(platformdirs.user_data_path("llmgine", appauthor=False))
         data.symlink_to(real)
         environment = {**os.environ, "LLMGINE_HOME": home, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        environment["PROMPT_TOOLKIT_NO_CPR"] = "1"  # nobody answers such requests here
         for name in [name for name in os.environ if name.endswith("_API_KEY")]:
             del environment[name]
         os.chdir(home)
