@@ -142,7 +142,7 @@ def _call(name: str, arguments: list[Number]) -> Number:
 
 def _power(base: Number, exponent: Number) -> Number:
     whole = isinstance(base, int) and isinstance(exponent, int)
-    if whole and abs(base) > 1 and (int(base).bit_length() - 1) * exponent > BITS:
+    if whole and (int(base).bit_length() - 1) * exponent > BITS:
         raise _too_large()  # before it is tried
     result: Number | complex = base**exponent
     if isinstance(result, complex):

@@ -128,7 +128,7 @@ def _get(url: str, query: dict[str, Any]) -> dict[str, Any]:
     import httpx2
 
     try:
-        response = httpx2.get(url, params=query, timeout=SECONDS, follow_redirects=True)
+        response = httpx2.get(url, params=query, timeout=SECONDS)
         response.raise_for_status()
         answer: Any = response.json()
     except httpx2.TimeoutException:

@@ -140,7 +140,7 @@ class Approval:
             return await self._ask(tool, call)
 
     async def _ask(self, tool: Tool, call: ToolCall) -> str | None:
-        question = ApproveToolCall(call=call, effect=tool.effect, origin=str(tool.path or "this program"))
+        question = ApproveToolCall(call=call, effect=tool.effect, origin=_origin(tool))
         try:
             outcome = await self._bus.execute(question)
         except NoHandlerError:
@@ -165,3 +165,9 @@ class Approval:
 
 def _digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _origin(tool: Tool) -> str:
+    if tool.path is None:
+        return "of this program"
+    return "ships with llmgine" if tool.path.is_relative_to(places.bundled_root() / "tools") else str(tool.path)

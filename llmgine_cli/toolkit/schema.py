@@ -51,13 +51,9 @@ def arguments_of(tool: "Tool") -> Arguments:
     try:
         adapter = adapter_of(tool.offered)
         schema = _tidy(adapter.json_schema(schema_generator=_generator()))
+        _describe(schema, tool)
     except Exception as error:  # pydantic's errors have no common root, and a type may bring code of its own
         raise ToolError(f"tool {tool.name!r}: {_culprit(tool.offered)}: {_first_line(error)}") from error
-    schema.setdefault("properties", {})
-    said = documented(tool.doc)
-    for name, described in zip(tool.offered, schema["properties"].values(), strict=True):
-        if name in said:
-            described.setdefault("description", said[name])
     return Arguments(schema, adapter)
 
 
@@ -75,6 +71,14 @@ def adapter_of(parameters: Mapping[str, Parameter]) -> "TypeAdapter[dict[str, An
     shape = make("Arguments", fields)
     with_config(ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=False))(shape)
     return TypeAdapter[dict[str, Any]](shape)
+
+
+def _describe(schema: Schema, tool: "Tool") -> None:
+    said = documented(tool.doc)
+    # By their order: a parameter with an alias is known to the model by that.
+    for name, described in zip(tool.offered, schema.setdefault("properties", {}).values(), strict=True):
+        if name in said:
+            described.setdefault("description", said[name])
 
 
 def _field(parameter: Parameter) -> Any:

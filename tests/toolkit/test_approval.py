@@ -185,7 +185,7 @@ def test_a_file_that_has_changed_is_not_approved(tmp_path: Path) -> None:
 
 
 def compile_elsewhere() -> Any:
-    space: dict[str, Any] = {}
+    space: dict[str, Any] = {"__name__": __name__}
     exec(compile('def look(where: str = ".") -> str:\n    """Look."""\n', "/elsewhere/tools.py", "exec"), space)
     return space["look"]
 

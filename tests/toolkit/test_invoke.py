@@ -115,6 +115,24 @@ async def test_a_plain_function_that_hangs_is_given_up_in_time() -> None:
     assert outcome == Outcome("f did not finish within 0.05 s", failed=True)
 
 
+async def test_a_plain_function_that_ends_after_it_was_given_up_disturbs_nobody() -> None:
+    disturbed: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda loop, context: disturbed.append(context))
+    release = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def wait() -> None:
+        threads.append(threading.current_thread())
+        release.wait(NEVER)
+
+    await run(wait, seconds=0.05)
+    release.set()
+    await asyncio.to_thread(threads[0].join)
+    await asyncio.sleep(0)  # what it had to say has been heard by now
+    assert disturbed == []
+
+
 async def test_an_async_function_that_hangs_is_cancelled() -> None:
     cancelled = asyncio.Event()
 
