@@ -7,7 +7,10 @@ import pytest
 from llmgine_cli.cli.toolpage import page, type_words
 from llmgine_cli.toolkit.tool import Tool
 
-DEFINITIONS = {"Colour": {"enum": ["red", "blue"], "type": "string"}, "Point": {"type": "object", "properties": {}}}
+DEFINITIONS: dict[str, dict[str, Any]] = {
+    "Colour": {"enum": ["red", "blue"], "type": "string"},
+    "Point": {"type": "object", "properties": {}},
+}
 
 
 @pytest.mark.parametrize(
