@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmgine_cli.cli.common import Cli, command, pairs
-from llmgine_cli.cli.opening import (
+from llmgine_cli.cli.talk.opening import (
     ApproveMode,
     EngineName,
     ModelName,
@@ -76,7 +76,7 @@ def _chat(
     session_id: str | None = None
     messages: tuple[Message, ...] = ()
     if go_on or session:
-        from llmgine_cli.cli.resume import earlier
+        from llmgine_cli.cli.talk.resume import earlier
 
         session_id, messages = earlier(settings.log_dir, session)
     code = cli.run(_converse(cli, settings, opening, session_id, messages, raw=raw))
@@ -94,11 +94,11 @@ async def _converse(
     raw: bool,
 ) -> int:
     from llmgine_cli.bootstrap import build
-    from llmgine_cli.cli.approval import ask_on_terminal
-    from llmgine_cli.cli.dialogue import Dialogue
-    from llmgine_cli.cli.lines import PipedLines, TypedLines
-    from llmgine_cli.cli.render import Screen
-    from llmgine_cli.cli.resume import how_to_resume, recap
+    from llmgine_cli.cli.screen.approval import ask_on_terminal
+    from llmgine_cli.cli.screen.screen import Screen
+    from llmgine_cli.cli.talk.dialogue import Dialogue
+    from llmgine_cli.cli.talk.lines import PipedLines, TypedLines
+    from llmgine_cli.cli.talk.resume import how_to_resume, recap
 
     def log_failed(error: Exception) -> None:
         cli.warn(f"{error}; the chat goes on without a log")

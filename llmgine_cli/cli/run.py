@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command, pairs
-from llmgine_cli.cli.opening import (
+from llmgine_cli.cli.talk.opening import (
     ApproveMode,
     EngineName,
     ModelName,
@@ -25,7 +25,7 @@ from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from llmgine_cli.bootstrap import Conversation
-    from llmgine_cli.cli.account import Account
+    from llmgine_cli.cli.talk.account import Account
     from llmgine_cli.settings import Settings
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="PROMPT", help="What to ask; stdin comes before it.")]
@@ -61,7 +61,7 @@ def _run(
 
     What is piped in comes before the prompt: git diff | llmgine run "write a commit message"
     """
-    from llmgine_cli.cli.input import prompt_text
+    from llmgine_cli.cli.talk.input import prompt_text
 
     text = prompt_text(prompt or ())
     if not text and template is None:
@@ -86,9 +86,9 @@ async def _ask(
     cli: Cli, settings: "Settings", opening: Opening, text: str, *, raw: bool, as_json: bool, usage: bool
 ) -> int:
     from llmgine_cli.bootstrap import build
-    from llmgine_cli.cli.account import Account
-    from llmgine_cli.cli.approval import ask_on_terminal
-    from llmgine_cli.cli.render import Screen
+    from llmgine_cli.cli.screen.approval import ask_on_terminal
+    from llmgine_cli.cli.screen.screen import Screen
+    from llmgine_cli.cli.talk.account import Account
 
     log_failures: list[int] = []
 

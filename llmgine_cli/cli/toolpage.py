@@ -3,9 +3,15 @@
 import json
 from typing import Any
 
-from llmgine_cli.cli.tools import EFFECTS
 from llmgine_cli.toolkit.docstring import parameters as documented
 from llmgine_cli.toolkit.tool import Tool
+
+EFFECTS = {
+    "read": "read: looks at this machine, changes nothing",
+    "write": "write: changes files",
+    "net": "net: talks to other machines",
+    "exec": "exec: may do anything",
+}
 
 
 def page(tool: Tool, origin: str) -> str:

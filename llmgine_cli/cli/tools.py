@@ -21,13 +21,6 @@ Given = Annotated[
     Pairs | None, typer.Option("-p", "--param", metavar="KEY VALUE", help="One argument; lists and objects as JSON.")
 ]
 
-EFFECTS = {
-    "read": "read: looks at this machine, changes nothing",
-    "write": "write: changes files",
-    "net": "net: talks to other machines",
-    "exec": "exec: may do anything",
-}
-
 
 @command(app, "list")
 def list_(cli: Cli, tool: Patterns = None, json: JsonFlag = False) -> None:

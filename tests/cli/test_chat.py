@@ -81,7 +81,7 @@ def test_stdin_that_is_no_text_is_refused(cli: Program) -> None:
 def test_prompt_toolkit_is_not_imported_for_a_pipe(cli: Program) -> None:
     done = cli("chat", "-m", "echo:echo", input="a\n", env={"PYTHONPROFILEIMPORTTIME": "1"})
     assert done.stdout == "a\n"
-    assert "llmgine_cli.cli.dialogue" in done.stderr
+    assert "llmgine_cli.cli.talk.dialogue" in done.stderr
     assert "prompt_toolkit" not in done.stderr
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from llmgine_cli.bus import Bus
-from llmgine_cli.cli.approval import ask_on_terminal
 from llmgine_cli.cli.common import Cli
-from llmgine_cli.cli.render import Screen
+from llmgine_cli.cli.screen.approval import ask_on_terminal
+from llmgine_cli.cli.screen.screen import Screen
 from llmgine_cli.llm.events import LLMCallFinished, LLMCallStarted, ReasoningChunk, StatusChanged, TextChunk
 from llmgine_cli.llm.messages import ToolCall, ToolResult, assistant
 from llmgine_cli.llm.stream import Reply

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.markdown import Markdown
 
-from llmgine_cli.cli.markdown import MarkdownStream
+from llmgine_cli.cli.screen.markdown import MarkdownStream
 
 ROOM = 23
 BLOCKS = [

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
-from llmgine_cli.cli.spinner import clip
+from llmgine_cli.cli.screen.spinner import clip
 from llmgine_cli.llm.messages import ToolCall
 from llmgine_cli.toolkit.messages import ToolCallFinished
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from llmgine_cli.cli.spinner import clip
+from llmgine_cli.cli.screen.spinner import clip
 from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import Message
 

@@ -7,9 +7,9 @@ import threading
 from typing import TYPE_CHECKING, Protocol
 
 from llmgine_cli import places
-from llmgine_cli.cli.commands import COMMANDS
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.talk.commands import COMMANDS
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from llmgine_cli.errors import NotFoundError, StorageError, UsageError
 from llmgine_cli.llm.messages import Message, ToolResult
 
 if TYPE_CHECKING:
-    from llmgine_cli.cli.dialogue import Dialogue
+    from llmgine_cli.cli.talk.dialogue import Dialogue
 
 # "/usr/bin/env is missing" is a message, and so is a text of several lines.
 _COMMAND = re.compile(r"/(?P<name>[a-z]+!?)(?:[ \t]+(?P<rest>.*))?")

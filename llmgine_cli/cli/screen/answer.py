@@ -12,8 +12,8 @@ from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
 
 if TYPE_CHECKING:
-    from llmgine_cli.cli.live import LiveRows
-    from llmgine_cli.cli.markdown import MarkdownStream
+    from llmgine_cli.cli.screen.live import LiveRows
+    from llmgine_cli.cli.screen.markdown import MarkdownStream
 
 FRAME = 1 / 25  # seconds between two pictures
 SHARE = 3  # a picture is followed by at least this many times the time it took, for others to use
@@ -105,7 +105,7 @@ class RenderedAnswer:
     def prepare() -> None:
         """Import what rendering needs; worth doing while the model thinks."""
         for name in ("live", "markdown"):
-            import_module(f"llmgine_cli.cli.{name}")
+            import_module(f"llmgine_cli.cli.screen.{name}")
 
     def write(self, text: str) -> None:
         """Take a piece; it is on the screen within the next picture."""
@@ -176,8 +176,8 @@ class RenderedAnswer:
             self._attempt(self._draw)
 
     def _make(self) -> "tuple[MarkdownStream, LiveRows]":
-        from llmgine_cli.cli.live import LiveRows
-        from llmgine_cli.cli.markdown import MarkdownStream
+        from llmgine_cli.cli.screen.live import LiveRows
+        from llmgine_cli.cli.screen.markdown import MarkdownStream
 
         return MarkdownStream(self._cli.console(), width=self._width), LiveRows(sys.stdout)
 

@@ -8,8 +8,8 @@ from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markdown import ListElement, Markdown
 
-from llmgine_cli.cli.code import THEME, CodeStream
-from llmgine_cli.cli.painter import Painter
+from llmgine_cli.cli.screen.code import THEME, CodeStream
+from llmgine_cli.cli.screen.painter import Painter
 
 LISTS = ("ordered_list_open", "bullet_list_open")
 # Renders as nothing, but Rich then leaves a blank row before what follows, as after any block.

@@ -20,8 +20,8 @@ from typing import Any
 from markdown_it.token import Token
 from rich.console import Console
 
-from llmgine_cli.cli.blocks import LISTS, Block, Fence, Outline
-from llmgine_cli.cli.painter import Painter
+from llmgine_cli.cli.screen.blocks import LISTS, Block, Fence, Outline
+from llmgine_cli.cli.screen.painter import Painter
 
 _INVISIBLE = re.compile(r"\x1b\[[0-9;]*m|\s")
 

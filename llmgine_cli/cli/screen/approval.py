@@ -5,16 +5,16 @@ import json
 from typing import Any
 
 from llmgine_cli.bus import Bus
-from llmgine_cli.cli.keys import has_terminal, terminal
-from llmgine_cli.cli.render import Screen
 from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.screen.keys import has_terminal, terminal
+from llmgine_cli.cli.screen.screen import Screen
 from llmgine_cli.llm.messages import ToolCall
 from llmgine_cli.toolkit.messages import ApproveToolCall, Decision
 
 EFFECTS = {
     "read": "it reads",
     "write": "it writes files",
-    "exec": "it runs programs",
+    "exec": "it may do anything",
     "net": "it uses the network",
 }
 QUESTION = "Allow?  [y] once  [s] this session  [a] always  [N] no: "

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.terminal import Terminal
 
-PLAY = Path(__file__).parent.parent / "support" / "play.py"
+PLAY = Path(__file__).parents[2] / "support" / "play.py"
 ASK = ["approve", "delete_files", '{"path": "/tmp/\\u001b[2Jx", "force": true}', "write"]
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from llmgine_cli.cli.answer import RenderedAnswer
 from llmgine_cli.cli.common import Cli
+from llmgine_cli.cli.screen.answer import RenderedAnswer
 from tests.support.terminal import Terminal
 
-PLAY = Path(__file__).parent.parent / "support" / "play.py"
+PLAY = Path(__file__).parents[2] / "support" / "play.py"
 MARKDOWN = (
     "# Title\n\nSome **bold** text.\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nx = 1\n```\n"
 )
@@ -93,7 +93,7 @@ def test_rich_is_not_imported_for_a_pipe() -> None:
         "import asyncio, sys\n"
         "from llmgine_cli.bus import Bus\n"
         "from llmgine_cli.cli.common import Cli\n"
-        "from llmgine_cli.cli.render import Screen\n"
+        "from llmgine_cli.cli.screen.screen import Screen\n"
         "from llmgine_cli.llm.events import TextChunk\n"
         "async def main():\n"
         "    bus, screen = Bus(), Screen(Cli())\n"

@@ -13,12 +13,12 @@ from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from llmgine_cli.bootstrap import Application
-from llmgine_cli.cli.commands import Leave, is_command, run_command
 from llmgine_cli.cli.common import Cli
-from llmgine_cli.cli.lines import Lines
-from llmgine_cli.cli.opening import Talk
-from llmgine_cli.cli.render import Screen
 from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.screen.screen import Screen
+from llmgine_cli.cli.talk.commands import Leave, is_command, run_command
+from llmgine_cli.cli.talk.lines import Lines
+from llmgine_cli.cli.talk.opening import Talk
 from llmgine_cli.errors import LlmgineError, UsageError
 from llmgine_cli.llm.events import LLMCallInterrupted
 from llmgine_cli.llm.messages import Message, Text, ToolResult

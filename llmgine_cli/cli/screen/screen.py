@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from llmgine_cli.bus import Bus, Event
-from llmgine_cli.cli.answer import Answer, PlainAnswer, RenderedAnswer
 from llmgine_cli.cli.common import Cli, as_plain
-from llmgine_cli.cli.panels import panel
 from llmgine_cli.cli.sanitize import visible
-from llmgine_cli.cli.spinner import Spinner
+from llmgine_cli.cli.screen.answer import Answer, PlainAnswer, RenderedAnswer
+from llmgine_cli.cli.screen.panels import panel
+from llmgine_cli.cli.screen.spinner import Spinner
 from llmgine_cli.errors import StorageError
 from llmgine_cli.llm.events import (
     LLMCallFailed,

@@ -6,7 +6,7 @@ from rich.segment import Segment, Segments
 from rich.syntax import Syntax
 from rich.text import Text
 
-from llmgine_cli.cli.painter import Painter
+from llmgine_cli.cli.screen.painter import Painter
 
 THEME = "monokai"
 # A line's colours depend on what stands above it (a string that began there), but lexing everything again for each line

@@ -1,0 +1,1 @@
+"""How `run` and `chat` talk: what was asked for, what goes in, and what it took."""
