@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.facts import wait_until
 from tests.support.program import PROGRAM, Program
 from tests.support.server import Answer, FakeVendor, Fault, Silence, ToolCalls
 from tests.support.terminal import Terminal
@@ -173,7 +174,7 @@ def test_ctrl_c_stops_an_answer_and_keeps_what_came() -> None:
 def test_ctrl_c_before_anything_came_leaves_no_trace_in_the_conversation() -> None:
     with FakeVendor([Silence(), Answer("ok")]) as vendor, Chat(vendor) as terminal:
         terminal.type("go\r")
-        terminal.wait_for("thinking")
+        wait_until(lambda: vendor.requests)
         terminal.send("\x03")
         terminal.wait_for("stopped")
         terminal.type("on\r")
