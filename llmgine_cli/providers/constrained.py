@@ -65,7 +65,7 @@ def schema(tools: Sequence[ToolSpec]) -> dict[str, Any]:
         for name, definition in parameters.pop("$defs", {}).items():
             definitions[f"{tool.name}.{name}"] = definition
         turns.append(_object(tool={"const": tool.name}, arguments=parameters))
-    turns.append(_object(answer={"type": "string"}))
+    turns.append(_object(answer={"type": "string", "minLength": 1}))
     return {"anyOf": turns, **({"$defs": definitions} if definitions else {})}
 
 

@@ -7,11 +7,12 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from llmgine_cli.errors import ProviderError, UsageError
+from llmgine_cli.providers.weights import Habits
 
 CONTEXT = 8192  # tokens; the server lowers it to what the model was trained for, more would cost memory
 MOST_THREADS = 16  # more cores than a model of a laptop's size can feed from memory
@@ -25,7 +26,7 @@ class LlamaServer:
     Args:
         path: A GGUF file.
         name: What the model calls itself in its answers.
-        sampling: `temp` and `top_p` for requests that do not say; default: llama.cpp's.
+        habits: What holds for requests that do not say.
 
     Attributes:
         path: The file.
@@ -35,7 +36,7 @@ class LlamaServer:
         UsageError: The file cannot be read, or is no GGUF file.
     """
 
-    def __init__(self, path: Path, *, name: str, sampling: Mapping[str, float] | None = None) -> None:
+    def __init__(self, path: Path, *, name: str, habits: Habits | None = None) -> None:
         _look_at(path)
         self.path = path
         self.key = secrets.token_urlsafe(32)
@@ -50,7 +51,7 @@ class LlamaServer:
                 "context": CONTEXT,
                 "threads": _threads(),
                 "ping": PING,
-                "sampling": dict(sampling or {}),
+                "habits": asdict(habits or Habits()),
             },
         )
 

@@ -3,7 +3,7 @@
 llama.cpp could run inside our own process, but it holds the interpreter's lock from the first byte it loads to the last
 (nothing moves meanwhile, Ctrl-C included), and when it runs out of memory it aborts. Here only this program suffers.
 
-One line of JSON comes in, `path`, `name`, `key`, `context`, `threads`, `ping` and `sampling`; one goes out,
+One line of JSON comes in, `path`, `name`, `key`, `context`, `threads`, `ping` and `habits`; one goes out,
 `address` or `error`. Stdin ends when the parent closes it or is gone, however it went.
 
 It is started by its path and imports nothing of ours.
@@ -46,8 +46,9 @@ def _serve(wanted: dict[str, Any]) -> Any:
     params.n_ctx = wanted["context"]
     params.n_parallel = 1
     params.cpuparams.n_threads = wanted["threads"]
-    for name, value in wanted["sampling"].items():
-        setattr(params.sampling, name, value)
+    params.n_predict = wanted["habits"]["max_tokens"]
+    params.sampling.temp = wanted["habits"]["temperature"]
+    params.sampling.top_p = wanted["habits"]["top_p"]
     params.warmup = False
     params.verbosity = 0
     params.ui = False

@@ -93,7 +93,7 @@ class LocalProvider:
         if instead_of is not None and not instead_of.cancelled() and instead_of.exception() is None:
             await instead_of.result().aclose()
         embedded = path == weights.path()
-        server = LlamaServer(path, name=path.stem, sampling=weights.SMOLLM2.sampling if embedded else None)
+        server = LlamaServer(path, name=path.stem, habits=weights.SMOLLM2.habits if embedded else None)
         try:
             # llama.cpp loads meanwhile: these imports cost no time here.
             import_module("httpx2")

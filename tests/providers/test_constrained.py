@@ -66,6 +66,7 @@ def test_a_turn_is_a_call_of_one_of_the_tools_or_an_answer() -> None:
     assert call["properties"]["arguments"]["required"] == ["city"]
     assert call["required"] == ["tool", "arguments"]
     assert answer["required"] == ["answer"]
+    assert answer["properties"]["answer"]["minLength"] == 1
 
 
 def test_a_text_without_a_greatest_length_gets_one() -> None:

@@ -140,6 +140,15 @@ async def test_a_request_that_does_not_say_is_sampled_as_the_makers_of_the_model
 
 
 @real
+async def test_an_answer_without_end_ends_by_itself_unless_the_request_says_where(
+    provider: LocalProvider, model: str
+) -> None:
+    endless = {"ignore_eos": True}
+    assert (await ask(provider, request(max_tokens=None, extra=endless))).usage.output_tokens == 1024
+    assert (await ask(provider, request(max_tokens=1100, extra=endless))).usage.output_tokens == 1100
+
+
+@real
 async def test_it_stops_at_max_tokens(provider: LocalProvider, model: str) -> None:
     reply = await ask(provider, request("Write a long story.", max_tokens=5))
     assert (reply.finish_reason, reply.usage.output_tokens) == ("length", 5)
