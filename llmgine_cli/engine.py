@@ -11,7 +11,7 @@ and a `Run` to a result::
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar, get_type_hints, overload
 
@@ -20,9 +20,19 @@ from llmgine_cli.errors import LlmgineError, UsageError, near_miss
 from llmgine_cli.llm.call import call_model
 from llmgine_cli.llm.events import StatusChanged
 from llmgine_cli.llm.history import History
-from llmgine_cli.llm.messages import Message, ModelOptions, Request, ToolCall, ToolResult, ToolSpec, system, user
+from llmgine_cli.llm.messages import (
+    Message,
+    ModelOptions,
+    Request,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+    assistant,
+    system,
+    user,
+)
 from llmgine_cli.llm.provider import Model
-from llmgine_cli.llm.stream import Reply
+from llmgine_cli.llm.stream import Reply, ReplyBuilder
 from llmgine_cli.toolkit.messages import CallTool
 
 
@@ -175,6 +185,8 @@ class Run:
     async def ask(self, *, tools: Sequence[ToolSpec] = ()) -> Reply:
         """Have the model answer the conversation, streamed to the screen, and add the answer to it.
 
+        When the run is cancelled, the text that had come is added.
+
         Args:
             tools: What the model may ask for in this answer.
 
@@ -185,7 +197,13 @@ class Run:
         request = Request(
             model=self.model.name, messages=messages, tools=tuple(tools), options=self.options, stream=self._stream
         )
-        reply = await call_model(self.bus, self.model, request, history=len(messages))
+        builder = ReplyBuilder()
+        try:
+            reply = await call_model(self.bus, self.model, request, history=len(messages), builder=builder)
+        except asyncio.CancelledError:
+            if text := builder.message.text:
+                await self._add(assistant(text))
+            raise
         await self.history.add(reply.message)
         return reply
 
@@ -216,9 +234,9 @@ class Run:
             try:
                 await _all(tasks)
             finally:  # a second Ctrl-C ends the waiting
-                await self._add_results([_result_of(call, task) for call, task in zip(calls, tasks, strict=True)])
+                await self._add(*_told(_result_of(call, task) for call, task in zip(calls, tasks, strict=True)))
             raise
-        await self._add_results(results)
+        await self._add(*_told(results))
         return results
 
     async def status(self, text: str) -> None:
@@ -231,14 +249,18 @@ class Run:
             return _failure(call, str(outcome.error))
         return outcome.unwrap()
 
-    async def _add_results(self, results: Sequence[ToolResult]) -> None:
+    async def _add(self, *messages: Message) -> None:
         """Add all of them, even when the run is cancelled halfway."""
-        adding = asyncio.ensure_future(self.history.add(*(Message("tool", (result,)) for result in results)))
+        adding = asyncio.ensure_future(self.history.add(*messages))
         try:
             await asyncio.shield(adding)
         except asyncio.CancelledError:
             await adding
             raise
+
+
+def _told(results: Iterable[ToolResult]) -> Iterator[Message]:
+    return (Message("tool", (result,)) for result in results)
 
 
 async def _all(tasks: "Sequence[asyncio.Task[ToolResult]]") -> None:

@@ -9,10 +9,10 @@ import pytest
 from llmgine_cli.bus import Bus
 from llmgine_cli.engine import Engine, Prompt, Run, engine
 from llmgine_cli.errors import DeniedError, LimitReachedError, NoHandlerError, RateLimitedError, UsageError
-from llmgine_cli.llm.events import MessageAdded, StatusChanged, TextChunk
+from llmgine_cli.llm.events import LLMCallStarted, MessageAdded, StatusChanged, TextChunk
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolCall, ToolResult, ToolSpec, assistant, system, user
-from llmgine_cli.llm.stream import Reply
+from llmgine_cli.llm.stream import Reply, TextDelta
 from llmgine_cli.plugins import Plugins
 from llmgine_cli.toolkit.messages import CallTool
 from llmgine_cli.trust import TrustStore
@@ -252,6 +252,30 @@ async def test_no_calls_are_no_results() -> None:
     run = run_with()
     assert await run.call_tools([]) == ()
     assert run.history.messages == ()
+
+
+async def test_an_answer_that_is_interrupted_is_added_as_far_as_it_came() -> None:
+    run = run_with([TextDelta("Once "), TextDelta("upon"), asyncio.Event()], messages=(user("Tell me a story"),))
+    came = asyncio.Event()
+    run.bus.subscribe(TextChunk, lambda chunk: came.set() if chunk.text == "upon" else None)
+    task = asyncio.create_task(run.ask())
+    await came.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert run.history.messages == (user("Tell me a story"), assistant("Once upon"))
+
+
+async def test_an_answer_that_is_interrupted_before_its_first_word_adds_nothing() -> None:
+    run = run_with([asyncio.Event()], messages=(user("Tell me a story"),))
+    started = asyncio.Event()
+    run.bus.subscribe(LLMCallStarted, lambda _: started.set())
+    task = asyncio.create_task(run.ask())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert run.history.messages == (user("Tell me a story"),)
 
 
 async def test_calls_that_were_interrupted_are_answered_before_the_cancellation_goes_on() -> None:

@@ -6,17 +6,17 @@ from pathlib import Path
 from llmgine_cli.bus.messages import BusMessage
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.reader import LogReader
-from llmgine_cli.llm.events import HistoryCleared, LLMCallInterrupted, LLMCallStarted, MessageAdded
-from llmgine_cli.llm.messages import Message, ToolResult, assistant
+from llmgine_cli.llm.events import HistoryRewound, MessageAdded
+from llmgine_cli.llm.messages import Message, ToolResult
 
 LOST = "the tool was interrupted: its result was never written"
-_TYPES = frozenset(kind.__name__ for kind in (MessageAdded, HistoryCleared, LLMCallStarted, LLMCallInterrupted))
+_TYPES = frozenset(kind.__name__ for kind in (MessageAdded, HistoryRewound))
 
 
 def rebuild(path: Path) -> tuple[Message, ...]:
     """Return the messages of a session, so that any vendor accepts them as the beginning of a conversation.
 
-    What the user interrupted is kept as far as it came. A tool call without a result gets one that says so, and a
+    A tool call without a result gets one that says so, and a
     result without its call (the line was lost) is left out.
 
     Args:
@@ -31,17 +31,12 @@ def rebuild(path: Path) -> tuple[Message, ...]:
 def replay(events: Iterable[BusMessage]) -> tuple[Message, ...]:
     """Return the messages that these events tell of; see `rebuild`."""
     messages: list[Message] = []
-    aside: set[str] = set()
     for event in events:
         match event:
             case MessageAdded(message=message):
                 messages.append(message)
-            case HistoryCleared():
-                messages.clear()
-            case LLMCallStarted(history=0):  # an engine asked aside; the answer is no part of the conversation
-                aside.add(event.event_id)
-            case LLMCallInterrupted(partial=partial) if partial.text and event.call_id not in aside:
-                messages.append(assistant(partial.text))
+            case HistoryRewound(kept=kept):
+                del messages[kept:]
             case _:
                 pass
     return _with_all_results(messages)

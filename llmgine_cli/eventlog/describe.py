@@ -141,8 +141,11 @@ def _message_added(data: Data) -> tuple[Kind, str]:
     return "error" if failed else "message", f"{message['role']}: {_message(message)}"
 
 
-def _history_cleared(_: Data) -> tuple[Kind, str]:
-    return "message", "the conversation starts anew"
+def _history_rewound(data: Data) -> tuple[Kind, str]:
+    kept = data.get("kept")
+    if not kept:
+        return "message", "the conversation starts anew"
+    return "message", f"the conversation goes back to its first {_count(kept, 'message')}"
 
 
 def _llm_call_started(data: Data) -> tuple[Kind, str]:
@@ -206,7 +209,7 @@ _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "CommandFinished": _command_finished,
     "CommandStarted": _command_started,
     "HandlerFailed": _handler_failed,
-    "HistoryCleared": _history_cleared,
+    "HistoryRewound": _history_rewound,
     "LLMCallFailed": _llm_call_failed,
     "LLMCallFinished": _llm_call_finished,
     "LLMCallInterrupted": _llm_call_interrupted,

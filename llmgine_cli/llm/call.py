@@ -18,7 +18,15 @@ from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.stream import ReasoningDelta, Reply, ReplyBuilder, TextDelta, ToolCallOpened
 
 
-async def call_model(bus: Bus, model: Model, request: Request, *, history: int = 0, visible: bool = True) -> Reply:
+async def call_model(
+    bus: Bus,
+    model: Model,
+    request: Request,
+    *,
+    history: int = 0,
+    visible: bool = True,
+    builder: ReplyBuilder | None = None,
+) -> Reply:
     """Ask the model, and publish what happens: started, chunks, then finished, failed or interrupted.
 
     Args:
@@ -27,6 +35,7 @@ async def call_model(bus: Bus, model: Model, request: Request, *, history: int =
         request: What to ask.
         history: How many of the request's messages are known from `MessageAdded` events and need no second telling.
         visible: Whether the pieces of the answer are published for the screen.
+        builder: What adds the answer up; the caller's own tells what had come when the call did not end well.
 
     Raises:
         ProviderError: The model or its vendor failed; what had come before is in the `LLMCallFailed` event.
@@ -39,7 +48,7 @@ async def call_model(bus: Bus, model: Model, request: Request, *, history: int =
         options=request.options,
     )
     call_id = started.event_id
-    builder = ReplyBuilder()
+    builder = builder or ReplyBuilder()
     first: float | None = None
     # The request is on disk before it is on the wire: a crash in between leaves a trace, not a riddle.
     await bus.publish(started)

@@ -16,8 +16,14 @@ class MessageAdded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HistoryCleared(Event):
-    """The conversation starts anew; the system message, if there was one, is gone too."""
+class HistoryRewound(Event):
+    """The conversation forgot its end, because a turn failed or the user starts anew.
+
+    Attributes:
+        kept: How many of its messages remain, from the first on.
+    """
+
+    kept: int
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from llmgine_cli.bus import Bus
-from llmgine_cli.llm.events import HistoryCleared, MessageAdded
-from llmgine_cli.llm.messages import Message
+from llmgine_cli.llm.events import HistoryRewound, MessageAdded
+from llmgine_cli.llm.messages import Message, ToolResult
 
 
 class History:
@@ -30,7 +30,24 @@ class History:
             await self._bus.publish(MessageAdded(message=message))
             self._messages.append(message)
 
+    async def rewind(self, kept: int) -> None:
+        """Forget all messages but the first `kept`. Nothing is told when that changes nothing."""
+        if kept < len(self._messages):
+            await self._bus.publish(HistoryRewound(kept=kept))
+            del self._messages[kept:]
+
+    async def answer_open_calls(self, why: str) -> None:
+        """Give tool calls that have no result one that says why: no vendor takes a conversation without it."""
+        calls = {call.id: call for message in self._messages for call in message.tool_calls}
+        for part in (part for message in self._messages for part in message.parts if isinstance(part, ToolResult)):
+            calls.pop(part.call_id, None)
+        await self.add(
+            *(
+                Message("tool", (ToolResult(call_id=call.id, name=call.name, content=why, is_error=True),))
+                for call in calls.values()
+            )
+        )
+
     async def clear(self) -> None:
-        """Forget everything."""
-        await self._bus.publish(HistoryCleared())
-        self._messages.clear()
+        """Forget everything, the system message too."""
+        await self.rewind(0)

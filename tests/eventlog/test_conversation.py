@@ -7,7 +7,7 @@ import pytest
 from llmgine_cli.bus import Bus
 from llmgine_cli.eventlog.conversation import LOST, rebuild
 from llmgine_cli.eventlog.writer import EventLog
-from llmgine_cli.llm.events import HistoryCleared, LLMCallInterrupted, LLMCallStarted, MessageAdded
+from llmgine_cli.llm.events import HistoryRewound, LLMCallInterrupted, MessageAdded
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Image, Message, Reasoning, Text, ToolCall, ToolResult, assistant, system, user
 
@@ -53,39 +53,23 @@ async def test_the_history_comes_back_part_by_part(log: EventLog) -> None:
 
 def test_what_was_cleared_is_gone(log: EventLog) -> None:
     add(log, system("old"), user("old"))
-    log.write(HistoryCleared(session_id="s"))
+    log.write(HistoryRewound(session_id="s", kept=0))
     add(log, user("new"))
 
     assert conversation(log) == (user("new"),)
 
 
-def test_an_interrupted_answer_is_kept_as_far_as_it_came(log: EventLog) -> None:
-    add(log, user("tell me a story"))
-    started = LLMCallStarted(session_id="s", model="m", history=1)
-    partial = Message("assistant", (Reasoning(text="hm"), Text("Once upon"), CALLS[0]))
-    log.write(started)
-    log.write(LLMCallInterrupted(session_id="s", call_id=started.event_id, model="m", partial=partial, duration_ms=1))
-    add(log, user("go on"))
+def test_what_was_rewound_is_gone_and_the_rest_is_kept(log: EventLog) -> None:
+    add(log, user("one"), assistant("two"), user("failed"))
+    log.write(HistoryRewound(session_id="s", kept=2))
+    add(log, user("three"))
 
-    assert conversation(log) == (user("tell me a story"), assistant("Once upon"), user("go on"))
+    assert conversation(log) == (user("one"), assistant("two"), user("three"))
 
 
-def test_an_interrupted_answer_that_was_no_part_of_the_conversation_stays_out_of_it(log: EventLog) -> None:
+def test_only_what_was_added_to_the_conversation_is_part_of_it(log: EventLog) -> None:
     add(log, user("hi"))
-    aside = LLMCallStarted(session_id="s", model="m", history=0, messages=(user("classify this"),))
-    log.write(aside)
-    log.write(
-        LLMCallInterrupted(session_id="s", call_id=aside.event_id, model="m", partial=assistant("gree"), duration_ms=1)
-    )
-
-    assert conversation(log) == (user("hi"),)
-
-
-def test_an_interruption_before_the_first_word_leaves_nothing(log: EventLog) -> None:
-    add(log, user("hi"))
-    log.write(
-        LLMCallInterrupted(session_id="s", call_id="c", model="m", partial=Message("assistant", ()), duration_ms=1)
-    )
+    log.write(LLMCallInterrupted(session_id="s", call_id="c", model="m", partial=assistant("gree"), duration_ms=1))
 
     assert conversation(log) == (user("hi"),)
 

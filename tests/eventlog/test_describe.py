@@ -78,7 +78,8 @@ def finished(message: Message, **fields: Any) -> llm.LLMCallFinished:
             "message",
             "user: see [image image/png]",
         ),
-        (llm.HistoryCleared(), "message", "the conversation starts anew"),
+        (llm.HistoryRewound(kept=0), "message", "the conversation starts anew"),
+        (llm.HistoryRewound(kept=2), "message", "the conversation goes back to its first 2 messages"),
         (
             llm.LLMCallStarted(model="openai:gpt", history=1, tools=("a", "b"), options=ModelOptions(temperature=0)),
             "model",

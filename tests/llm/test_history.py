@@ -3,9 +3,9 @@ import asyncio
 import pytest
 
 from llmgine_cli.bus import Bus, Event
-from llmgine_cli.llm.events import HistoryCleared, MessageAdded
+from llmgine_cli.llm.events import HistoryRewound, MessageAdded
 from llmgine_cli.llm.history import History
-from llmgine_cli.llm.messages import assistant, user
+from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, user
 from tests.support.bus import Heard
 
 
@@ -41,7 +41,33 @@ async def test_clearing_is_told() -> None:
     history = History(bus, [user("a")])
     await history.clear()
     assert history.messages == ()
-    assert len(heard.only(HistoryCleared)) == 1
+    assert len(heard.only(HistoryRewound)) == 1
+
+
+async def test_rewinding_keeps_the_beginning_and_is_told() -> None:
+    bus = Bus()
+    heard = Heard(bus)
+    history = History(bus, [user("a"), user("b"), user("c")])
+    await history.rewind(1)
+    assert history.messages == (user("a"),)
+    assert [event.kept for event in heard.only(HistoryRewound)] == [1]
+
+
+async def test_rewinding_to_where_it_stands_is_nothing_to_tell() -> None:
+    bus = Bus()
+    heard = Heard(bus)
+    await History(bus, [user("a")]).rewind(1)
+    assert heard.events == []
+
+
+async def test_open_calls_are_answered_once() -> None:
+    calls = (ToolCall(id="1", name="a"), ToolCall(id="2", name="b"))
+    done = Message("tool", (ToolResult(call_id="1", name="a", content="x"),))
+    history = History(Bus(), [Message("assistant", calls), done])
+    await history.answer_open_calls("stopped")
+    await history.answer_open_calls("stopped")
+    lost = ToolResult(call_id="2", name="b", content="stopped", is_error=True)
+    assert history.messages[2:] == (Message("tool", (lost,)),)
 
 
 async def test_the_messages_are_a_picture_of_the_moment() -> None:

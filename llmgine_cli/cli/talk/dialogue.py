@@ -20,8 +20,6 @@ from llmgine_cli.cli.talk.commands import Leave, is_command, run_command
 from llmgine_cli.cli.talk.lines import Lines
 from llmgine_cli.cli.talk.opening import Talk
 from llmgine_cli.errors import LlmgineError, UsageError
-from llmgine_cli.llm.events import LLMCallInterrupted
-from llmgine_cli.llm.messages import Message, Text, ToolResult
 from llmgine_cli.llm.stream import Reply
 
 if TYPE_CHECKING:
@@ -50,11 +48,9 @@ class Dialogue:
         self.last_text = ""
         self._screen = screen
         self._typed = typed
-        self._before: tuple[Message, ...] = talk.conversation.history.messages
-        self._partial: Message | None = None
+        self._before = len(talk.conversation.history.messages)
         self._task: asyncio.Task[CommandResult[Any]] | None = None
         self._failure = 0
-        app.bus.subscribe(LLMCallInterrupted, self._remember_partial)
 
     async def run(self, lines: Lines) -> int:
         """Take messages until there are no more; return the exit code.
@@ -86,7 +82,7 @@ class Dialogue:
             BrokenPipeError: Whoever read the answers has gone.
         """
         history = self.talk.conversation.history
-        self.last_text, self._before, self._partial = text, history.messages, None
+        self.last_text, self._before = text, len(history.messages)
         self._space()
         self._task = asyncio.ensure_future(self.talk.send(text))
         try:
@@ -95,7 +91,9 @@ class Dialogue:
             task = asyncio.current_task()
             if not self._typed or (task and task.cancelling()):
                 raise
-            await self._keep_partial()
+            if all(message.role in ("system", "user") for message in history.messages[self._before :]):
+                await history.rewind(self._before)  # nothing came: the turn leaves no trace
+            await history.answer_open_calls("stopped by the user")
             await self._screen.finish()
             self.cli.note("stopped")
             return
@@ -103,7 +101,7 @@ class Dialogue:
             self._task = None
             await self._screen.finish()
         if outcome.error is not None:
-            await self._restore(self._before)
+            await history.rewind(self._before)
             raise outcome.error
         self.turns += 1
         if outcome.result is not None and not isinstance(outcome.result, Reply):
@@ -113,7 +111,7 @@ class Dialogue:
     async def forget(self) -> None:
         """Begin anew."""
         await self.talk.conversation.history.clear()
-        self._before = ()
+        self._before = 0
 
     async def retry(self) -> None:
         """Send the last message again; the answer it had is forgotten.
@@ -123,29 +121,8 @@ class Dialogue:
         """
         if not self.last_text:
             raise UsageError("nothing was said yet")
-        await self._restore(self._before)
+        await self.talk.conversation.history.rewind(self._before)
         await self.say(self.last_text)
-
-    # -- what becomes of the conversation
-
-    async def _keep_partial(self) -> None:
-        history = self.talk.conversation.history
-        partial = self._partial.text if self._partial else ""
-        answered = history.messages[len(self._before) :]
-        if not partial and all(message.role in ("system", "user") for message in answered):
-            await self._restore(self._before)
-            return
-        said = (Message("assistant", (Text(partial),)),) if partial else ()
-        await self._restore((*self._before, *answered, *_lost_results(answered), *said))
-
-    async def _restore(self, messages: tuple[Message, ...]) -> None:
-        history = self.talk.conversation.history
-        if history.messages != messages:
-            await history.clear()
-            await history.add(*messages)
-
-    def _remember_partial(self, event: LLMCallInterrupted) -> None:
-        self._partial = event.partial
 
     # -- the terminal
 
@@ -188,14 +165,3 @@ class Dialogue:
         self._failure = 0 if self._typed else code
         line = " ".join(visible(f"{message} ({hint})" if hint else message).split())
         sys.stderr.write(f"llmgine: {line}\n")
-
-
-def _lost_results(messages: tuple[Message, ...]) -> list[Message]:
-    """Results for the tool calls that have none: no vendor takes a call without a result."""
-    calls = {call.id: call.name for message in messages for call in message.tool_calls}
-    for part in (part for message in messages for part in message.parts if isinstance(part, ToolResult)):
-        calls.pop(part.call_id, None)
-    return [
-        Message("tool", (ToolResult(call_id=call_id, name=name, content="stopped by the user", is_error=True),))
-        for call_id, name in calls.items()
-    ]
