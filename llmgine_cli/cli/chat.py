@@ -8,6 +8,8 @@ import typer
 from llmgine_cli.cli.common import Cli, command, pairs
 from llmgine_cli.cli.talk.opening import (
     ApproveMode,
+    AskFirst,
+    ChainLimit,
     EngineName,
     ModelName,
     NoLog,
@@ -21,6 +23,7 @@ from llmgine_cli.cli.talk.opening import (
     ToolNames,
     load_settings,
     open_talk,
+    options_of,
 )
 from llmgine_cli.errors import UsageError
 
@@ -50,6 +53,8 @@ def _chat(
     option: Options = None,
     tool: ToolNames = None,
     approve: ApproveMode = None,
+    ask_first: AskFirst = False,
+    chain_limit: ChainLimit = None,
     go_on: Continue = False,
     session: SessionId = None,
     no_stream: NoStream = False,
@@ -62,7 +67,7 @@ def _chat(
     """
     if go_on and session:
         raise UsageError("--continue and --session exclude each other", hint="--session names one conversation")
-    settings = load_settings(cli, approve=approve, no_log=no_log)
+    settings = load_settings(cli, approve=approve, ask_first=ask_first, no_log=no_log)
     opening = Opening(
         engine=engine,
         model=model,
@@ -70,7 +75,7 @@ def _chat(
         template=template,
         params=pairs(param),
         tools=tuple(settings.chat.tools if tool is None else tool),
-        options=pairs(option),
+        options=options_of(option, chain_limit),
         stream=not no_stream,
     )
     session_id: str | None = None

@@ -7,6 +7,8 @@ import typer
 from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command, pairs
 from llmgine_cli.cli.talk.opening import (
     ApproveMode,
+    AskFirst,
+    ChainLimit,
     EngineName,
     ModelName,
     NoLog,
@@ -20,6 +22,7 @@ from llmgine_cli.cli.talk.opening import (
     ToolNames,
     load_settings,
     open_talk,
+    options_of,
 )
 from llmgine_cli.errors import UsageError
 
@@ -49,6 +52,8 @@ def _run(
     option: Options = None,
     tool: ToolNames = None,
     approve: ApproveMode = None,
+    ask_first: AskFirst = False,
+    chain_limit: ChainLimit = None,
     no_stream: NoStream = False,
     usage: Usage = False,
     no_log: NoLog = False,
@@ -73,10 +78,10 @@ def _run(
         template=template,
         params=pairs(param),
         tools=tuple(tool or ()),
-        options=pairs(option),
+        options=options_of(option, chain_limit),
         stream=not no_stream,
     )
-    settings = load_settings(cli, approve=approve, no_log=no_log)
+    settings = load_settings(cli, approve=approve, ask_first=ask_first, no_log=no_log)
     code = cli.run(_ask(cli, settings, opening, text, raw=raw, as_json=as_json, usage=usage))
     if code:
         raise typer.Exit(code)

@@ -19,7 +19,9 @@ _RETRYABLE = frozenset({408, 409, 425, 429})
 _NO_CREDIT = re.compile(
     r"insufficient[_ ](quota|balance|credit)|billing[_ ]hard[_ ]limit|credit balance", re.IGNORECASE
 )
-_TOO_LONG = re.compile(r"context[_ ](length|window)|too many tokens|prompt is too long|maximum context", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"context[_ ](length|window|size)|too many tokens|prompt is too long|maximum context", re.IGNORECASE
+)
 _NO_MODEL = re.compile(
     r"model[_ ]not[_ ](found|exist|available)|invalid[_ ]model\b|not a valid model|unknown model|no such model"
     r"|\bmodels?\b.{0,120}?\b(does not exist|not exist|not found|not_found)",

@@ -102,6 +102,23 @@ def test_the_tool_loop_stops_at_its_limit_with_exit_code_5(cli: Program) -> None
     assert "max_rounds" in done.stderr
 
 
+def test_the_letters_of_llm_for_tools_work(cli: Program) -> None:
+    turns = [ToolCalls(("calculate", {"expression": "1+1"})) for _ in range(5)]
+    with FakeVendor(turns) as vendor:
+        done = cli(
+            "run", "-m", "openai:gpt-4.1", "-T", "calculate", "--ta", "--cl", "1", "add", env=vendor_env(vendor)
+        )  # fmt: skip
+        assert len(vendor.requests) == 1
+    assert done.code == 5
+    assert "not approved" in done.stderr
+
+
+def test_two_flags_that_contradict_each_other_are_refused(cli: Program) -> None:
+    done = cli("run", "-m", "echo:echo", "--ta", "--approve", "all", "hi")
+    assert (done.code, done.stdout) == (2, "")
+    assert "--ta" in done.stderr
+
+
 def test_without_a_terminal_a_tool_is_refused_with_exit_code_4(cli: Program) -> None:
     with FakeVendor([ToolCalls(("calculate", {"expression": "1+1"})), Answer("I could not.")]) as vendor:
         done = cli("run", "-m", "openai:gpt-4.1", "-T", "calculate", "add", env=vendor_env(vendor))

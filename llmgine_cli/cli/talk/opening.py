@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from llmgine_cli.cli.common import Cli
+from llmgine_cli.cli.common import Cli, pairs
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ ApproveMode = Annotated[
     Literal["ask", "auto-read", "all", "none"] | None,
     typer.Option("--approve", help="Which tool calls may run: ask for each, all that only read, all, none."),
 ]
+AskFirst = Annotated[bool, typer.Option("--ta", "--tools-approve", help="Ask before each tool call: --approve ask.")]
+ChainLimit = Annotated[
+    int | None,
+    typer.Option("--cl", "--chain-limit", metavar="N", min=0, help="Rounds of tool calls: -o max_rounds N."),
+]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Wait for the whole answer.")]
 NoLog = Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Print the answer as it is: no markdown, no escaping of controls.")]
@@ -55,8 +60,21 @@ class Opening:
     stream: bool = True
 
 
-def load_settings(cli: Cli, *, approve: str | None, no_log: bool) -> "Settings":
-    """Load the settings with the flags that are settings too."""
+def options_of(words: list[str] | None, chain_limit: int | None) -> dict[str, str]:
+    """Return the options of the engine and the model as given with `-o` and `--cl`."""
+    return {**({} if chain_limit is None else {"max_rounds": str(chain_limit)}), **pairs(words)}
+
+
+def load_settings(cli: Cli, *, approve: str | None, ask_first: bool, no_log: bool) -> "Settings":
+    """Load the settings with the flags that are settings too.
+
+    Raises:
+        UsageError: Two of the flags say different things.
+        SettingsError: A setting is wrong.
+    """
+    if ask_first and approve not in (None, "ask"):
+        raise UsageError(f"--ta asks before each tool call, and --approve {approve} does not", hint="leave one out")
+    approve = "ask" if ask_first else approve
     overrides: dict[str, Any] = {}
     if no_log:
         overrides["log.enabled"] = False
