@@ -147,7 +147,7 @@ class TrustStore:
 
 
 def names_a_model_file(model: str) -> bool:
-    """Whether this model is a file: native code would parse it in this process, so only the user may name it."""
+    """Whether this model is a file: native code would parse it on this machine, so only the user may name it."""
     return model.startswith("local:") and any(mark in model for mark in ("/", "\\", ".gguf"))
 
 
