@@ -84,6 +84,14 @@ class LlamaServer:
         """Whether the process is there."""
         return self._process.poll() is None
 
+    def ended(self, *, within: float) -> bool:
+        """Whether the process is gone within these seconds: a dying one closes its connections a moment before."""
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def gone(self) -> ProviderError:
         """Return the error to raise when the process has ended by itself."""
         return ProviderError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmgine_cli.errors import ProviderError, SettingsError
+from llmgine_cli.errors import ProviderError, SettingsError, TruncatedError, UnreachableError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent, TextDelta
 from llmgine_cli.providers import weights
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmgine_cli.providers.transport import Endpoint, Transport
 
 _PROPS_TIMEOUT = 10.0  # seconds
+_LAST_BREATH = 1.0  # seconds that a dying server may take to be gone after its connections broke
 _TOO_LONG = re.compile(r"request \((\d+) tokens\) exceeds the available context size \((\d+) tokens\)")
 
 
@@ -220,7 +221,8 @@ def _heard(task: "asyncio.Task[_Served]") -> None:
 
 def _explained(error: ProviderError, served: _Served) -> ProviderError:
     """Say what llama.cpp's error means, if it is one that people can do something about."""
-    if not served.server.running:
+    broken = isinstance(error, UnreachableError | TruncatedError)
+    if served.server.ended(within=_LAST_BREATH if broken else 0):
         return served.server.gone()
     if match := _TOO_LONG.search(error.message):
         return ProviderError(
