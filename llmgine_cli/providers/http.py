@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _LARGEST_ERROR = 1024 * 1024  # bytes of an error page that are read
 _LARGEST_ANSWER = 256 * 1024 * 1024  # bytes of an answer that is not streamed
 
+# Seconds an idle connection is kept. llama.cpp's server and Node's hang up after five: a request that is sent at that
+# very moment fails, and on this machine a new connection costs nothing.
+_EXPIRY = 30.0
+_LOOPBACK_EXPIRY = 2.0
+
 
 class HttpTransport:
     """Talks to one provider, over connections that are kept open.
@@ -113,7 +118,11 @@ class HttpTransport:
                 self._client = httpx2.AsyncClient(
                     headers=self._headers,
                     timeout=httpx2.Timeout(endpoint.idle_timeout, connect=endpoint.connect_timeout, pool=None),
-                    limits=httpx2.Limits(max_connections=None, max_keepalive_connections=20),
+                    limits=httpx2.Limits(
+                        max_connections=None,
+                        max_keepalive_connections=20,
+                        keepalive_expiry=_LOOPBACK_EXPIRY if endpoint.is_loopback else _EXPIRY,
+                    ),
                     follow_redirects=False,  # a redirect must not carry the key elsewhere
                     trust_env=not endpoint.is_loopback,
                     verify=not plain,
