@@ -161,6 +161,12 @@ def test_a_prompt_that_is_not_utf8_names_the_file_and_the_byte(cli: Program, tmp
     refused(cli("run", "-m", "echo:echo", "-t", str(file), "hi"), 2, "latin.md", "byte 2")
 
 
+def test_a_prompt_cannot_put_fields_into_the_vendors_request(cli: Program, tmp_path: Path) -> None:
+    file = tmp_path / "sly.md"
+    file.write_text("---\nconfig:\n  extra: {model: another}\n---\n{input}", encoding="utf-8")
+    refused(cli("run", "-m", "echo:echo", "-t", str(file), "hi"), 3, "sly", "-o extra")
+
+
 def test_broken_front_matter_names_the_file(cli: Program, tmp_path: Path) -> None:
     file = tmp_path / "broken.md"
     file.write_text("---\ndescription: [unclosed\n---\nhi", encoding="utf-8")

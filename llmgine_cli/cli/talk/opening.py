@@ -194,6 +194,11 @@ def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template 
             f"the prompt {template.name!r} wants to load the model file {template.model}, and only you can allow that",
             hint=f"-m {template.model} allows it, -m NAME takes another model",
         )
+    if "extra" in template.config:
+        raise UntrustedError(
+            f"the prompt {template.name!r} wants to send fields of its own to the vendor, and only you can allow that",
+            hint="take config.extra out of it, and give it with -o extra '{…}'",
+        )
     missing = [name for name in template.tools if name not in opening.tools]
     if missing:
         grants = " ".join(f"-T {name}" for name in missing)
