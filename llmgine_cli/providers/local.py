@@ -113,7 +113,9 @@ class LocalProvider:
         except BaseException:
             server.stop()
             raise
-        transport = HttpTransport(endpoint, {"Authorization": f"Bearer {server.key}"})
+        # llama.cpp's server hangs up after an answer without announcing it, which a request on the same connection may
+        # meet; on loopback a new one costs nothing.
+        transport = HttpTransport(endpoint, {"Authorization": f"Bearer {server.key}", "Connection": "close"})
         chat = ChatProvider(Vendor(name=self.name), endpoint, transport)
         return _Served(server=server, endpoint=endpoint, transport=transport, chat=chat)
 
