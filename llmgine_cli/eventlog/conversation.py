@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from llmgine_cli.bus import SessionStarted
 from llmgine_cli.bus.messages import BusMessage
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.reader import LogReader
@@ -10,7 +11,7 @@ from llmgine_cli.llm.events import HistoryRewound, MessageAdded
 from llmgine_cli.llm.messages import Message, ToolResult
 
 LOST = "the tool was interrupted: its result was never written"
-_TYPES = frozenset(kind.__name__ for kind in (MessageAdded, HistoryRewound))
+_TYPES = frozenset(kind.__name__ for kind in (SessionStarted, MessageAdded, HistoryRewound))
 
 
 def rebuild(path: Path) -> tuple[Message, ...]:
@@ -33,6 +34,9 @@ def replay(events: Iterable[BusMessage]) -> tuple[Message, ...]:
     messages: list[Message] = []
     for event in events:
         match event:
+            case SessionStarted():
+                # Whoever resumed the session began with what `rebuild` made of the log, and counts from that.
+                messages = list(_with_all_results(messages))
             case MessageAdded(message=message):
                 messages.append(message)
             case HistoryRewound(kept=kept):

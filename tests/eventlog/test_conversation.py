@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from llmgine_cli.bus import Bus
-from llmgine_cli.eventlog.conversation import LOST, rebuild
+from llmgine_cli.bus import Bus, Event, SessionStarted
+from llmgine_cli.eventlog.conversation import LOST, rebuild, replay
 from llmgine_cli.eventlog.writer import EventLog
 from llmgine_cli.llm.events import HistoryRewound, LLMCallInterrupted, MessageAdded
 from llmgine_cli.llm.history import History
@@ -110,3 +112,66 @@ def test_bad_lines_and_other_events_do_not_matter(log: EventLog) -> None:
     add(log, user("two"))
 
     assert conversation(log) == (user("one"), user("two"))
+
+
+def test_a_turn_that_failed_after_a_killed_tool_was_resumed_does_not_come_back(log: EventLog) -> None:
+    log.write(SessionStarted(session_id="s"))
+    add(log, user("one"), Message("assistant", CALLS[:1]))  # killed while the tool ran
+    log.write(SessionStarted(session_id="s"))
+    resumed = conversation(log)
+    add(log, user("failed"))
+    log.write(HistoryRewound(session_id="s", kept=len(resumed)))
+    log.write(SessionStarted(session_id="s"))
+
+    lost = result("1", "a", LOST, is_error=True)
+    assert conversation(log) == resumed == (user("one"), Message("assistant", CALLS[:1]), lost)
+
+
+def test_a_rewind_after_a_resume_does_not_count_results_that_were_left_out(log: EventLog) -> None:
+    add(log, user("one"), result("9"), assistant("two"))
+    log.write(SessionStarted(session_id="s"))
+    add(log, user("failed"))
+    log.write(HistoryRewound(session_id="s", kept=2))
+
+    assert conversation(log) == (user("one"), assistant("two"))
+
+
+SAID = st.sampled_from(
+    [user("u"), assistant("a"), system("s"), Message("assistant", CALLS), Message("assistant", CALLS[:1])]
+    + [result(call_id) for call_id in ("1", "2", "9")]
+)
+STEPS = st.lists(st.one_of(SAID, st.just("killed"), st.integers(0, 12)), max_size=40)
+
+
+class Memory:
+    """The events of a session, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def bus(self) -> Bus:
+        bus = Bus()
+        bus.subscribe(Event, self.events.append)
+        return bus
+
+
+@given(STEPS)
+async def test_whatever_happened_before_the_log_tells_what_the_conversation_was(
+    steps: list[Message | str | int],
+) -> None:
+    memory = Memory()
+    bus = memory.bus()
+    history = History(bus)
+    await bus.publish(SessionStarted(session_id="s"))
+    for step in [*steps, "killed"]:
+        match step:
+            case Message():
+                await history.add(step)
+            case int():
+                await history.rewind(step)
+            case _:
+                # What the live history was, made fit for a vendor, is what the next process begins with.
+                lived = replay(MessageAdded(message=message) for message in history.messages)
+                history = History(bus, replay(memory.events))
+                await bus.publish(SessionStarted(session_id="s"))
+                assert history.messages == lived
