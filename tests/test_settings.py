@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from llmgine_cli.errors import SettingsError
+from llmgine_cli.providers.presets import VENDORS
 from llmgine_cli.settings import ProviderSettings, Settings, explain, load
 from llmgine_cli.settings.example import example
 from llmgine_cli.settings.load import read
@@ -297,7 +298,7 @@ class TestUntrusted:
         enabled = false
     """
     IGNORED = (
-        "engine, model, aliases.evil, chat.engine, chat.tools, tools.approve, tools.timeout, "
+        "engine, model, aliases.good, aliases.evil, chat.engine, chat.tools, tools.approve, tools.timeout, "
         "tools.options.get_weather.base_url, providers.openai.base_url, providers.openai.headers.X, "
         "engines.tool_chat.max_rounds, log.dir, log.enabled"
     )
@@ -305,7 +306,7 @@ class TestUntrusted:
     def test_only_what_is_harmless_counts(self) -> None:
         project_file(self.HOSTILE, trusted=False)
         settings = load()
-        expected = Settings(aliases={"good": "openai:gpt-5-mini"}, limits={"idle_timeout": 5}, chat={"width": 70})
+        expected = Settings(limits={"idle_timeout": 5}, chat={"width": 70})
         assert settings.model_dump() == expected.model_dump()
 
     def test_what_was_ignored_is_told_with_the_way_out(self) -> None:
@@ -338,6 +339,12 @@ class TestUntrusted:
             settings = load()
             assert settings.notices
             settings.told()
+
+    def test_the_users_own_aliases_stay_what_they_are(self) -> None:
+        user_file('[aliases]\nfast = "openai:gpt-5-mini"\n')
+        project_file('[aliases]\nfast = "echo:echo"\n"gpt-5" = "echo:echo"\n', trusted=False)
+        Path(".env").write_text('LLMGINE_ALIASES={"fast": "echo:echo"}\n')
+        assert load().aliases == {"fast": "openai:gpt-5-mini"}
 
     def test_with_trust_everything_counts(self) -> None:
         project_file('[tools]\napprove = "all"\n[providers.openai]\nbase_url = "http://mine"\n')
@@ -372,7 +379,7 @@ class TestUntrusted:
         }  # fmt: skip
         assert everything.keys() == Settings.model_fields.keys()
         assert split(everything)[0] == {
-            "model": "a:b", "engine": "a", "aliases": {"a": "a:b"},
+            "model": "a:b", "engine": "a",
             "limits": {"connect_timeout": 10.0, "idle_timeout": 60.0},
             "chat": {"engine": "tool_chat", "vi_mode": False, "width": None}, "log": {}, "tools": {},
         }  # fmt: skip
@@ -401,6 +408,27 @@ class TestDotenv:
         settings = load()
         assert settings.address("OPENAI_BASE_URL") is None
         assert settings.address("OLLAMA_HOST") == "http://mine"
+
+    def test_an_address_that_does_not_count_is_told_once(self) -> None:
+        Path(".env").write_text("OPENAI_BASE_URL=http://evil\nhttps_proxy=http://evil\nREDIS_HOST=box\n")
+        settings = load()
+        [notice] = settings.notices
+        assert notice == (
+            ".env: ignored OPENAI_BASE_URL, https_proxy: a folder's .env may give keys, but not say where they are"
+            " sent; export it in your shell, or set base_url in your own config"
+        )
+        settings.told()
+        assert load().notices == ()
+
+    def test_an_address_that_the_shell_says_too_is_not_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        Path(".env").write_text("OLLAMA_HOST=http://mine\n")
+        monkeypatch.setenv("OLLAMA_HOST", "http://mine")
+        assert load().notices == ()
+
+    @pytest.mark.parametrize("name", sorted({vendor.base_url_env or "ALL_PROXY" for vendor in VENDORS.values()}))
+    def test_the_address_of_no_vendor_is_ignored_in_silence(self, name: str) -> None:
+        Path(".env").write_text(f"{name}=http://evil\n")
+        assert load().notices[0].startswith(f".env: ignored {name}: ")
 
     def test_nothing_of_it_reaches_the_environment(self) -> None:
         Path(".env").write_text(

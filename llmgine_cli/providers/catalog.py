@@ -24,7 +24,7 @@ class Catalog:
 
     Args:
         vendors: Who there is, in the order of choice.
-        aliases: Names the user made up → what they stand for.
+        aliases: Names the user made up → what they stand for; none for `provider:model`, which says what it means.
         key: Gives the key that a variable holds.
         address: Gives the address that a variable holds.
         connect_timeout: Seconds to wait for a connection.
@@ -125,7 +125,7 @@ class Catalog:
 
     def _unalias(self, name: str) -> str:
         seen: list[str] = []
-        while name in self._aliases:
+        while name in self._aliases and not self._is_full(name):
             if name in seen:
                 raise SettingsError(
                     f"the aliases go in a circle: {' → '.join([*seen, name])}", hint="mend [aliases] in the settings"
@@ -133,6 +133,11 @@ class Catalog:
             seen.append(name)
             name = self._aliases[name]
         return name
+
+    def _is_full(self, name: str) -> bool:
+        """Whether it says outright which provider is meant: nothing may turn that into another."""
+        provider, colon, _ = name.partition(":")
+        return bool(colon) and provider in self._vendors
 
     def _owner(self, model: str) -> Vendor | None:
         """The one vendor that such a name can only belong to."""

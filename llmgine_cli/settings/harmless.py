@@ -80,10 +80,6 @@ def _at(data: Any, key: Key) -> Any:
 def _split_value(value: Any, mark: Harmless | None, key: Key) -> tuple[dict[str, Any], list[Key]]:
     if mark is None:
         return {}, list(leaves(value, key))
-    if isinstance(value, dict):
-        table = cast("dict[str, Any]", value)
-        kept = {name: one for name, one in table.items() if mark.accepts(one)}
-        return {key[-1]: kept}, [(*key, name) for name in table if name not in kept]
     return ({key[-1]: value}, []) if mark.accepts(value) else ({}, [key])
 
 

@@ -16,6 +16,14 @@ from llmgine_cli.settings.problems import problem
 from llmgine_cli.settings.sources import File, Flags, Source, Variables, read_dotenv, shown
 from llmgine_cli.trust import TrustStore, digest
 
+# Variables that would say where requests, and the keys in them, are sent; and whose word proves who is there.
+_ADDRESSES = frozenset(
+    {
+        *("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "TOGETHER_BASE_URL", "LMSTUDIO_BASE_URL", "OLLAMA_HOST"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    }
+)
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -58,6 +66,7 @@ def read(overrides: Mapping[str, Any] | None = None) -> Reading:
         variables = read_dotenv(file)
         dotenv = {name: (value, file) for name, value in variables.items()} | dotenv
         sources.append(_dotenv(variables, file, notices))
+        notices += _addresses(variables, file)
     sources += [_project_file(project, notices)] if project else []
     sources.append(_user_file())
     try:
@@ -92,6 +101,18 @@ def _dotenv(variables: Mapping[str, str], file: Path, notices: list[Notice]) -> 
         text = f"{shown(file)}: ignored {names}: a .env file may not set it; put it into the environment or config.toml"
         notices.append(Notice(text, digest(repr(sorted(variables.items())).encode())))
     return source
+
+
+def _addresses(variables: Mapping[str, str], file: Path) -> list[Notice]:
+    """Tell which addresses in a `.env` file do not count; what the shell says as well does count."""
+    names = [name for name, value in variables.items() if name.upper() in _ADDRESSES and os.environ.get(name) != value]
+    if not names:
+        return []
+    text = (
+        f"{shown(file)}: ignored {', '.join(sorted(names))}: a folder's .env may give keys, but not say where they are"
+        " sent; export it in your shell, or set base_url in your own config"
+    )
+    return [Notice(text, digest(repr(sorted(variables.items())).encode()))]
 
 
 def _project_file(project: Path, notices: list[Notice]) -> File:

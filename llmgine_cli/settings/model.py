@@ -25,7 +25,7 @@ class Harmless:
     Without this mark a setting is not.
 
     Attributes:
-        accepts: Whether this value (each value of a table) is harmless too.
+        accepts: Whether this value is harmless too.
     """
 
     accepts: Callable[[Any], bool] = lambda _: True
@@ -122,7 +122,11 @@ class LogSettings(_Table):
     dir: Annotated[
         Path | None,
         AfterValidator(lambda path: path.expanduser() if path else None),
-        Field(description="Where the logs are; default: `logs` in the state directory.", examples=["~/llmgine-logs"]),
+        Field(
+            description="Where the logs are; default: `logs` in the state directory. Made for you alone; one that is\n"
+            "there keeps its permissions, and nobody else can read the files in it.",
+            examples=["~/llmgine-logs"],
+        ),
     ] = None
 
 
@@ -199,8 +203,11 @@ class Settings(BaseSettings):
     ] = None
     aliases: Annotated[
         dict[str, str],
-        Field(description="Short names for models.", examples=[{"fast": "groq:llama-3.3-70b-versatile"}]),
-        MODEL,
+        Field(
+            description="Short names for models; a name as `provider:model` always means itself. In a project's\n"
+            "llmgine.toml they count once you trust it.",
+            examples=[{"fast": "groq:llama-3.3-70b-versatile"}],
+        ),
     ] = {}
     limits: LimitsSettings = LimitsSettings()
     chat: ChatSettings = ChatSettings()

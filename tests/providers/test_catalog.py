@@ -115,6 +115,17 @@ def test_aliases_are_followed_to_their_end() -> None:
     assert str(catalog(ALL_KEYS, aliases=aliases).model("gpt-4.1")) == "echo:echo"
 
 
+@pytest.mark.parametrize("name", ["openai:gpt-5", "openai:", "ollama:llama3.2:3b"])
+def test_a_full_name_is_never_an_alias(name: str) -> None:
+    found = catalog(ALL_KEYS, aliases={name: "echo:echo"}).model(name)
+    assert found.provider.name == name.partition(":")[0]
+
+
+def test_an_alias_does_not_lead_on_from_a_full_name() -> None:
+    aliases = {"fast": "groq:llama", "groq:llama": "echo:echo"}
+    assert str(catalog(ALL_KEYS, aliases=aliases).model("fast")) == "groq:llama"
+
+
 def test_aliases_in_a_circle_are_an_error() -> None:
     with pytest.raises(SettingsError, match="a → b → a"):
         catalog(aliases={"a": "b", "b": "a"}).model("a")
