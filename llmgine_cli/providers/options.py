@@ -1,10 +1,16 @@
 """From our sampling options to the fields of a vendor's request, its quirks included."""
 
 import logging
+import math
+from collections.abc import Mapping
 from typing import Any
 
+from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.providers.presets import Vendor
+
+# What an adapter makes of the conversation itself; another value here would be another request.
+OWNED = frozenset({"model", "messages", "system", "tools", "stream", "stream_options"})
 
 logger = logging.getLogger("llmgine_cli.providers")
 
@@ -21,10 +27,15 @@ class Options:
         self._told: set[tuple[str, str]] = set()
 
     def fields(self, request: Request) -> dict[str, Any]:
-        """Return the fields for a request; what the user leaves to the vendor is not among them."""
+        """Return the fields for a request; what the user leaves to the vendor is not among them.
+
+        Raises:
+            UsageError: `extra` has a field that is not the user's to set, or a number is infinite or none.
+        """
         options, vendor = request.options, self._vendor
         quirks = [quirk for quirk in vendor.quirks if quirk.applies(request.model)]
         extra = options.extra
+        _check_owned(extra)
         fields: dict[str, Any] = {}
         if request.tools:
             for quirk in quirks:
@@ -43,6 +54,7 @@ class Options:
             "stop": list(options.stop) or None,
             "seed": options.seed,
         }
+        _check_finite({**asked, **extra})
         for option, value in asked.items():
             name = vendor.names.get(option, option)
             if value is None or name in extra:
@@ -57,3 +69,18 @@ class Options:
         if (model, option) not in self._told:
             self._told.add((model, option))
             logger.warning("%s:%s takes no %s; it is left out", self._vendor.name, model, option)
+
+
+def _check_owned(extra: Mapping[str, Any]) -> None:
+    if taken := sorted(OWNED & extra.keys()):
+        raise UsageError(
+            f"option 'extra' may not set {', '.join(taken)}: llmgine makes that of the conversation",
+            hint="-m names the model, -s the system message, -T the tools, --no-stream waits for the whole answer",
+        )
+
+
+def _check_finite(fields: Mapping[str, Any]) -> None:
+    """JSON has neither NaN nor infinity: they would be sent as null, which is another wish."""
+    for name, value in fields.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"option {name!r} is {value}, which is no number to send", hint=f"as in -o {name} 0.5")

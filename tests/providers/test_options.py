@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import ModelOptions
 from llmgine_cli.providers.options import Options
 from llmgine_cli.providers.presets import VENDORS
@@ -112,6 +113,22 @@ def test_models_that_take_tools_only_without_thinking_are_told_not_to(model: str
 def test_what_the_user_says_about_thinking_stands() -> None:
     asked = request(model="gpt-5.6-luna", tools=[WEATHER], extra={"reasoning_effort": "low"})
     assert Options(VENDORS["openai"]).fields(asked)["reasoning_effort"] == "low"
+
+
+@pytest.mark.parametrize("vendor", ["openai", "anthropic"])
+@pytest.mark.parametrize("name", ["model", "messages", "system", "tools", "stream", "stream_options"])
+def test_extra_fields_do_not_replace_what_the_conversation_says(vendor: str, name: str) -> None:
+    with pytest.raises(UsageError, match=rf"'extra' may not set {name}:"):
+        fields(vendor, extra={name: "x", "logprobs": True})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", ["temperature", "top_p"])
+def test_what_is_no_number_is_refused_and_not_sent_as_null(name: str, value: float) -> None:
+    with pytest.raises(UsageError, match=rf"option '{name}' is .*(nan|inf)"):
+        fields("openai", "gpt-5", **{name: value})
+    with pytest.raises(UsageError, match=rf"option '{name}' is .*(nan|inf)"):
+        fields("openai", extra={name: value})
 
 
 def test_the_users_options_are_not_changed() -> None:
