@@ -8,7 +8,7 @@ record is a small file of its own, replaced in one step: two processes never get
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +85,7 @@ class TrustStore:
         record = {"path": str(path), "sha256": digest(content)}
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _replace(self._record(path), json.dumps(record))
+            replace_file(self._record(path), json.dumps(record))
         except OSError as error:
             raise StorageError(f"cannot write to {self._folder}: {error.strerror}") from error
 
@@ -156,6 +156,28 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def replace_file(file: Path, text: str, *, mode: int = 0o600) -> None:
+    """Write a file in one step: whole, or not at all. A link in its place is replaced, not followed.
+
+    Args:
+        file: Its folder must exist.
+        text: Written as UTF-8.
+        mode: Its permissions, less the umask.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    new = file.with_name(f".new-{secrets.token_hex(8)}")
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)  # O_EXCL follows no link
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        new.replace(file)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
+
+
 def python_files(folder: Path) -> list[Path]:
     """The files of a folder that may hold engines or tools: `*.py`, but not those whose name starts with `_` or `.`."""
     try:
@@ -179,15 +201,3 @@ def _parse(record: Path) -> Iterator[tuple[Path, str]]:
         yield Path(data["path"]), str(data["sha256"])
     except (ValueError, KeyError, TypeError):
         return
-
-
-def _replace(file: Path, text: str) -> None:
-    """Write a file only its owner may read (0600, as `mkstemp` has it): whole, or not at all."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).replace(file)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise

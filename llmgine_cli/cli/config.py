@@ -71,19 +71,24 @@ def init(
     from llmgine_cli import places
     from llmgine_cli.errors import StorageError, UsageError
     from llmgine_cli.settings.example import example
+    from llmgine_cli.trust import replace_file
 
     file = Path.cwd() / places.PROJECT_FILE if project else places.config_file()
     if file.exists() and not force:
         raise UsageError(f"{file} is there already", hint="--force replaces it")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("w" if force else "x", encoding="utf-8") as stream:
-            stream.write(example())
+        if force:
+            # Your own file may be a link that you made; a link in somebody's folder leads where they want.
+            replace_file(file if project else file.resolve(), example(), mode=0o666)
+        else:
+            with file.open("x", encoding="utf-8") as stream:
+                stream.write(example())
     except OSError as error:
         raise StorageError(f"cannot write {file}: {error.strerror}") from error
     cli.print(str(file))
     if project:
-        cli.note("what says where data goes or what runs without asking counts only after `llmgine trust`")
+        cli.note("aliases, what says where data goes and what runs without asking count only after `llmgine trust`")
 
 
 def _keys(settings: "Settings") -> dict[str, dict[str, Any]]:

@@ -121,6 +121,29 @@ class TestInit:
         assert done.stdout == f"{Path('llmgine.toml').absolute()}\n"
         assert tomllib.loads(Path("llmgine.toml").read_text()) == {}
 
+    @pytest.mark.parametrize("there", [True, False], ids=["to a file", "to nothing"])
+    def test_it_replaces_a_link_in_a_folder_and_leaves_what_it_led_to(
+        self, cli: Program, tmp_path: Path, there: bool
+    ) -> None:
+        mine = tmp_path / "mine"
+        if there:
+            mine.write_text("precious")
+        Path("llmgine.toml").symlink_to(mine)
+        assert cli("config", "init", "--project", "--force").code == 0
+        assert not Path("llmgine.toml").is_symlink()
+        assert tomllib.loads(Path("llmgine.toml").read_text()) == {}
+        assert (mine.read_text() if there else mine.exists()) == ("precious" if there else False)
+        assert [file.name for file in Path.cwd().iterdir()] == ["llmgine.toml"]
+
+    def test_a_link_that_stands_for_your_own_file_stays_one(self, cli: Program, home: Path, tmp_path: Path) -> None:
+        kept = tmp_path / "dotfiles.toml"
+        kept.write_text('model = "mine:mine"\n')
+        (home / "config").mkdir()
+        (home / "config" / "config.toml").symlink_to(kept)
+        assert cli("config", "init", "--force").code == 0
+        assert (home / "config" / "config.toml").is_symlink()
+        assert tomllib.loads(kept.read_text()) == {}
+
     def test_it_makes_the_file_that_the_variable_names(self, cli: Program, tmp_path: Path) -> None:
         done = cli("config", "init", env={"LLMGINE_CONFIG": str(tmp_path / "new" / "other.toml")})
         assert done.code == 0
