@@ -6,12 +6,15 @@ and two processes that append to one file do not mix their lines.
 
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from llmgine_cli import places
 from llmgine_cli.bus import Bus, Event, SessionEnded
 from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog.codec import encode
@@ -92,10 +95,24 @@ class EventLog:
             file = None
         if file is None:
             path = self._paths.get(session_id) or self._place(session_id)
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_folder()
             file = self._files[session_id] = _File(path, event.time_ns)
             self._paths[session_id] = path
         return file
+
+    def _make_folder(self) -> None:
+        """Make the folder for the user alone.
+
+        The default one is tightened if it was there and open to others. One that the user named stays as they made it:
+        they may share it on purpose, and the files in it are theirs alone all the same.
+        """
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.name != "posix" or self.folder != places.state_dir() / "logs":
+            return
+        found = self.folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and found.st_mode & 0o077:
+            with suppress(OSError):  # some file systems have no permissions; the log matters more
+                self.folder.chmod(0o700)
 
     def _place(self, session_id: str | None) -> Path:
         if session_id is None:

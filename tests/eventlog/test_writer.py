@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import jsonlines
 import pytest
 
 from llmgine_cli.bus import Bus, SessionEnded, SessionStarted
@@ -60,6 +61,59 @@ def test_only_the_user_can_read_it(folder: Path) -> None:
     assert path is not None
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_default_folder_is_closed_to_others_if_it_was_open(home: Path) -> None:
+    folder = home / "state" / "logs"
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    EventLog(folder).write(Pong(text="x", session_id="s"))
+
+    assert mode(folder) == 0o700
+
+
+def test_a_folder_that_the_user_named_stays_as_it_is_and_its_files_are_closed(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    log = EventLog(folder)
+    log.write(Pong(text="x", session_id="s"))
+
+    path = log.path("s")
+    assert path is not None
+    assert (mode(folder), mode(path)) == (0o777, 0o600)
+
+
+def test_a_default_folder_that_is_a_link_stays_as_it_is(home: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o755)
+    (home / "state").mkdir(parents=True)
+    (home / "state" / "logs").symlink_to(elsewhere)
+    EventLog(home / "state" / "logs").write(Pong(text="x", session_id="s"))
+
+    assert mode(elsewhere) == 0o755
+
+
+async def test_another_reader_of_json_lines_finds_the_same(folder: Path) -> None:
+    bus, log = Bus(), EventLog(folder)
+    log.attach(bus)
+    async with bus.session("s") as session:
+        session.register(Fetch, lambda command: command.tries)
+        await session.publish(Pong(text="two\nlines, a \u2028 separator and \U0001f600"))
+        await session.execute(Fetch(url="x"))
+
+    path = log.path("s")
+    assert path is not None
+    with jsonlines.open(path) as reader:
+        lines = list(reader.iter(type=dict))
+    assert lines == [record.data for record in LogReader(path)]
+    assert [line["event_type"] for line in lines] == types(path)
+    assert lines[1]["text"] == "two\nlines, a \u2028 separator and \U0001f600"
 
 
 async def test_an_event_is_on_disk_before_anybody_else_sees_it(folder: Path) -> None:
