@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import Token
 from dataclasses import replace
@@ -37,6 +38,8 @@ CommandHandler = Callable[[C], R | Awaitable[R]]
 EventHandler = Callable[[E], object]
 
 logger = logging.getLogger("llmgine_cli.bus")
+
+_LAST_WORDS = 1.0  # seconds for what was cancelled at the end to come to it
 
 
 class Subscription:
@@ -79,7 +82,7 @@ class Bus:
         self._subscriptions: dict[str | None, list[Subscription]] = {None: []}
         self._routes: dict[tuple[type[Event], str | None], tuple[Subscription, ...]] = {}
         self._sessions: set[str] = set()
-        self._running = 0
+        self._running: Counter[asyncio.Task[Any] | None] = Counter()  # how deep each task is in the bus
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
@@ -141,21 +144,20 @@ class Bus:
         if not route:
             return
         token = self._enter(Scope(event.session_id, event.event_id))
+        stopped: asyncio.CancelledError | None = None
         try:
             for subscription in route:
                 if not subscription.active:
                     continue
+                before = _cancellations()
                 try:
                     outcome = subscription.handler(event)
                     if inspect.isawaitable(outcome):
                         await outcome
-                except asyncio.CancelledError as error:
-                    if _is_being_cancelled():
-                        raise
-                    # Something the subscriber waited for was cancelled; nobody cancelled us.
-                    await self._tell_failure(subscription, event, error)
-                except Exception as error:  # noqa: BLE001 -- containing whatever a subscriber raises is the contract
-                    await self._tell_failure(subscription, event, error)
+                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- containing it is the contract
+                    stopped = await self._contain(subscription, event, error, before) or stopped
+            if stopped is not None:
+                raise stopped
         finally:
             self._leave(token)
 
@@ -208,16 +210,32 @@ class Bus:
         finally:
             self._leave(token)
 
-    async def aclose(self) -> None:
+    def has_subscriber(self, event_type: type[Event], *, session_id: str | None = None) -> bool:
+        """Whether somebody listens to exactly this type, as opposed to all events, in a session or at the root."""
+        return any(
+            subscription.event_type is event_type
+            for scope in {session_id, None}
+            for subscription in self._subscriptions.get(scope, ())
+        )
+
+    async def aclose(self, *, deadline: float | None = 10.0) -> None:
         """Wait until all that was published and executed is done, then take nothing more. Harmless the second time.
+
+        Args:
+            deadline: Seconds after which what still runs is cancelled; None: wait for ever.
 
         Raises:
             BusError: Called from inside a handler, which would wait for itself.
         """
         if current_scope.get().parent_id is not None:
             raise BusError("aclose() was called from inside a handler", hint="close the bus where it was made")
-        while self._running:  # work may have begun again between the last end and our waking up
-            await self._idle.wait()
+        if not await self._becomes_idle(deadline):
+            stuck = [task for task in self._running if task is not None]
+            names = ", ".join(task.get_name() for task in stuck)
+            logger.error("still running %g s after the bus was to be closed, now cancelled: %s", deadline, names)
+            for task in stuck:
+                task.cancel()
+            await self._becomes_idle(_LAST_WORDS)
         self._closed = True
         self._handlers.clear()
         self._subscriptions = {None: []}
@@ -225,14 +243,26 @@ class Bus:
 
     # -- inside
 
+    async def _becomes_idle(self, seconds: float | None) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                while self._running:  # work may have begun again between the last end and our waking up
+                    await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
     def _enter(self, scope: Scope) -> Token[Scope]:
-        self._running += 1
+        self._running[asyncio.current_task()] += 1
         self._idle.clear()
         return current_scope.set(scope)
 
     def _leave(self, token: Token[Scope]) -> None:
         current_scope.reset(token)
-        self._running -= 1
+        task = asyncio.current_task()
+        self._running[task] -= 1
+        if not self._running[task]:
+            del self._running[task]
         if not self._running:
             self._idle.set()
 
@@ -255,6 +285,22 @@ class Bus:
         if subscription in subscriptions:
             subscriptions.remove(subscription)
         self._routes.clear()
+
+    async def _contain(
+        self, subscription: Subscription, event: Event, error: Exception | asyncio.CancelledError, before: int
+    ) -> asyncio.CancelledError | None:
+        """Tell of what a subscriber raised; return what is to be raised after all have run.
+
+        When we were cancelled while it ran, that is raised at once. Otherwise something it waited for was cancelled, not
+        we; but in a task that was to be cancelled before, one cannot be sure, and it must not be lost.
+        """
+        if not isinstance(error, asyncio.CancelledError):
+            await self._tell_failure(subscription, event, error)
+            return None
+        if _cancellations() > before:
+            raise error
+        await self._tell_failure(subscription, event, error)
+        return error if before else None
 
     async def _tell_failure(self, subscription: Subscription, event: Event, error: BaseException) -> None:
         name = getattr(subscription.handler, "__qualname__", repr(subscription.handler))
@@ -296,9 +342,11 @@ class Session:
         self.id = session_id
         self._token: Token[Scope] | None = None
         self._started = 0.0
+        self._over = False
 
     async def __aenter__(self) -> Self:
         self.bus._open_session(self.id)  # noqa: SLF001 -- the two classes are one mechanism
+        self._over = False
         self._token = current_scope.set(Scope(self.id, current_scope.get().parent_id))
         self._started = time.perf_counter()
         try:
@@ -323,17 +371,28 @@ class Session:
             self._close()
 
     def _close(self) -> None:
+        self._over = True
         self.bus._close_session(self.id)  # noqa: SLF001 -- the two classes are one mechanism
         if self._token is not None:
             current_scope.reset(self._token)
             self._token = None
 
     def register(self, command_type: type[C], handler: Callable[[C], Any]) -> None:
-        """As `Bus.register`, for this session."""
+        """As `Bus.register`, for this session.
+
+        Raises:
+            BusError: The session is over: nobody would ever take the handler away.
+        """
+        self._still()
         self.bus.register(command_type, handler, session_id=self.id)
 
     def subscribe(self, event_type: type[E], handler: EventHandler[E]) -> Subscription:
-        """As `Bus.subscribe`, for this session."""
+        """As `Bus.subscribe`, for this session.
+
+        Raises:
+            BusError: The session is over: nobody would ever take the subscription away.
+        """
+        self._still()
         return self.bus.subscribe(event_type, handler, session_id=self.id)
 
     async def execute(self, command: Command[R]) -> CommandResult[R]:
@@ -344,8 +403,12 @@ class Session:
         """As `Bus.publish`; an event made outside any session becomes this session's."""
         await self.bus.publish(event if event.session_id else replace(event, session_id=self.id))
 
+    def _still(self) -> None:
+        if self._over:
+            raise BusError(f"session {self.id!r} is over", hint="register and subscribe while it is open")
 
-def _is_being_cancelled() -> bool:
-    """Whether somebody asked the running task to stop, as opposed to a cancellation that came up from below."""
+
+def _cancellations() -> int:
+    """How often somebody asked the running task to stop; a cancellation that came up from below does not count."""
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return task.cancelling() if task is not None else 0

@@ -352,6 +352,51 @@ async def test_cancelling_the_publisher_stops_the_delivery() -> None:
     await bus.aclose()  # nothing is left running
 
 
+async def test_in_a_task_that_is_being_cancelled_a_subscriber_whose_own_work_was_cancelled_stops_nobody() -> None:
+    bus = Bus()
+    reached = asyncio.Event()
+
+    async def wait_for_somebody_who_was_cancelled(event: Chime) -> None:
+        work = asyncio.ensure_future(asyncio.Event().wait())
+        work.cancel()
+        await work
+
+    async def run() -> None:
+        try:
+            reached.set()
+            await asyncio.Event().wait()
+        finally:
+            await bus.publish(Chime())
+
+    bus.subscribe(Chime, wait_for_somebody_who_was_cancelled)
+    heard = Heard(bus)
+    task = asyncio.create_task(run())
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert heard.names == ["HandlerFailed", "Chime"]
+
+
+async def test_a_subscriber_that_cancels_the_publisher_is_heeded_though_others_were_served_first() -> None:
+    bus = Bus()
+
+    def cancel(event: Chime) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    async def pause(event: Chime) -> None:
+        await asyncio.sleep(0)
+
+    bus.subscribe(Chime, cancel)
+    bus.subscribe(Chime, pause)
+    heard = Heard(bus, Chime)
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(bus.publish(Chime()))
+    assert heard.names == ["Chime"]
+
+
 async def test_a_cancelled_subscription_hears_no_more_not_even_of_the_event_being_delivered() -> None:
     bus = Bus()
     heard: list[Event] = []
@@ -456,6 +501,62 @@ async def test_closing_waits_also_for_work_that_begins_while_it_waits() -> None:
     await closing
     await running
     assert heard.names == ["Chime"]
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+async def test_closing_cancels_what_is_stuck_at_the_deadline_and_says_so(
+    caplog: pytest.LogCaptureFixture, stubborn: bool
+) -> None:
+    bus = Bus()
+    go = asyncio.Event()
+
+    async def hang(command: Ring) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if stubborn:
+                await go.wait()
+
+    bus.register(Ring, hang)
+    heard = Heard(bus)
+    running = asyncio.create_task(bus.execute(Ring()), name="the stuck one")
+    await asyncio.sleep(0)
+    await bus.aclose(deadline=0)
+    (record,) = caplog.records
+    assert "cancelled: the stuck one" in record.getMessage()
+    with pytest.raises(BusClosedError):
+        await bus.publish(Chime())
+    go.set()
+    with pytest.raises(BusClosedError if stubborn else asyncio.CancelledError):
+        await running
+    assert heard.names == ["CommandStarted", *([] if stubborn else ["CommandFinished"])]
+
+
+async def test_one_may_wait_for_ever_for_the_end() -> None:
+    bus = Bus()
+    go = asyncio.Event()
+    bus.register(Ring, lambda command: go.wait())
+    running = asyncio.create_task(bus.execute(Ring()))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(bus.aclose(deadline=None))
+    await asyncio.sleep(0)
+    assert not closing.done()
+    go.set()
+    await closing
+    assert (await running).success
+
+
+async def test_a_subscriber_of_a_type_is_told_from_one_of_everything() -> None:
+    bus = Bus()
+    Heard(bus)
+    assert not bus.has_subscriber(Chime)
+    Heard(bus, Chime, session_id="s")
+    assert bus.has_subscriber(Chime, session_id="s")
+    assert not bus.has_subscriber(Chime, session_id="t")
+    place = bus.subscribe(Chime, lambda event: None)
+    assert bus.has_subscriber(Chime, session_id="t")
+    place.cancel()
+    assert not bus.has_subscriber(Chime)
 
 
 async def test_closing_from_inside_a_handler_is_refused_instead_of_waiting_for_itself() -> None:

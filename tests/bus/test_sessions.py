@@ -210,6 +210,22 @@ async def test_somebody_may_subscribe_to_a_session_before_it_opens() -> None:
     assert heard.names == ["SessionStarted", "SessionEnded"], "it is gone with the first one"
 
 
+async def test_a_session_that_is_over_takes_nothing_more_until_it_is_opened_again() -> None:
+    bus = Bus()
+    session = bus.session("s")
+    session.subscribe(Note, lambda event: None)
+    async with session:
+        pass
+    with pytest.raises(BusError, match="session 's' is over"):
+        session.subscribe(Note, lambda event: None)
+    with pytest.raises(BusError, match="session 's' is over"):
+        session.register(Ask, lambda command: "x")
+    assert list(bus._subscriptions) == [None]
+    async with session:
+        session.register(Ask, lambda command: "x")
+        assert (await bus.execute(Ask())).result == "x"
+
+
 async def test_the_inner_session_counts_and_then_the_outer_one_again() -> None:
     bus = Bus()
     async with bus.session("outer"):
