@@ -1,6 +1,5 @@
 """Events of the log as lines: coloured and cut to the width of a terminal, plain and whole in a pipe."""
 
-import re
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmgine_cli.cli.common import Cli
-from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.sanitize import safe_json, visible
 from llmgine_cli.eventlog.describe import Kind, describe
 from llmgine_cli.eventlog.tree import Tree
 
@@ -65,7 +64,7 @@ class Printer:
         if not self._matches(record):
             return
         if self._as_json:
-            sys.stdout.write(_safe_json(record.line.decode()) + "\n")
+            sys.stdout.write(safe_json(record.line.decode()) + "\n")
             return
         self._head(record)
         date, clock = _local(record)
@@ -119,16 +118,3 @@ def _local(record: "Record") -> tuple[str, str]:
     except (OverflowError, ValueError, OSError):
         return "????-??-??", "??:??:??.???"  # a year that no calendar has
     return f"{when:%Y-%m-%d}", f"{when:%H:%M:%S}.{when.microsecond // 1000:03d}"
-
-
-def _safe_json(line: str) -> str:
-    """Return a JSON line with everything that could drive a terminal written as an escape, which is the same JSON."""
-    if visible(line) == line:
-        return line
-    return re.sub(r"[^ -~]", lambda found: found[0] if visible(found[0]) == found[0] else _escape(found[0]), line)
-
-
-def _escape(character: str) -> str:
-    import json
-
-    return json.dumps(character)[1:-1]

@@ -1,8 +1,10 @@
 """The one place where text from models, tools and files is made safe for a terminal.
 
 C0 controls (but newline and tab), ESC, DEL, C1, bidirectional overrides and Unicode tag characters become visible.
-The table has no state, so text may be cut anywhere between two calls.
+The table has no state, so text may be cut anywhere between two calls. In JSON they become its own escapes.
 """
+
+import re
 
 _ESCAPED = (
     *(code for code in range(0x20) if code not in (0x09, 0x0A)),
@@ -29,8 +31,23 @@ _TAGS = range(0xE0000, 0xE0080)
 _TABLE: dict[int, str] = {code: _picture(code) for code in (*_ESCAPED, *_TAGS)}
 # A lone carriage return moves the cursor; before a newline it is only a foreign line end. Both are dropped.
 _TABLE[0x0D] = ""
+_UNSAFE = "[" + re.escape("".join(map(chr, _TABLE))) + "\ud800-\udfff]"
 
 
 def visible(text: str) -> str:
     """Return the text with everything that could drive a terminal replaced by something that can be seen."""
     return text.translate(_TABLE)
+
+
+def safe_json(document: str) -> str:
+    """Return a JSON document with everything that could drive a terminal written as an escape: it is the same JSON.
+
+    Lone surrogates, which UTF-8 cannot say, are escaped as well.
+    """
+    return re.sub(_UNSAFE, _escaped, document)
+
+
+def _escaped(found: "re.Match[str]") -> str:
+    import json
+
+    return json.dumps(found[0])[1:-1]

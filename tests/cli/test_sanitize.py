@@ -1,10 +1,13 @@
+import json
+import re
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.sanitize import safe_json, visible
 
 DRIVING = [
     pytest.param("\x1b[2J\x1b[H", id="clear screen"),
@@ -88,3 +91,16 @@ def test_nothing_that_drives_a_terminal_is_ever_left(text: str) -> None:
 @given(st.text())
 def test_what_was_made_visible_stays_as_it_is(text: str) -> None:
     assert visible(visible(text)) == visible(text)
+
+
+def test_json_says_the_same_with_every_character_and_drives_nothing() -> None:
+    text = "".join(map(chr, range(sys.maxunicode + 1)))
+    document = safe_json(json.dumps(text, ensure_ascii=False))
+    assert json.loads(document).encode("utf-16", "surrogatepass") == text.encode("utf-16", "surrogatepass")
+    assert visible(document) == document
+    assert not re.search("[\ud800-\udfff]", document)
+
+
+def test_json_keeps_its_line_ends_and_what_is_harmless() -> None:
+    document = json.dumps(HARMLESS, ensure_ascii=False, indent=2)
+    assert safe_json(document) == document
