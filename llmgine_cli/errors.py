@@ -21,6 +21,7 @@
     │   ├── ModelNotFoundError        1   the vendor has no such model
     │   ├── BadResponseError          1   the answer is not what the protocol says
     │   └── TruncatedError            1   the stream ended before its finish marker
+    ├── EngineError                   1   an engine raised something of its own
     ├── ToolError                     4   a tool cannot be used as asked
     │   └── DeniedError               4   the approval said no
     ├── LimitReachedError             5   rounds, tokens, time or money are used up
@@ -153,6 +154,10 @@ class BadResponseError(ProviderError):
 
 class TruncatedError(ProviderError):
     """The stream ended before its finish marker; what came is kept and logged."""
+
+
+class EngineError(LlmgineError):
+    """An engine raised an exception that is none of ours; its `__cause__` is that exception."""
 
 
 class ToolError(LlmgineError):

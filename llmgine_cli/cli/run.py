@@ -24,7 +24,7 @@ from llmgine_cli.cli.talk.opening import (
     open_talk,
     options_of,
 )
-from llmgine_cli.errors import UsageError
+from llmgine_cli.errors import LlmgineError, UsageError
 
 if TYPE_CHECKING:
     from llmgine_cli.bootstrap import Conversation
@@ -91,6 +91,7 @@ async def _ask(
     cli: Cli, settings: "Settings", opening: Opening, text: str, *, raw: bool, as_json: bool, usage: bool
 ) -> int:
     from llmgine_cli.bootstrap import build
+    from llmgine_cli.cli.enginefault import explained
     from llmgine_cli.cli.screen.approval import ask_on_terminal
     from llmgine_cli.cli.screen.screen import Screen
     from llmgine_cli.cli.talk.account import Account
@@ -112,18 +113,34 @@ async def _ask(
                 outcome = await talk.send(text)
         finally:
             await screen.finish()
-    result = outcome.unwrap()
+    if outcome.error is not None:
+        raise explained(talk.conversation.engine, outcome.error)
+    result = outcome.result
     if as_json:
         cli.json(_as_json(talk.conversation, result, account))
     else:
         screen.show_result(result)
-    for remark in account.remarks():
+    for remark in account.remarks(result):
         cli.note(remark)
     if usage:
         cli.note(account.summary())
+    _tell_ungranted(cli, talk.conversation, result)
     if talk.conversation.denied:
         return 4
     return 6 if log_failures else 0
+
+
+def _tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
+    """Say that the model asked for tools which nobody granted; if it said nothing else, that is a failure."""
+    from llmgine_cli.llm.stream import Reply
+
+    if not isinstance(result, Reply) or conversation.tools or not result.message.tool_calls:
+        return
+    names = ", ".join(dict.fromkeys(call.name for call in result.message.tool_calls))
+    asked = f"the model asked for tools ({names}), and none were granted"
+    if not result.text.strip():
+        raise LlmgineError(asked, hint="-T NAME grants one")
+    cli.warn(f"{asked} (-T NAME grants one)")
 
 
 def _as_json(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from llmgine_cli.bus import Bus
 from llmgine_cli.llm.events import LLMCallFinished
-from llmgine_cli.llm.stream import Usage
+from llmgine_cli.llm.stream import Reply, Usage
 from llmgine_cli.toolkit.messages import ToolCallFinished
 
 _REMARKS = {
@@ -50,10 +50,17 @@ class Account:
             line += f", first token after {self._calls[0].first_token_ms / 1000:.2f} s"
         return line
 
-    def remarks(self) -> list[str]:
-        """Say what the user should know about how the last answer ended."""
+    def remarks(self, result: Any) -> list[str]:
+        """Say what the user should know about how the last answer ended.
+
+        Args:
+            result: What the engine returned.
+        """
         reason = self._calls[-1].reply.finish_reason if self._calls else "stop"
-        return [_REMARKS[reason]] if reason in _REMARKS else []
+        if reason in _REMARKS:
+            return [_REMARKS[reason]]
+        silent = isinstance(result, Reply) and not result.text.strip() and not result.message.tool_calls
+        return ["the model gave an empty answer"] if silent else []
 
     def as_json(self) -> dict[str, Any]:
         """The same for programs; times in milliseconds."""
