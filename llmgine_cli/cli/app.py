@@ -3,14 +3,21 @@
 Commands are modules with signatures on top and imports in bodies, so that `--help` costs what Typer costs.
 """
 
+import errno
 import os
 import sys
+from contextlib import suppress
 from typing import Annotated, NoReturn
 
 import typer
 
 from llmgine_cli.cli import chat, config, engines, logs, models, prompt, run, tools, trust
+from llmgine_cli.cli.common import Color, Flags, Quiet, Verbose
 from llmgine_cli.cli.help import Group
+
+CLOSED_PIPE = 141  # 128 + SIGPIPE: what a shell reports of any filter whose reader has gone
+# What writing to stdout may meet: a reader that has gone, a full disk, a quota, a file too large, a broken device.
+UNWRITTEN = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 app = typer.Typer(
     name="llmgine",
@@ -33,11 +40,16 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 -- acts in its callback
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
+    color: Color = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Typer hangs the options of the whole program on this function; `--version` acts in its callback."""
+    """Take the options of the whole program, on which Typer hangs them."""
+    context.ensure_object(Flags).add(color=color, quiet=quiet, verbose=verbose)
 
 
 for module in (run, chat):
@@ -49,47 +61,58 @@ trust.add_to(app)
 
 def main() -> NoReturn:
     """Run the program and leave with its exit code."""
-    code = _run(sys.argv[1:])
-    _leave(code)
+    leave(_run(sys.argv[1:]))
 
 
 def _run(arguments: list[str]) -> int:
     from llmgine_cli.errors import LlmgineError
 
-    verbose = "--verbose" in arguments
+    flags = Flags()
     try:
-        outcome = app(arguments, standalone_mode=False)
+        outcome = app(arguments, standalone_mode=False, obj=flags)
+        sys.stdout.flush()  # here, where a full disk is noticed
     except LlmgineError as error:
-        return _tell(error.message, error.hint, error.exit_code, error if verbose else None)
+        return _tell(error.message, error.hint, error.exit_code, error if flags.verbose else None)
     except typer.TyperException as error:
-        return _tell(error.format_message(), "try --help", error.exit_code, error if verbose else None)
+        return _tell(error.format_message(), "try --help", error.exit_code, error if flags.verbose else None)
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:
-        return 141  # 128 + SIGPIPE: what a shell reports of any filter whose reader has gone
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # so Typer ends for a reader that has gone
+            return CLOSED_PIPE
+        return leaving.code if isinstance(leaving.code, int) else 1
     except Exception as error:  # noqa: BLE001 -- the last line of defence: one line, and how to get more
-        hint = None if verbose else "this is a bug; --verbose shows where"
-        return _tell(f"{type(error).__name__}: {error}", hint, 1, error if verbose else None)
+        if isinstance(error, OSError) and error.errno in UNWRITTEN and error.filename is None:
+            return tell_unwritten(error)
+        hint = None if flags.verbose else "this is a bug; --verbose shows where"
+        return _tell(f"{type(error).__name__}: {error}", hint, 1, error if flags.verbose else None)
     return outcome if isinstance(outcome, int) else 0
+
+
+def tell_unwritten(error: OSError) -> int:
+    """Say that stdout could not be written, unless its reader has simply gone, and return the exit code."""
+    if isinstance(error, BrokenPipeError):
+        return CLOSED_PIPE
+    return _tell(f"the output could not be written: {error.strerror or error}", None, 6, None)
 
 
 def _tell(message: str, hint: str | None, code: int, error: BaseException | None) -> int:
     from llmgine_cli.cli.sanitize import visible
 
+    line = " ".join(visible(message).split())
+    said = f"llmgine: {line}" + (f" ({visible(hint)})" if hint else "") + "\n"
     if error is not None:
         import traceback
 
-        sys.stderr.write(visible("".join(traceback.format_exception(error))))
-    line = " ".join(visible(message).split())
-    sys.stderr.write(f"llmgine: {line}" + (f" ({visible(hint)})" if hint else "") + "\n")
+        said = visible("".join(traceback.format_exception(error))) + said
+    with suppress(OSError):  # stderr has gone as well; the exit code tells
+        sys.stderr.write(said)
     return code
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """Leave at once: what matters is flushed and closed by now, and taking the interpreter apart takes a while."""
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
-        pass  # whoever read our output has gone
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # whoever read our output has gone
+            stream.flush()
     os._exit(code)

@@ -5,13 +5,14 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
 from llmgine_cli.cli.help import Command, wants_colour
-from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.sanitize import safe_json, visible
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,10 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CLOSED_PIPE = 141  # 128 + SIGPIPE: what a shell reports of any filter whose reader has gone
-
+When = Literal["auto", "always", "never"]
 Color = Annotated[
-    Literal["auto", "always", "never"],
+    When,
     typer.Option("--color", help="When to colour.", rich_help_panel="Everywhere", show_default=True),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Only the answer and errors.", rich_help_panel="Everywhere")]
@@ -35,11 +35,29 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Pairs = list[str]
 
 
+@dataclass
+class Flags:
+    """The common flags of one invocation: those before the command and those behind it are added together here.
+
+    Typer carries it as the context's object; whoever started the invocation can read it afterwards.
+    """
+
+    color: When = "auto"
+    quiet: bool = False
+    verbose: bool = False
+
+    def add(self, *, color: When, quiet: bool, verbose: bool) -> None:
+        """Take what was given in one more place; a colour that was named goes before the default."""
+        self.color = self.color if color == "auto" else color
+        self.quiet = self.quiet or quiet
+        self.verbose = self.verbose or verbose
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cli:
     """How one invocation talks to its user: the answer on stdout, everything else on stderr."""
 
-    color: Literal["auto", "always", "never"] = "auto"
+    color: When = "auto"
     quiet: bool = False
     verbose: bool = False
 
@@ -50,7 +68,11 @@ class Cli:
     def json(self, value: Any) -> None:
         """Write a JSON document to stdout: indented on a terminal, one line in a pipe."""
         indent = 2 if sys.stdout.isatty() else None
-        sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=False, default=str) + "\n")
+        document = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+        if "NaN" in document or "Infinity" in document:  # JSON has no such numbers; a text may have such words
+            known = json.loads(document, parse_constant=_nothing)
+            document = json.dumps(known, indent=indent, ensure_ascii=False)
+        sys.stdout.write(safe_json(document) + "\n")
 
     def note(self, text: str) -> None:
         """Say something on stderr that is worth knowing; `--quiet` leaves it out."""
@@ -99,17 +121,19 @@ class Cli:
         return settings
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run async work to its end; Ctrl-C cancels it and is raised as `KeyboardInterrupt` afterwards."""
-        import asyncio
+        """Run async work to its end, or until Ctrl-C or another signal stops it; see `interrupts.run`."""
+        from llmgine_cli.cli import interrupts, records
 
-        return asyncio.run(work)
+        with records.shown(self):
+            return interrupts.run(work)
 
     def _say(self, label: str, text: str, style: str) -> None:
         codes = {"dim": "2", "yellow": "33"}
         line = label + visible(text)
         if self.styled(stderr=True):
             line = f"\x1b[{codes[style]}m{line}\x1b[0m"
-        sys.stderr.write(line + "\n")
+        with suppress(OSError):  # stderr has gone; the answer matters more
+            sys.stderr.write(line + "\n")
 
 
 def command(
@@ -125,18 +149,15 @@ def command(
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(function)
-        def run(
-            *args: Any, color: Literal["auto", "always", "never"], quiet: bool, verbose: bool, **values: Any
-        ) -> None:
-            try:
-                function(Cli(color=color, quiet=quiet, verbose=verbose), *args, **values)
-            except BrokenPipeError:
-                # Whoever read our output has gone. Typer would call that exit code 1.
-                raise typer.Exit(CLOSED_PIPE) from None
+        def run(*args: Any, context: typer.Context, color: When, quiet: bool, verbose: bool, **values: Any) -> None:
+            flags = context.ensure_object(Flags)
+            flags.add(color=color, quiet=quiet, verbose=verbose)
+            function(Cli(color=flags.color, quiet=flags.quiet, verbose=flags.verbose), *args, **values)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
         common = [
+            inspect.Parameter("context", keyword, annotation=typer.Context),
             inspect.Parameter("color", keyword, annotation=Color, default="auto"),
             inspect.Parameter("quiet", keyword, annotation=Quiet, default=False),
             inspect.Parameter("verbose", keyword, annotation=Verbose, default=False),
@@ -188,3 +209,7 @@ def as_plain(value: Any) -> Any:
     import msgspec
 
     return msgspec.to_builtins(value, enc_hook=str, str_keys=True)
+
+
+def _nothing(_: str) -> None:
+    """Read NaN and the infinities as null."""

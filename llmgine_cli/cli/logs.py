@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmgine_cli.cli.common import Cli, command
+from llmgine_cli.cli.common import Cli, JsonFlag, command
 
 if TYPE_CHECKING:
     from llmgine_cli.cli.eventlines import Printer
@@ -58,12 +58,16 @@ def tail(
 
 
 @command(app, "path")
-def show_path(cli: Cli, *, session: SessionName = None, folder: Folder = None) -> None:
+def show_path(cli: Cli, *, session: SessionName = None, folder: Folder = None, as_json: JsonFlag = False) -> None:
     """Print the folder of the logs, or the file of a session."""
     from llmgine_cli.eventlog.reader import find
 
     folder = folder or cli.settings().log_dir
-    cli.print(str(find(folder, session) if session else folder))
+    path = str(find(folder, session) if session else folder)
+    if as_json:
+        cli.json({"path": path})
+    else:
+        cli.print(path)
 
 
 def _follower(folder: Path, only: Path | None) -> "Follower":

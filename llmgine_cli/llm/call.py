@@ -60,20 +60,24 @@ async def call_model(
     try:
         stream = model.provider.stream(request)
         async with aclosing(stream):
-            async for event in stream:
-                builder.add(event)
-                if first is None and isinstance(event, TextDelta | ReasoningDelta | ToolCallOpened):
-                    first = elapsed()
-                if visible and isinstance(event, TextDelta) and event.text:
-                    await bus.publish(TextChunk(call_id=call_id, text=event.text))
-                elif visible and isinstance(event, ReasoningDelta) and event.text:
-                    await bus.publish(ReasoningChunk(call_id=call_id, text=event.text))
+            try:
+                async for event in stream:
+                    builder.add(event)
+                    if first is None and isinstance(event, TextDelta | ReasoningDelta | ToolCallOpened):
+                        first = elapsed()
+                    if visible and isinstance(event, TextDelta) and event.text:
+                        await bus.publish(TextChunk(call_id=call_id, text=event.text))
+                    elif visible and isinstance(event, ReasoningDelta) and event.text:
+                        await bus.publish(ReasoningChunk(call_id=call_id, text=event.text))
+            except asyncio.CancelledError:
+                # Before the connection is closed, which takes time in which somebody may press Ctrl-C again.
+                await bus.publish(
+                    LLMCallInterrupted(
+                        call_id=call_id, model=str(model), partial=builder.message, duration_ms=elapsed()
+                    )
+                )
+                raise
         reply = builder.reply()
-    except asyncio.CancelledError:
-        await bus.publish(
-            LLMCallInterrupted(call_id=call_id, model=str(model), partial=builder.message, duration_ms=elapsed())
-        )
-        raise
     except Exception as error:
         await bus.publish(
             LLMCallFailed(
