@@ -1,6 +1,6 @@
 """The message bus: commands with one handler, events with many, scoped by sessions."""
 
-from llmgine_cli.bus.bus import Bus, Session, Subscription
+from llmgine_cli.bus.bus import Bus, Subscription
 from llmgine_cli.bus.messages import (
     Command,
     CommandFinished,
@@ -13,6 +13,7 @@ from llmgine_cli.bus.messages import (
     UnknownEvent,
     new_id,
 )
+from llmgine_cli.bus.session import Session
 
 __all__ = [
     "Bus",

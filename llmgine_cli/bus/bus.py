@@ -11,9 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import Token
-from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from llmgine_cli.bus.messages import (
     Command,
@@ -23,11 +21,10 @@ from llmgine_cli.bus.messages import (
     Event,
     HandlerFailed,
     Scope,
-    SessionEnded,
-    SessionStarted,
     current_scope,
     new_id,
 )
+from llmgine_cli.bus.session import Session
 from llmgine_cli.errors import BusClosedError, BusError, DuplicateHandlerError, NoHandlerError
 
 R = TypeVar("R")
@@ -122,7 +119,7 @@ class Bus:
         self._routes.clear()
         return subscription
 
-    def session(self, session_id: str | None = None) -> "Session":
+    def session(self, session_id: str | None = None) -> Session:
         """Open a scope: ``async with bus.session() as session``. All that is registered in it is gone after it."""
         return Session(self, session_id or new_id())
 
@@ -291,8 +288,8 @@ class Bus:
     ) -> asyncio.CancelledError | None:
         """Tell of what a subscriber raised; return what is to be raised after all have run.
 
-        When we were cancelled while it ran, that is raised at once. Otherwise something it waited for was cancelled, not
-        we; but in a task that was to be cancelled before, one cannot be sure, and it must not be lost.
+        When we were cancelled while it ran, that is raised at once. Otherwise something it waited for was cancelled,
+        not we; but in a task that was to be cancelled before, one cannot be sure, and it must not be lost.
         """
         if not isinstance(error, asyncio.CancelledError):
             await self._tell_failure(subscription, event, error)
@@ -329,83 +326,6 @@ class Bus:
         for key in [key for key in self._handlers if key[1] == session_id]:
             del self._handlers[key]
         self._routes = {key: route for key, route in self._routes.items() if key[1] != session_id}
-
-
-class Session:
-    """One conversation on the bus; made by `Bus.session`, used as an async context manager.
-
-    Messages made inside the block belong to the session by themselves.
-    """
-
-    def __init__(self, bus: Bus, session_id: str) -> None:
-        self.bus = bus
-        self.id = session_id
-        self._token: Token[Scope] | None = None
-        self._started = 0.0
-        self._over = False
-
-    async def __aenter__(self) -> Self:
-        self.bus._open_session(self.id)  # noqa: SLF001 -- the two classes are one mechanism
-        self._over = False
-        self._token = current_scope.set(Scope(self.id, current_scope.get().parent_id))
-        self._started = time.perf_counter()
-        try:
-            await self.bus.publish(SessionStarted(session_id=self.id))
-        except BaseException:
-            self._close()
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            await self.bus.publish(
-                SessionEnded(
-                    session_id=self.id,
-                    error=(str(error) or type(error).__name__) if error else None,
-                    duration_ms=(time.perf_counter() - self._started) * 1000,
-                )
-            )
-        finally:
-            self._close()
-
-    def _close(self) -> None:
-        self._over = True
-        self.bus._close_session(self.id)  # noqa: SLF001 -- the two classes are one mechanism
-        if self._token is not None:
-            current_scope.reset(self._token)
-            self._token = None
-
-    def register(self, command_type: type[C], handler: Callable[[C], Any]) -> None:
-        """As `Bus.register`, for this session.
-
-        Raises:
-            BusError: The session is over: nobody would ever take the handler away.
-        """
-        self._still()
-        self.bus.register(command_type, handler, session_id=self.id)
-
-    def subscribe(self, event_type: type[E], handler: EventHandler[E]) -> Subscription:
-        """As `Bus.subscribe`, for this session.
-
-        Raises:
-            BusError: The session is over: nobody would ever take the subscription away.
-        """
-        self._still()
-        return self.bus.subscribe(event_type, handler, session_id=self.id)
-
-    async def execute(self, command: Command[R]) -> CommandResult[R]:
-        """As `Bus.execute`; a command made outside any session becomes this session's."""
-        return await self.bus.execute(command if command.session_id else replace(command, session_id=self.id))
-
-    async def publish(self, event: Event) -> None:
-        """As `Bus.publish`; an event made outside any session becomes this session's."""
-        await self.bus.publish(event if event.session_id else replace(event, session_id=self.id))
-
-    def _still(self) -> None:
-        if self._over:
-            raise BusError(f"session {self.id!r} is over", hint="register and subscribe while it is open")
 
 
 def _cancellations() -> int:
