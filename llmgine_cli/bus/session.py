@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextvars import Token
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -11,6 +10,8 @@ from llmgine_cli.bus.messages import Command, CommandResult, Event, Scope, Sessi
 from llmgine_cli.errors import BusError
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from llmgine_cli.bus.bus import Bus, EventHandler, Subscription
 
 R = TypeVar("R")
@@ -27,7 +28,7 @@ class Session:
     def __init__(self, bus: "Bus", session_id: str) -> None:
         self.bus = bus
         self.id = session_id
-        self._token: Token[Scope] | None = None
+        self._token: "Token[Scope] | None" = None
         self._started = 0.0
         self._over = False
 
