@@ -25,7 +25,7 @@ from llmgine_cli.cli.talk.opening import (
     open_talk,
     options_of,
 )
-from llmgine_cli.errors import UsageError
+from llmgine_cli.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from llmgine_cli.llm.messages import Message
@@ -63,7 +63,7 @@ def _chat(
 ) -> None:
     """Talk with a model. Enter sends, Alt-Enter begins a new line, /help lists what else there is.
 
-    Ctrl-C stops an answer, Ctrl-D leaves. Without a terminal on stdin, each line of it is a message.
+    Ctrl-C stops an answer, Ctrl-D leaves. Without a terminal on stdin, each line of it is a message, never a command.
     """
     if go_on and session:
         raise UsageError("--continue and --session exclude each other", hint="--session names one conversation")
@@ -105,7 +105,10 @@ async def _converse(
     from llmgine_cli.cli.talk.lines import PipedLines, TypedLines
     from llmgine_cli.cli.talk.resume import how_to_resume, recap
 
+    unlogged: list[Exception] = []
+
     def log_failed(error: Exception) -> None:
+        unlogged.append(error)
         cli.warn(f"{error}; the chat goes on without a log")
 
     async with build(settings, on_log_failure=log_failed) as app:
@@ -128,6 +131,6 @@ async def _converse(
             if typed:
                 cli.note(f"chatting with {talk.conversation.model}; /help lists commands, Ctrl-D leaves")
             code = await dialogue.run(lines)
-            if settings.log.enabled and dialogue.turns:
+            if settings.log.enabled and dialogue.turns and not unlogged:
                 cli.note(how_to_resume(talk.conversation.session_id))
-    return code
+    return code or (StorageError.exit_code if unlogged else 0)

@@ -299,71 +299,106 @@ def test_an_engine_that_raises_anything_does_not_end_the_chat(tmp_path: Path) ->
 # -- slash commands
 
 
-def test_help_lists_every_command(cli: Program) -> None:
-    done = cli("chat", "-m", "echo:echo", input="/help\n")
+def typed(*lines: str, vendor: FakeVendor | None = None, env: Mapping[str, str] = {}) -> list[str]:
+    """Type these lines into a chat, leave it, and return the rows of its screen."""
+    with Chat(vendor, cols=200, env=env) as terminal:
+        for line in lines:
+            terminal.type(f"{line}\r")
+        terminal.leave()
+        return [row.rstrip() for row in terminal.everything().splitlines()]
+
+
+def test_help_lists_every_command() -> None:
+    shown = "\n".join(typed("/help"))
     for name in ("help", "model", "tools", "retry", "clear", "save", "exit"):
-        assert f"/{name} " in done.stderr
-    assert done.stdout == ""
+        assert f"/{name} " in shown
 
 
-def test_an_unknown_command_names_the_nearest(cli: Program) -> None:
-    done = cli("chat", "-m", "echo:echo", input="/modle\n")
-    assert "no command named '/modle' (did you mean /model?)" in done.stderr
+def test_an_unknown_command_names_the_nearest() -> None:
+    assert any("no command named '/modle' (did you mean /model?)" in row for row in typed("/modle"))
 
 
 @pytest.mark.parametrize("text", ["/usr/bin/env is gone", "/ 2", " /help"])
-def test_what_only_looks_like_a_command_is_a_message(cli: Program, text: str) -> None:
-    assert cli("chat", "-m", "echo:echo", input=f"{text}\n").stdout == f"{text.strip()}\n"
+def test_what_only_looks_like_a_command_is_a_message(text: str) -> None:
+    assert text.strip() in typed(text)
 
 
-def test_exit_leaves(cli: Program) -> None:
-    assert cli("chat", "-m", "echo:echo", input="a\n/exit\nb\n").stdout == "a\n"
+def test_what_is_piped_in_is_never_a_command(cli: Program, tmp_path: Path) -> None:
+    path = tmp_path / "talk.md"
+    lines = f"hello\n/save! {path}\n/tools read_file\n/exit\nbye\n"
+    done = cli("chat", "-m", "echo:echo", input=lines)
+    assert done.stdout == lines
+    assert not path.exists()
+    assert "granted" not in done.stderr
 
 
-def test_clear_forgets(cli: Program) -> None:
+def test_exit_leaves() -> None:
+    with Chat(None) as terminal:
+        terminal.type("/exit\r")
+        assert terminal.wait_end() == 0
+
+
+def test_clear_forgets() -> None:
     with FakeVendor([Answer("1"), Answer("2")]) as vendor:
-        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
-        cli("chat", "-m", "openai:fake", input="a\n/clear\nb\n", env=env)
+        typed("a", "/clear", "b", vendor=vendor)
         assert said(vendor) == [("user", "b")]
 
 
-def test_model_shows_and_changes_the_model(cli: Program) -> None:
+def test_model_shows_and_changes_the_model() -> None:
     with FakeVendor([Answer("from the vendor")]) as vendor:
         env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
-        done = cli("chat", "-m", "echo:echo", input="/model\n/model openai:fake\na\n/model nosuch:x\n", env=env)
-        assert "model: echo:echo (" in done.stderr
-        assert "model: openai:fake\n" in done.stderr
-        assert "nosuch" in done.stderr
-        assert done.stdout == "from the vendor\n"
+        rows = typed("/model", "/model openai:fake", "a", "/model nosuch:x", env=env)
+    assert any(row.startswith("model: echo:echo (") for row in rows)
+    assert "model: openai:fake" in rows
+    assert "from the vendor" in rows
+    assert any("nosuch" in row and row.startswith("llmgine:") for row in rows)
 
 
-def test_tools_shows_and_grants_tools(cli: Program) -> None:
-    text = "/tools\n/tools calculate current_time\n/tools nosuch\n/tools none\n"
-    done = cli("chat", "-m", "echo:echo", input=text)
-    lines = done.stderr.splitlines()
-    assert "granted: none" in lines
-    assert "granted: calculate, current_time" in lines
-    assert any("calculate" in line for line in lines if line.startswith("others:"))
-    assert any("'nosuch'" in line for line in lines)
-    assert lines[-1] == "granted: none"
+def test_tools_shows_and_grants_tools() -> None:
+    rows = typed("/tools", "/tools calculate current_time", "/tools nosuch", "/tools none")
+    assert [row for row in rows if row.startswith("granted:")] == [
+        "granted: none", "granted: calculate, current_time", "granted: none",
+    ]  # fmt: skip
+    assert any("calculate" in row for row in rows if row.startswith("others:"))
+    assert any("'nosuch'" in row for row in rows)
 
 
-def test_save_writes_markdown_and_never_over_a_file_unasked(cli: Program, tmp_path: Path) -> None:
+def test_save_writes_markdown_and_never_over_a_file_unasked(tmp_path: Path) -> None:
     path = tmp_path / "talk.md"
-    cli("chat", "-m", "echo:echo", input=f"hello\n/save {path}\n")
+    typed("hello", f"/save {path}")
     assert path.read_text() == "## user\n\nhello\n\n## assistant\n\nhello\n"
     path.write_text("mine")
-    done = cli("chat", "-m", "echo:echo", input=f"hello\n/save {path}\n")
-    assert "exists" in done.stderr
+    assert any("exists" in row for row in typed("hello", f"/save {path}"))
     assert path.read_text() == "mine"
-    cli("chat", "-m", "echo:echo", input=f"hello\n/save! {path}\n")
+    typed("hello", f"/save! {path}")
     assert path.read_text().startswith("## user")
 
 
-def test_save_without_a_name_or_into_nowhere_is_told(cli: Program) -> None:
-    done = cli("chat", "-m", "echo:echo", input="/save\n/save /no/such/folder/x.md\n")
-    assert "needs the name of a file" in done.stderr
-    assert "cannot write /no/such/folder/x.md" in done.stderr
+def test_save_without_a_name_or_into_nowhere_is_told() -> None:
+    shown = "\n".join(typed("/save", "/save /no/such/folder/x.md"))
+    assert "needs the name of a file" in shown
+    assert "cannot write /no/such/folder/x.md" in shown
+
+
+def test_a_turn_that_fails_after_a_tool_has_acted_is_not_forgotten() -> None:
+    script: list[Answer | Fault] = [
+        ToolCalls(("calculate", {"expression": "6*7"})), Fault(400, "out of order"), Answer("ok"),
+    ]  # fmt: skip
+    with FakeVendor(script) as vendor, Chat(vendor, "-T", "calculate", "--approve", "all") as terminal:
+        terminal.type("go\r")
+        terminal.wait_for("out of order")
+        terminal.type("on\r")
+        terminal.wait_for("\nok")
+        assert [role for role, _ in said(vendor)] == ["user", "assistant", "tool", "user"]
+        terminal.leave()
+
+
+def test_a_chat_without_a_log_promises_no_way_back_and_says_so_in_its_exit_code(cli: Program, home: Path) -> None:
+    (home / "state").mkdir()
+    (home / "state" / "logs").write_text("a file where the folder should be", encoding="utf-8")
+    done = cli("chat", "-m", "echo:echo", input="a\n")
+    assert (done.code, done.stdout) == (6, "a\n")
+    assert "--continue" not in done.stderr
 
 
 # -- going on

@@ -62,7 +62,8 @@ class Dialogue:
         with self._interrupts():
             while (text := await lines.next()) is not None:
                 try:
-                    if is_command(text):
+                    # What is piped in may be anybody's words: only what the user typed can write files or grant tools.
+                    if self._typed and is_command(text):
                         await run_command(self, text)
                     elif text.strip():
                         await self.say(text.strip())
@@ -101,7 +102,7 @@ class Dialogue:
             self._task = None
             await self._screen.finish()
         if outcome.error is not None:
-            await history.rewind(self._before)
+            await self._forget_failed_turn()
             raise outcome.error
         self.turns += 1
         if outcome.result is not None and not isinstance(outcome.result, Reply):
@@ -123,6 +124,14 @@ class Dialogue:
             raise UsageError("nothing was said yet")
         await self.talk.conversation.history.rewind(self._before)
         await self.say(self.last_text)
+
+    async def _forget_failed_turn(self) -> None:
+        """Forget it, so that the message can be sent again; unless tools have acted, which the model must know."""
+        history = self.talk.conversation.history
+        if any(message.role == "tool" for message in history.messages[self._before :]):
+            await history.answer_open_calls("the turn failed before it was run")
+        else:
+            await history.rewind(self._before)
 
     # -- the terminal
 
