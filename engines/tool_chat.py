@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from llmgine_cli.api import LimitReachedError, Prompt, Reply, Run, engine
+from llmgine_cli.api import LimitReachedError, Prompt, Reply, Run, UsageError, engine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,7 +10,7 @@ class ToolChat(Prompt):
     """A prompt that may use tools.
 
     Attributes:
-        max_rounds: How often the model may come back with tool calls before the run stops.
+        max_rounds: How often the model is asked before the run stops.
     """
 
     max_rounds: int = 10
@@ -19,12 +19,16 @@ class ToolChat(Prompt):
 @engine(uses_tools=True)
 async def tool_chat(prompt: ToolChat, run: Run) -> Reply:
     """Loop until the model asks for no more tools; calls of one turn run in parallel, errors go back to the model."""
+    if prompt.max_rounds < 1:
+        raise UsageError(f"max_rounds is {prompt.max_rounds}: without a round, nobody is asked")
     await run.say(prompt)
-    for _ in range(prompt.max_rounds):
+    for left in reversed(range(prompt.max_rounds)):
         reply = await run.ask(tools=run.tools)
         if not reply.tool_calls:
             return reply
-        await run.call_tools(reply.tool_calls)
+        if left:  # what tools say after the last round, nobody would read
+            await run.call_tools(reply.tool_calls)
+    await run.history.answer_open_calls("not run: the limit of rounds was reached")
     raise LimitReachedError(
-        f"the model still asked for tools after {prompt.max_rounds} rounds", hint="allow more with -o max_rounds N"
+        f"the model still asked for tools after {prompt.max_rounds} round(s)", hint="allow more with -o max_rounds N"
     )

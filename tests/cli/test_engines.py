@@ -114,7 +114,7 @@ class TestShow:
 
     def test_one_that_ships(self, cli: Program) -> None:
         done = cli("engines", "show", "tool_chat")
-        assert "  -o max_rounds INT  How often the model may come back" in done.stdout
+        assert "  -o max_rounds INT  How often the model is asked" in done.stdout
         assert "from: bundled (" in done.stdout
 
     def test_one_without_options(self, cli: Program) -> None:

@@ -106,9 +106,9 @@ def test_the_letters_of_llm_for_tools_work(cli: Program) -> None:
     turns = [ToolCalls(("calculate", {"expression": "1+1"})) for _ in range(5)]
     with FakeVendor(turns) as vendor:
         done = cli(
-            "run", "-m", "openai:gpt-4.1", "-T", "calculate", "--ta", "--cl", "1", "add", env=vendor_env(vendor)
+            "run", "-m", "openai:gpt-4.1", "-T", "calculate", "--ta", "--cl", "2", "add", env=vendor_env(vendor)
         )  # fmt: skip
-        assert len(vendor.requests) == 1
+        assert len(vendor.requests) == 2
     assert done.code == 5
     assert "not approved" in done.stderr
 
