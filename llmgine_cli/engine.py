@@ -42,7 +42,7 @@ class Prompt(Command[Any]):
 
     Attributes:
         text: The user's message; empty when `messages` says it all.
-        system: The system message; added to the conversation unless it is in it already.
+        system: The system message; takes the place of the one that the conversation has.
         messages: Messages that come before `text`, as a template wrote them.
     """
 
@@ -174,10 +174,9 @@ class Run:
         self._stream = stream
 
     async def say(self, prompt: Prompt) -> None:
-        """Add what the user said to the conversation: system message (once), then messages, then text."""
-        said = [message.text for message in self.history.messages if message.role == "system"]
-        if prompt.system and prompt.system not in said:
-            await self.history.add(system(prompt.system))
+        """Add what the user said to the conversation: messages, then text; its system message is that of the prompt."""
+        if prompt.system:
+            await self.history.change_system(system(prompt.system))
         await self.history.add(*prompt.messages)
         if prompt.text:
             await self.history.add(user(prompt.text))

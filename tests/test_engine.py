@@ -9,7 +9,7 @@ import pytest
 from llmgine_cli.bus import Bus
 from llmgine_cli.engine import Engine, Prompt, Run, engine
 from llmgine_cli.errors import DeniedError, LimitReachedError, NoHandlerError, RateLimitedError, UsageError
-from llmgine_cli.llm.events import LLMCallStarted, MessageAdded, StatusChanged, TextChunk
+from llmgine_cli.llm.events import LLMCallStarted, MessageAdded, StatusChanged, SystemChanged, TextChunk
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolCall, ToolResult, ToolSpec, assistant, system, user
 from llmgine_cli.llm.stream import Reply, TextDelta
@@ -159,11 +159,13 @@ async def test_say_adds_the_system_message_then_the_templates_messages_then_the_
     assert run.history.messages == (system("Be brief."), user("a"), assistant("x"), user("b"))
 
 
-async def test_the_same_system_message_is_said_once_and_another_one_is_added() -> None:
+async def test_the_same_system_message_is_said_once_and_another_one_takes_its_place() -> None:
     run = run_with()
-    for text in ("Be brief.", "Be brief.", "Be long."):
+    changes = Heard(run.bus, SystemChanged)
+    for text in ("Be brief.", "Be brief.", "Be long.", None):
         await run.say(Prompt(text="a", system=text))
-    assert [message.text for message in run.history.messages if message.role == "system"] == ["Be brief.", "Be long."]
+    assert run.history.messages == (system("Be long."), *[user("a")] * 4)
+    assert [change.message for change in changes.only(SystemChanged)] == [system("Be long.")]
 
 
 async def test_an_empty_text_adds_no_message() -> None:
@@ -399,18 +401,33 @@ async def test_tool_chat_asks_again_until_no_more_tools_are_wanted(tool_chat: En
     assert all(request.tools == (TOOL,) for request in provider_of(run).requests)
 
 
-@pytest.mark.parametrize("rounds", [0, 1, 2])
+@pytest.mark.parametrize("rounds", [1, 2])
 async def test_tool_chat_at_its_limit_leaves_a_valid_history_that_can_go_on(tool_chat: Engine, rounds: int) -> None:
     run = run_with(*(asks_for(call(number)) for number in range(rounds)), says("On we go."), tools=[TOOL])
-    run.bus.register(CallTool, answer)
-    with pytest.raises(LimitReachedError, match=f"after {rounds} rounds") as raised:
+    ran: list[str] = []
+
+    def count(command: CallTool) -> ToolResult:
+        ran.append(command.call.id)
+        return answer(command)
+
+    run.bus.register(CallTool, count)
+    with pytest.raises(LimitReachedError, match=f"after {rounds} round") as raised:
         await tool_chat.handle(tool_chat.prompt({"max_rounds": str(rounds)}, text="Hi"), run)
     assert raised.value.exit_code == 5
     assert "-o max_rounds" in (raised.value.hint or "")
     assert unanswered(run.history.messages) == []
     assert len(provider_of(run).requests) == rounds
+    assert len(ran) == rounds - 1, "nobody would read what the last ones say"
+    assert "limit of rounds" in str(run.history.messages[-1].parts)
     reply = await tool_chat.handle(tool_chat.prompt({}, text="Go on"), run)
     assert reply.text == "On we go."
+
+
+async def test_tool_chat_without_a_round_is_refused_before_anything_is_said(tool_chat: Engine) -> None:
+    run = run_with(tools=[TOOL])
+    with pytest.raises(UsageError, match="max_rounds is 0"):
+        await tool_chat.handle(tool_chat.prompt({"max_rounds": "0"}, text="Hi"), run)
+    assert (run.history.messages, provider_of(run).requests) == ((), [])
 
 
 async def test_tool_chat_interrupted_during_a_tool_leaves_a_valid_history(tool_chat: Engine) -> None:

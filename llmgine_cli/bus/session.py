@@ -28,7 +28,7 @@ class Session:
     def __init__(self, bus: "Bus", session_id: str) -> None:
         self.bus = bus
         self.id = session_id
-        self._token: "Token[Scope] | None" = None
+        self._token: Token[Scope] | None = None
         self._started = 0.0
         self._over = False
 

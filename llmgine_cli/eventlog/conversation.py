@@ -7,11 +7,12 @@ from llmgine_cli.bus import SessionStarted
 from llmgine_cli.bus.messages import BusMessage
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.reader import LogReader
-from llmgine_cli.llm.events import HistoryRewound, MessageAdded
+from llmgine_cli.llm.events import HistoryRewound, MessageAdded, SystemChanged
+from llmgine_cli.llm.history import put_first
 from llmgine_cli.llm.messages import Message, ToolResult
 
 LOST = "the tool was interrupted: its result was never written"
-_TYPES = frozenset(kind.__name__ for kind in (SessionStarted, MessageAdded, HistoryRewound))
+_TYPES = frozenset(kind.__name__ for kind in (SessionStarted, MessageAdded, SystemChanged, HistoryRewound))
 
 
 def rebuild(path: Path) -> tuple[Message, ...]:
@@ -39,6 +40,8 @@ def replay(events: Iterable[BusMessage]) -> tuple[Message, ...]:
                 messages = list(_with_all_results(messages))
             case MessageAdded(message=message):
                 messages.append(message)
+            case SystemChanged(message=message):
+                put_first(messages, message)
             case HistoryRewound(kept=kept):
                 del messages[kept:]
             case _:

@@ -141,6 +141,10 @@ def _message_added(data: Data) -> tuple[Kind, str]:
     return "error" if failed else "message", f"{message['role']}: {_message(message)}"
 
 
+def _system_changed(data: Data) -> tuple[Kind, str]:
+    return "message", f"the system message is now: {_message(data['message'])}"
+
+
 def _history_rewound(data: Data) -> tuple[Kind, str]:
     kept = data.get("kept")
     if not kept:
@@ -218,6 +222,7 @@ _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "SessionEnded": _session_ended,
     "SessionStarted": _session_started,
     "StatusChanged": _status_changed,
+    "SystemChanged": _system_changed,
     "ToolCallFinished": _tool_call_finished,
     "ToolCallStarted": _tool_call_started,
 }

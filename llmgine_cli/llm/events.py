@@ -10,7 +10,14 @@ from llmgine_cli.llm.stream import Reply
 
 @dataclass(frozen=True, kw_only=True)
 class MessageAdded(Event):
-    """The conversation grew by one message. These events, in order, are the conversation."""
+    """The conversation grew by one message. These events and the two below, in order, are the conversation."""
+
+    message: Message
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemChanged(Event):
+    """The conversation begins with this system message now, in place of the one it had, if any."""
 
     message: Message
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from llmgine_cli.bus import Bus
-from llmgine_cli.llm.events import HistoryRewound, MessageAdded
+from llmgine_cli.llm.events import HistoryRewound, MessageAdded, SystemChanged
 from llmgine_cli.llm.messages import Message, ToolResult
 
 
@@ -30,6 +30,14 @@ class History:
             await self._bus.publish(MessageAdded(message=message))
             self._messages.append(message)
 
+    async def change_system(self, message: Message) -> None:
+        """Begin with this system message, in place of the one there is. Nothing is told when that changes nothing."""
+        if not self._messages:
+            await self.add(message)
+        elif self._messages[0] != message:
+            await self._bus.publish(SystemChanged(message=message))
+            put_first(self._messages, message)
+
     async def rewind(self, kept: int) -> None:
         """Forget all messages but the first `kept`. Nothing is told when that changes nothing."""
         if kept < len(self._messages):
@@ -51,3 +59,8 @@ class History:
     async def clear(self) -> None:
         """Forget everything, the system message too."""
         await self.rewind(0)
+
+
+def put_first(messages: list[Message], system: Message) -> None:
+    """Put a system message before all others, in place of the one that is there."""
+    messages[: 1 if messages and messages[0].role == "system" else 0] = [system]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from llmgine_cli.bus import Bus, Event, SessionStarted
 from llmgine_cli.eventlog.conversation import LOST, rebuild, replay
 from llmgine_cli.eventlog.writer import EventLog
-from llmgine_cli.llm.events import HistoryRewound, LLMCallInterrupted, MessageAdded
+from llmgine_cli.llm.events import HistoryRewound, LLMCallInterrupted, MessageAdded, SystemChanged
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Image, Message, Reasoning, Text, ToolCall, ToolResult, assistant, system, user
 
@@ -51,6 +51,13 @@ async def test_the_history_comes_back_part_by_part(log: EventLog) -> None:
         await History(bus).add(*said)
 
     assert conversation(log) == said
+
+
+def test_a_changed_system_message_is_the_first(log: EventLog) -> None:
+    add(log, user("a"))
+    for text in ("old", "new"):
+        log.write(SystemChanged(session_id="s", message=system(text)))
+    assert conversation(log) == (system("new"), user("a"))
 
 
 def test_what_was_cleared_is_gone(log: EventLog) -> None:

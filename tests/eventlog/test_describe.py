@@ -20,6 +20,7 @@ from llmgine_cli.llm.messages import (
     ToolCall,
     ToolResult,
     assistant,
+    system,
     user,
 )
 from llmgine_cli.llm.stream import Reply, Usage
@@ -78,6 +79,7 @@ def finished(message: Message, **fields: Any) -> llm.LLMCallFinished:
             "message",
             "user: see [image image/png]",
         ),
+        (llm.SystemChanged(message=system("Be brief.")), "message", "the system message is now: Be brief."),
         (llm.HistoryRewound(kept=0), "message", "the conversation starts anew"),
         (llm.HistoryRewound(kept=2), "message", "the conversation goes back to its first 2 messages"),
         (

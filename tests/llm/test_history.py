@@ -3,9 +3,9 @@ import asyncio
 import pytest
 
 from llmgine_cli.bus import Bus, Event
-from llmgine_cli.llm.events import HistoryRewound, MessageAdded
+from llmgine_cli.llm.events import HistoryRewound, MessageAdded, SystemChanged
 from llmgine_cli.llm.history import History
-from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, user
+from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, system, user
 from tests.support.bus import Heard
 
 
@@ -42,6 +42,27 @@ async def test_clearing_is_told() -> None:
     await history.clear()
     assert history.messages == ()
     assert len(heard.only(HistoryRewound)) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ([], [system("new")], ["MessageAdded"]),
+        ([system("new"), user("a")], [system("new"), user("a")], []),
+        ([system("old"), user("a")], [system("new"), user("a")], ["SystemChanged"]),
+        ([user("a")], [system("new"), user("a")], ["SystemChanged"]),
+    ],
+)
+async def test_a_conversation_has_one_system_message_and_that_is_the_first(
+    before: list[Message], after: list[Message], told: list[str]
+) -> None:
+    bus = Bus()
+    heard = Heard(bus)
+    history = History(bus, before)
+    await history.change_system(system("new"))
+    assert history.messages == tuple(after)
+    assert heard.names == told
+    assert [event.message for event in heard.only(SystemChanged)] == [system("new")] * told.count("SystemChanged")
 
 
 async def test_rewinding_keeps_the_beginning_and_is_told() -> None:

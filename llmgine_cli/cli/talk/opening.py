@@ -172,6 +172,10 @@ async def open_talk(
     ) as conversation:
         if not conversation.model.explicit:
             cli.note(f"model: {conversation.model} ({conversation.model.reason})")
+        if messages and opening.system:  # now, because a turn that fails is counted from what was there before it
+            from llmgine_cli.llm.messages import system
+
+            await conversation.history.change_system(system(opening.system))
         yield Talk(cli, conversation, opening, template, own)
 
 
