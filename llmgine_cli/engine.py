@@ -13,6 +13,7 @@ and a `Run` to a result::
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from enum import Enum
 from typing import Any, TypeVar, get_type_hints, overload
 
 from llmgine_cli.bus import Bus, Command
@@ -93,17 +94,16 @@ class Engine:
         Raises:
             UsageError: An option is unknown, missing or of the wrong type.
         """
-        import msgspec
-
         known = self.options
         values: dict[str, Any] = {}
         for name, value in options.items():
             if name not in known:
                 raise UsageError(f"engine {self.name!r} has no option {name!r}", hint=near_miss(name, known))
             try:
-                values[name] = msgspec.convert(value, known[name][0], strict=not isinstance(value, str))
-            except msgspec.ValidationError as error:
-                raise UsageError(f"engine {self.name!r}: option {name!r} is {value!r}: {error}") from error
+                values[name] = _converted(value, known[name][0])
+            except (TypeError, ValueError) as error:  # a type that msgspec does not know, or a value that does not fit
+                hint = f"a list or table is given as JSON: -o {name} '[…]'" if _wants_json(error) else None
+                raise UsageError(f"engine {self.name!r}: option {name!r} is {value!r}: {error}", hint=hint) from error
         missing = [name for name, (_, default) in known.items() if default is MISSING and name not in values]
         if missing:
             raise UsageError(
@@ -111,6 +111,34 @@ class Engine:
                 hint=f"give it with -o {missing[0]} VALUE",
             )
         return self.command(**base, **values)
+
+
+def _converted(value: Any, kind: Any) -> Any:
+    """Make of a value what a field's type says; text may be JSON where a list or a table is wanted."""
+    import msgspec
+
+    def other(wanted: Any, given: Any) -> Any:  # Path and the like, which are made of text
+        return wanted(given)
+
+    if not isinstance(value, str):
+        if isinstance(value, Enum) and type(value) is kind:
+            return value  # to msgspec it is its name or number
+        return msgspec.convert(value, kind, dec_hook=other)
+    try:
+        return msgspec.convert(value, kind, strict=False, dec_hook=other)
+    except msgspec.ValidationError as error:
+        if not _wants_json(error):
+            raise
+        try:
+            data = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            raise error from None
+        return msgspec.convert(data, kind, dec_hook=other)
+
+
+def _wants_json(error: Exception) -> bool:
+    wanted, _, given = str(error).partition(", got ")
+    return given.startswith("`str`") and ("array" in wanted or "object" in wanted)
 
 
 @overload

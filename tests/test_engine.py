@@ -2,6 +2,8 @@
 
 import asyncio
 from dataclasses import MISSING, dataclass, field
+from enum import Enum
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -130,6 +132,75 @@ def test_values_from_python_are_taken_as_they_are() -> None:
     prompt = draft.prompt({"rounds": 0, "topics": ["a", "b"]})
     assert isinstance(prompt, Draft)
     assert (prompt.rounds, prompt.topics) == (0, ("a", "b"))
+
+
+class Eye(Enum):
+    SHARP = "sharp"
+    SOFT = "soft"
+
+
+class Size(Enum):
+    SMALL = 1
+    BIG = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rich(Prompt):
+    topics: list[str] = field(default_factory=list)
+    pair: tuple[int, str] = (1, "a")
+    weights: dict[str, float] | None = None
+    folder: Path = Path("here")
+    folders: tuple[Path, ...] = ()
+    eye: Eye = Eye.SHARP
+    size: Size = Size.BIG
+    odd: str | Path = ""
+
+
+@engine
+async def rich(prompt: Rich, run: Run) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("topics", '["a", "b"]', ["a", "b"]),
+        ("pair", '[2, "b"]', (2, "b")),
+        ("weights", '{"a": 1}', {"a": 1.0}),
+        ("weights", "null", None),
+        ("folder", "a/b", Path("a/b")),
+        ("folder", Path("a/b"), Path("a/b")),
+        ("folders", '["a", "b"]', (Path("a"), Path("b"))),
+        ("eye", "sharp", Eye.SHARP),
+        ("eye", Eye.SOFT, Eye.SOFT),
+        ("size", "1", Size.SMALL),
+        ("size", Size.SMALL, Size.SMALL),
+    ],
+)
+def test_text_for_lists_and_tables_is_json_and_paths_and_choices_are_made_of_it(
+    name: str, text: Any, value: object
+) -> None:
+    assert getattr(rich.prompt({name: text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message", "hint"),
+    [
+        ("topics", "a,b", "Expected `array`, got `str`", "a list or table is given as JSON: -o topics '[…]'"),
+        ("topics", "[1]", "Expected `str`, got `int`", None),
+        ("topics", '{"a": 1}', "Expected `array`, got `object`", None),
+        ("weights", "a", "Expected `object | null`, got `str`", "a list or table is given as JSON"),
+        ("folder", 3, "expected str, bytes or os.PathLike", None),
+        ("eye", "blind", "Invalid enum value", None),
+        ("odd", "a", "not supported", None),
+    ],
+)
+def test_what_does_not_fit_a_rich_type_is_told(name: str, text: Any, message: str, hint: str | None) -> None:
+    with pytest.raises(UsageError) as raised:
+        rich.prompt({name: text})
+    assert f"option {name!r} is {text!r}: " in raised.value.message
+    assert message in raised.value.message
+    assert (raised.value.hint or "").startswith(hint or "")
+    assert bool(raised.value.hint) == bool(hint)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def show(cli: Cli, name: Name, json: JsonFlag = False) -> None:
     cli.print("options:" if options else "options: none")
     for option in options:
         kind = option["type"].upper() if option["type"].isidentifier() else option["type"]
-        given = "must be given" if option["required"] else f"default {option['default']!r}"
+        given = "must be given" if option["required"] else f"default {_as_given(option['default'])}"
         cli.print(" ".join(filter(None, (f"  -o {option['name']} {kind} ", option["doc"], f"({given})"))))
 
 
@@ -121,13 +121,15 @@ def _facts(found: "Found[Engine]") -> dict[str, Any]:
 def _options(engine: "Engine") -> list[dict[str, Any]]:
     from dataclasses import MISSING
 
+    import msgspec
+
     docs = _option_docs(engine.command)
     return [
         {
             "name": name,
             "type": _type_name(kind),
             "required": default is MISSING,
-            "default": None if default is MISSING else default,
+            "default": None if default is MISSING else msgspec.to_builtins(default, enc_hook=str),
             "doc": docs.get(name, ""),
         }
         for name, (kind, default) in engine.options.items()
@@ -147,8 +149,24 @@ def _option_docs(command: type) -> dict[str, str]:
 
 def _type_name(kind: Any) -> str:
     """A type as people read it: `int`, `clarity|brevity`, `list[str]`."""
-    from typing import Literal, get_args, get_origin
+    from enum import Enum
+    from types import NoneType, UnionType
+    from typing import Literal, Union, get_args, get_origin
 
-    if get_origin(kind) is Literal:
-        return "|".join(map(str, get_args(kind)))
-    return kind.__name__ if type(kind) is type else str(kind).replace("typing.", "")
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return "|".join(map(str, inner))
+    if origin in (Union, UnionType):
+        return "|".join("none" if each is NoneType else _type_name(each) for each in inner)
+    if isinstance(origin, type) and inner:
+        return f"{origin.__name__}[{', '.join('...' if each is Ellipsis else _type_name(each) for each in inner)}]"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "|".join(str(member.value) for member in kind)
+    return kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+
+
+def _as_given(default: Any) -> str:
+    """A default as one would give it: lists and tables as JSON."""
+    from json import dumps
+
+    return dumps(default, ensure_ascii=False) if isinstance(default, list | tuple | dict) else repr(default)

@@ -98,6 +98,47 @@ class TestShow:
             "  -o eye clarity|brevity  What to look for, over two lines. (must be given)\n"
         )
 
+    def test_types_and_defaults_are_shown_as_people_write_them(self, cli: Program, home: Path) -> None:
+        file = home / "config" / "engines" / "rich.py"
+        file.parent.mkdir(parents=True)
+        file.write_text(
+            """
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from llmgine_cli.api import Prompt, Run, engine
+
+
+class Eye(Enum):
+    SHARP = "sharp"
+    SOFT = "soft"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rich(Prompt):
+    folder: Path = Path("a/b")
+    folders: tuple[Path, ...] | None = (Path("c"),)
+    eye: Eye = Eye.SOFT
+    weights: dict[str, list[int]] | None = None
+
+
+@engine
+async def rich(prompt: Rich, run: Run) -> str:
+    return f"{prompt.folders} {prompt.eye}"
+"""
+        )
+        assert cli("engines", "show", "rich").stdout.partition("options:\n")[2] == (
+            "  -o folder PATH  (default 'a/b')\n"
+            '  -o folders tuple[Path, ...]|none  (default ["c"])\n'
+            "  -o eye sharp|soft  (default 'soft')\n"
+            "  -o weights dict[str, list[int]]|none  (default None)\n"
+        )
+        options = json.loads(cli("engines", "show", "rich", "--json").stdout)["options"]
+        assert [option["default"] for option in options] == ["a/b", ["c"], "soft", None]
+        done = cli("run", "-m", "echo:echo", "-e", "rich", "-o", "folders", '["x"]', "-o", "eye", "sharp", "Hi")
+        assert done.stdout == "(PosixPath('x'),) Eye.SHARP\n"
+
     def test_json(self, cli: Program, revise: Path) -> None:
         shown = json.loads(cli("engines", "show", "revise", "--json").stdout)
         assert shown["options"] == [
