@@ -470,3 +470,29 @@ class TestOutline:
 
     def test_a_deeply_nested_file_is_a_problem_and_no_crash(self) -> None:
         assert outline(Path("x.py"), b"(" * 100_000, "tools").problem
+
+
+@pytest.mark.parametrize("annotation", ["Missing", "'list[Missing]'"])
+def test_an_annotation_that_names_nothing_is_a_fault_of_the_file_with_its_line(user: Path, annotation: str) -> None:
+    write(
+        user / "engines" / "odd.py",
+        f"""\
+        from __future__ import annotations
+
+        from dataclasses import dataclass
+
+        from llmgine_cli.api import Prompt, Run, engine
+
+        @dataclass(frozen=True, kw_only=True)
+        class Odd(Prompt):
+            Missing_not: int = 1
+            value: {annotation} = None
+
+        @engine
+        async def odd(prompt: Odd, run: Run) -> str:
+            return ""
+        """,
+    )
+    with pytest.raises(UsageError, match=r"odd.py, line 10: NameError: name 'Missing' is not defined"):
+        plugins().engine("odd")
+    assert plugins().engines()["odd"].problem == "odd.py, line 10: NameError: name 'Missing' is not defined"

@@ -169,6 +169,8 @@ def _engines_in(loaded: Any) -> "list[tuple[str, Engine, str]]":
 
     public = {"": loaded} if isinstance(loaded, Engine) else _public(loaded)
     engines = {id(thing): thing for thing in public.values() if isinstance(thing, Engine)}
+    for engine in engines.values():
+        _ = engine.options  # annotations that cannot be resolved are told now, as a fault of the file
     return [(engine.name, engine, first_line(engine.doc)) for engine in engines.values()]
 
 

@@ -5,7 +5,9 @@ different folders have nothing to do with each other. The module is registered i
 pydantic look annotations up there; its name has the file's place and content in it, so each content is run once.
 """
 
+import ast
 import hashlib
+import re
 import sys
 import traceback
 from contextlib import redirect_stdout
@@ -62,6 +64,8 @@ def describe(error: BaseException, path: Path) -> str:
     """Say in one line which file, which line of it, and what happened."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+    if isinstance(error, NameError) and error.name:  # an annotation that is text is read long after it was written
+        line = _annotated_with(error.name, path) or line
     if isinstance(error, SyntaxError):
         said = error.msg
     elif isinstance(error, LlmgineError):  # ours are written for people
@@ -69,3 +73,18 @@ def describe(error: BaseException, path: Path) -> str:
     else:
         said = f"{type(error).__name__}: {error}".removesuffix(": ")
     return f"{path.name}{f', line {line}' if line else ''}: {' '.join(said.split())}"
+
+
+def _annotated_with(name: str, path: Path) -> int | None:
+    """The first line of a file on which an annotation has this name in it."""
+    try:
+        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    except (OSError, ValueError, SyntaxError):
+        return None
+    said = [getattr(node, field, None) for node in nodes for field in ("annotation", "returns")]
+    lines = [
+        annotation.lineno
+        for annotation in said
+        if isinstance(annotation, ast.expr) and re.search(rf"\b{re.escape(name)}\b", ast.unparse(annotation))
+    ]
+    return min(lines, default=None)
