@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
-from llmgine_cli.errors import UsageError, near_miss
+from llmgine_cli.errors import EngineError, UsageError, near_miss
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
 from llmgine_cli.llm.provider import Model
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from llmgine_cli.providers.catalog import Catalog
     from llmgine_cli.settings import Settings
     from llmgine_cli.toolkit.runner import ToolRunner
+    from llmgine_cli.toolkit.tool import Tool
 
 
 class Conversation:
@@ -86,6 +87,8 @@ class Conversation:
     def use_tools(self, names: Sequence[str]) -> None:
         """Grant these tools and no others: names, or paths of files whose tools are all meant.
 
+        What was approved for the session stays approved.
+
         Raises:
             NotFoundError: There is no such tool.
             UntrustedError: It is in a folder nobody has trusted.
@@ -93,7 +96,10 @@ class Conversation:
         """
         if names and not self.engine.uses_tools:
             raise UsageError(f"engine {self.engine.name!r} calls no tools", hint="use one that does: -e tool_chat")
-        self._runner = self._app.tool_runner(names) if names else None
+        if self._runner is not None:
+            self._runner.use(self._app.find_tools(names))
+        elif names:
+            self._runner = self._app.tool_runner(names)
 
     async def send(
         self, text: str, *, system: str | None = None, messages: Sequence[Message] = (), **options: Any
@@ -131,7 +137,10 @@ class Conversation:
             options=self.options,
             stream=self.stream,
         )
-        return await self.engine.handle(prompt, run)
+        try:
+            return await self.engine.handle(prompt, run)
+        except SystemExit as error:  # an engine has a result or fails; the program is not its to end
+            raise EngineError(f"engine {self.engine.name} failed: it called exit({error.code!r})") from error
 
     async def call_tool(self, command: CallTool) -> Any:
         """Handle a tool call; registered on the bus for this session."""
@@ -227,6 +236,15 @@ class Application:
             session.register(CallTool, talk.call_tool)
             yield talk
 
+    def find_tools(self, names: Sequence[str]) -> "list[Tool]":
+        """Return the named tools: names, or paths of files whose tools are all meant.
+
+        Raises:
+            NotFoundError: There is no such tool.
+            UntrustedError: It is in a folder nobody has trusted.
+        """
+        return [tool for name in names for tool in self.plugins.tool(name)]
+
     def tool_runner(self, names: Sequence[str]) -> "ToolRunner":
         """Make what runs the named tools, with approvals and time limits as the settings say.
 
@@ -239,7 +257,7 @@ class Application:
 
         return ToolRunner(
             self.bus,
-            [tool for name in names for tool in self.plugins.tool(name)],
+            self.find_tools(names),
             approve=self.settings.tools.approve,
             timeout=self.settings.tools.timeout,
             options=self.settings.tools.options,

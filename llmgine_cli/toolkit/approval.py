@@ -99,17 +99,8 @@ class Approvals:
         return self._home / f"{_digest(str(self.project.resolve()), name)}.json"
 
     def _record(self, tool: Tool) -> dict[str, str]:
-        """What was approved. With another schema, effect or file it is another tool, and is asked for again.
-
-        The name of a module that was loaded from a file has the content of the file in it.
-        """
-        schema = json.dumps(tool.parameters, sort_keys=True)
-        module = str(getattr(tool.function, "__module__", ""))
-        return {
-            "project": str(self.project.resolve()),
-            "tool": tool.name,
-            "fingerprint": _digest(tool.description, schema, tool.effect, str(tool.path), module),
-        }
+        """What was approved, where."""
+        return {"project": str(self.project.resolve()), "tool": tool.name, "fingerprint": _fingerprint(tool)}
 
 
 class Approval:
@@ -125,7 +116,7 @@ class Approval:
         self._bus = bus
         self._mode = mode
         self._remembered = remembered
-        self._granted: set[str] = set()
+        self._granted: set[str] = set()  # fingerprints: another tool of the same name may be granted later
         self._one_question = asyncio.Lock()
 
     async def refusal(self, tool: Tool, call: ToolCall) -> str | None:
@@ -135,7 +126,7 @@ class Approval:
         if self._mode == "all" or (self._mode == "auto-read" and tool.effect == "read"):
             return None
         async with self._one_question:  # the answer to one may be the answer to the next
-            if tool.name in self._granted or (self._remembered and self._remembered.allows(tool)):
+            if _fingerprint(tool) in self._granted or (self._remembered and self._remembered.allows(tool)):
                 return None
             return await self._ask(tool, call)
 
@@ -151,7 +142,7 @@ class Approval:
         if outcome.result not in ("once", "session", "always"):
             return _REFUSED
         if outcome.result != "once":
-            self._granted.add(tool.name)
+            self._granted.add(_fingerprint(tool))
         if outcome.result == "always" and self._remembered is not None:
             self._remember(self._remembered, tool)
         return None
@@ -161,6 +152,16 @@ class Approval:
             remembered.remember(tool)
         except StorageError as error:  # approved it is; only the next run will ask again
             logger.warning("%s", error)
+
+
+def _fingerprint(tool: Tool) -> str:
+    """With another name, schema, effect or file it is another tool, and is asked for again.
+
+    The name of a module that was loaded from a file has the content of the file in it.
+    """
+    schema = json.dumps(tool.parameters, sort_keys=True)
+    module = str(getattr(tool.function, "__module__", ""))
+    return _digest(tool.name, tool.description, schema, tool.effect, str(tool.path), module)
 
 
 def _digest(*texts: str) -> str:

@@ -49,12 +49,23 @@ class ToolRunner:
         remembered: Approvals | None = None,
     ) -> None:
         self._bus = bus
-        self._tools = _by_name(tools)
         self._timeout = timeout
-        self._settings = {tool.name: read_settings(tool, (options or {}).get(tool.name, {})) for tool in tools}
+        self._options = options or {}
         self._approval = Approval(bus, approve, remembered)
-        self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in self._tools.values())
         self.denied = False
+        self.use(tools)
+
+    def use(self, tools: Sequence[Tool]) -> None:
+        """Grant these tools and no others. What was approved for the session stays so.
+
+        Raises:
+            ToolError: Two tools have one name, or one cannot be described.
+            SettingsError: A tool's option is unknown, missing or of the wrong type.
+        """
+        named = _by_name(tools)
+        settings = {tool.name: read_settings(tool, self._options.get(tool.name, {})) for tool in tools}
+        self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in named.values())
+        self._tools, self._settings = named, settings
 
     async def handle(self, command: CallTool) -> ToolResult:
         """Run one call. Whatever goes wrong is in the result, for the model to read; only being cancelled is raised."""

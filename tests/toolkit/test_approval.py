@@ -120,6 +120,15 @@ async def test_once_asks_again_and_session_does_not() -> None:
     assert len(user.asked) == 3
 
 
+async def test_a_yes_for_the_session_is_for_that_very_tool_and_no_other_of_its_name() -> None:
+    bus = Bus()
+    user = User(bus, "session")
+    approval = Approval(bus, "ask", None)
+    for asked in (tool(), tool(), Tool("look", look_again, "read")):
+        assert await approval.refusal(asked, CALL) is None
+    assert len(user.asked) == 2
+
+
 async def test_calls_that_ask_at_once_are_asked_one_after_the_other() -> None:
     bus = Bus()
     open_questions = most = 0

@@ -9,7 +9,7 @@ from llmgine_cli.api import Setting, tool
 from llmgine_cli.bus import Bus, Event
 from llmgine_cli.errors import SettingsError, ToolError
 from llmgine_cli.llm.messages import ToolCall, ToolResult
-from llmgine_cli.toolkit.messages import CallTool, ToolCallFinished, ToolCallStarted
+from llmgine_cli.toolkit.messages import ApproveToolCall, CallTool, Decision, ToolCallFinished, ToolCallStarted
 from llmgine_cli.toolkit.runner import ToolRunner
 from llmgine_cli.toolkit.tool import Tool
 
@@ -145,6 +145,29 @@ async def test_two_tools_of_one_name_are_an_error() -> None:
     with pytest.raises(ToolError, match="two tools are called 'add'"):
         ToolRunner(Bus(), [TOOLS[0], Tool("add", wipe)])
     assert len(ToolRunner(Bus(), [TOOLS[0], TOOLS[0]]).specs) == 1
+
+
+async def test_other_tools_may_be_granted_and_what_was_approved_or_denied_stays() -> None:
+    stage = Stage(approve="ask")
+    asked: list[str] = []
+
+    def answer(question: ApproveToolCall) -> Decision:
+        asked.append(question.call.name)
+        return "session" if question.call.name == "add" else "no"
+
+    stage.bus.register(ApproveToolCall, answer)
+    await stage.call("add", '{"a": 1}')
+    await stage.call("wipe")
+    stage.runner.use(TOOLS[2:3])
+    assert [spec.name for spec in stage.runner.specs] == ["fetch"]
+    assert "there is no tool" in (await stage.call("add", '{"a": 1}')).content
+    with pytest.raises(ToolError, match="two tools are called 'add'"):
+        stage.runner.use([TOOLS[0], Tool("add", wipe)])
+    assert [spec.name for spec in stage.runner.specs] == ["fetch"]
+    stage.runner.use(TOOLS[:1])
+    assert (await stage.call("add", '{"a": 1}')).content == "2"
+    assert asked == ["add", "wipe"]
+    assert stage.runner.denied
 
 
 async def test_the_specs_are_those_of_the_tools_in_order() -> None:
