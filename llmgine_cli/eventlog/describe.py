@@ -200,6 +200,10 @@ def _tool_call_started(data: Data) -> tuple[Kind, str]:
     return "tool", _call(data["call"])
 
 
+def _tool_printed(data: Data) -> tuple[Kind, str]:
+    return "tool", _joined(data["call"]["name"], f"printed: {data['text']}")
+
+
 def _tool_call_finished(data: Data) -> tuple[Kind, str]:
     result, name, span = data["result"], data["call"]["name"], duration(data["duration_ms"])
     if data["denied"]:
@@ -225,4 +229,5 @@ _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "SystemChanged": _system_changed,
     "ToolCallFinished": _tool_call_finished,
     "ToolCallStarted": _tool_call_started,
+    "ToolPrinted": _tool_printed,
 }

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from llmgine_cli.errors import ToolError
 from llmgine_cli.toolkit.results import error_text, to_text
-from llmgine_cli.toolkit.stdout import away_from_stdout
+from llmgine_cli.toolkit.stdout import Write, away_from_stdout, to_stderr
 from llmgine_cli.toolkit.tool import Tool
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Outcome:
     failed: bool = False
 
 
-async def invoke(tool: Tool, values: Mapping[str, Any], *, seconds: float) -> Outcome:
+async def invoke(tool: Tool, values: Mapping[str, Any], *, seconds: float, printed: Write = to_stderr) -> Outcome:
     """Run a tool's function and wait for it; whatever it raises is in the outcome.
 
     Async functions are awaited. Plain ones run in a daemon thread of their own: one that hangs holds neither a pool of
@@ -47,8 +47,9 @@ async def invoke(tool: Tool, values: Mapping[str, Any], *, seconds: float) -> Ou
         tool: What to run.
         values: By parameter name, validated.
         seconds: After which the call is given up.
+        printed: Called with the lines it prints, in whatever thread it does.
     """
-    work = asyncio.create_task(_run(tool, values), name=f"tool {tool.name}")
+    work = asyncio.create_task(_run(tool, values, printed), name=f"tool {tool.name}")
     try:
         # Not `wait_for`: it waits for the cancelled task, and a tool may take its time over that.
         done, _ = await asyncio.wait({work}, timeout=seconds)
@@ -57,16 +58,16 @@ async def invoke(tool: Tool, values: Mapping[str, Any], *, seconds: float) -> Ou
     return work.result() if done else Outcome(f"{tool.name} did not finish within {seconds:g} s", failed=True)
 
 
-async def _run(tool: Tool, values: Mapping[str, Any]) -> Outcome:
+async def _run(tool: Tool, values: Mapping[str, Any], printed: Write) -> Outcome:
     if inspect.iscoroutinefunction(tool.function):
-        return await _await(tool, tool.function(**values))
-    outcome = await _in_thread(tool.name, lambda: _attempt(tool, lambda: tool.function(**values)))
-    return outcome if isinstance(outcome, Outcome) else await _await(tool, outcome)
+        return await _await(tool, tool.function(**values), printed)
+    outcome = await _in_thread(tool.name, lambda: _attempt(tool, lambda: tool.function(**values)), printed)
+    return outcome if isinstance(outcome, Outcome) else await _await(tool, outcome, printed)
 
 
-async def _await(tool: Tool, work: Awaitable[Any]) -> Outcome:
+async def _await(tool: Tool, work: Awaitable[Any], printed: Write) -> Outcome:
     try:
-        with away_from_stdout():
+        with away_from_stdout(printed):
             value = await work
     except asyncio.CancelledError as error:
         if (task := asyncio.current_task()) and task.cancelling():
@@ -74,7 +75,7 @@ async def _await(tool: Tool, work: Awaitable[Any]) -> Outcome:
         return _failure(tool, error)
     except BaseException as error:  # noqa: BLE001 -- SystemExit in a tool must not end the program, nor slip past asyncio
         return _failure(tool, error)
-    outcome = await _in_thread(tool.name, lambda: _attempt(tool, lambda: value))
+    outcome = await _in_thread(tool.name, lambda: _attempt(tool, lambda: value), printed)
     return outcome if isinstance(outcome, Outcome) else Outcome("it returned what has to be awaited", failed=True)
 
 
@@ -87,7 +88,7 @@ def _attempt(tool: Tool, call: Callable[[], Any]) -> Outcome | Awaitable[Any]:
         return _failure(tool, error)
 
 
-async def _in_thread(name: str, function: Callable[[], T]) -> T:
+async def _in_thread(name: str, function: Callable[[], T], printed: Write) -> T:
     """Run what never raises in a daemon thread."""
     loop = asyncio.get_running_loop()
     finished: asyncio.Future[T] = loop.create_future()
@@ -97,7 +98,7 @@ async def _in_thread(name: str, function: Callable[[], T]) -> T:
             finished.set_result(value)
 
     def work() -> None:
-        with away_from_stdout():
+        with away_from_stdout(printed):
             value = function()
         try:
             loop.call_soon_threadsafe(deliver, value)

@@ -40,6 +40,19 @@ class ToolCallStarted(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ToolPrinted(Event):
+    """A tool printed something while it ran. Where nobody listens to this very type, it goes to stderr.
+
+    Attributes:
+        call: The call in which it did.
+        text: Whole lines, as they came: they may have escape sequences for a terminal in them.
+    """
+
+    call: ToolCall
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ToolCallFinished(Event):
     """A tool has run, failed, or was refused.
 

@@ -11,6 +11,7 @@ from llmgine_cli.llm.messages import ToolCall, ToolResult, ToolSpec
 from llmgine_cli.toolkit.approval import Approval, Approvals, Mode
 from llmgine_cli.toolkit.invoke import Outcome, invoke
 from llmgine_cli.toolkit.messages import CallTool, ToolCallFinished, ToolCallStarted
+from llmgine_cli.toolkit.printing import Printing
 from llmgine_cli.toolkit.results import cut
 from llmgine_cli.toolkit.tool import Tool
 from llmgine_cli.toolkit.validation import read_arguments, read_settings
@@ -78,9 +79,12 @@ class ToolRunner:
             self.denied = True
             return await self._finish(call, Outcome(refusal, failed=True), denied=True)
         await self._bus.publish(ToolCallStarted(call=call))
+        values = {**values, **self._settings[tool.name]}
+        printing = Printing(self._bus, call)
         started = time.perf_counter()
         try:
-            outcome = await invoke(tool, {**values, **self._settings[tool.name]}, seconds=tool.timeout or self._timeout)
+            outcome = await invoke(tool, values, seconds=tool.timeout or self._timeout, printed=printing.write)
+            await printing.finish()
         except asyncio.CancelledError:
             await self._finish(call, Outcome("interrupted", failed=True), started)
             raise

@@ -261,3 +261,20 @@ def test_placeholders_without_a_value_are_told(cli: Program, tmp_path: Path) -> 
     done = cli("run", "-m", "echo:echo", "-t", str(prompt), "hi")
     assert done.stdout == "In {language}: hi\n"
     assert "-p language" in done.stderr
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_what_a_tool_prints_is_shown_harmless_on_lines_of_its_own_unless_quiet(
+    cli: Program, tmp_path: Path, quiet: bool
+) -> None:
+    tool = tmp_path / "noisy.py"
+    tool.write_text('def noisy() -> str:\n    """Make noise."""\n    print("\\x1b[2Jboo", end="")\n    return "7"\n')
+    with FakeVendor([ToolCalls(("noisy", {})), Answer("Seven.")]) as vendor:
+        done = cli(
+            *(["--quiet"] if quiet else []),
+            "run", "-m", "openai:gpt-4.1", "-T", str(tool), "--approve", "all", "go", env=vendor_env(vendor),
+        )  # fmt: skip
+    assert (done.code, done.stdout) == (0, "Seven.\n")
+    assert "\x1b" not in done.stderr
+    assert ("␛[2Jboo\n" in done.stderr) == (not quiet)
+    assert "boo" in cli("logs", "tail", "--type", "ToolPrinted", "-n", "9").stdout

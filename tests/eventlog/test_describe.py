@@ -24,7 +24,7 @@ from llmgine_cli.llm.messages import (
     user,
 )
 from llmgine_cli.llm.stream import Reply, Usage
-from llmgine_cli.toolkit.messages import CallTool, ToolCallFinished, ToolCallStarted
+from llmgine_cli.toolkit.messages import CallTool, ToolCallFinished, ToolCallStarted, ToolPrinted
 from tests.support.messages import Fetch, Pong
 
 CALL = ToolCall(id="1", name="get_weather", arguments='{"place": "Lima"}')
@@ -118,6 +118,11 @@ def finished(message: Message, **fields: Any) -> llm.LLMCallFinished:
         (llm.StatusChanged(status=""), "status", "(none)"),
         (ToolCallStarted(call=CALL), "tool", 'get_weather({"place": "Lima"})'),
         (ToolCallStarted(call=ToolCall(id="1", name="now")), "tool", "now()"),
+        (
+            ToolPrinted(call=CALL, text="one\ntwo\n"),
+            "tool",
+            "get_weather · printed: one two",
+        ),
         (
             ToolCallFinished(call=CALL, result=ToolResult(call_id="1", name="x", content="19 °C"), duration_ms=8),
             "tool",

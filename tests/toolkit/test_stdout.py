@@ -1,6 +1,7 @@
 """What a tool prints goes to stderr, also when tools run side by side; everybody else's stdout is untouched."""
 
 import asyncio
+import subprocess
 import sys
 import threading
 
@@ -17,6 +18,29 @@ def test_inside_goes_to_stderr_and_afterwards_stdout_is_as_it_was(capsys: pytest
     assert sys.stdout is real
     print("after")
     assert capsys.readouterr() == ("after\n", "inside\ntoo\n")
+
+
+def test_lines_are_passed_on_whole_and_the_last_one_gets_its_end() -> None:
+    told: list[str] = []
+    with away_from_stdout(told.append):
+        print("a", end="")
+        assert told == []
+        print("b\nc\nd", end="", flush=True)
+        sys.stdout.buffer.write("ö\r\n".encode() + b"\xff")
+        sys.stdout.write("\udcff")
+    assert told == ["ab\nc\n", "dö\n", "\ufffd\\udcff\n"]
+
+
+def test_a_child_process_is_given_stderr() -> None:
+    with away_from_stdout():
+        assert not sys.stdout.isatty()
+        subprocess.run([sys.executable, "-c", "pass"], stdout=sys.stdout, check=True)
+
+
+def test_without_a_front_end_nothing_printed_can_drive_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with away_from_stdout():
+        print("\x1b[2Jred\tü\r\u202e\x9b")
+    assert capsys.readouterr() == ("", "\\x1b[2Jred\tü\\r\\u202e\\x9b\n")
 
 
 async def test_tasks_side_by_side_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ from llmgine_cli.llm.events import (
     StatusChanged,
     TextChunk,
 )
-from llmgine_cli.toolkit.messages import ToolCallFinished, ToolCallStarted
+from llmgine_cli.toolkit.messages import ToolCallFinished, ToolCallStarted, ToolPrinted
 
 
 class Screen:
@@ -76,6 +76,7 @@ class Screen:
         for ending in (LLMCallFinished, LLMCallFailed, LLMCallInterrupted):
             bus.subscribe(ending, self._on_call_ended)
         bus.subscribe(ToolCallStarted, self._on_tool_started)
+        bus.subscribe(ToolPrinted, self._on_tool_printed)
         bus.subscribe(ToolCallFinished, self._on_tool_finished)
         bus.subscribe(StatusChanged, self._on_status)
 
@@ -178,6 +179,11 @@ class Screen:
     def _on_tool_started(self, event: ToolCallStarted) -> None:
         self._running[event.call.id] = event.call.name
         self._show_status()
+
+    def _on_tool_printed(self, event: ToolPrinted) -> None:
+        if not self.cli.quiet:
+            self._aside(visible(event.text))
+            self._show_status()
 
     def _on_tool_finished(self, event: ToolCallFinished) -> None:
         self._running.pop(event.call.id, None)
