@@ -2,7 +2,8 @@ import json
 import re
 import signal
 import stat
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -296,6 +297,123 @@ def test_an_engine_that_raises_anything_does_not_end_the_chat(tmp_path: Path) ->
         terminal.leave()
 
 
+def test_an_engine_that_ends_the_program_does_not_end_the_chat(tmp_path: Path) -> None:
+    engine = tmp_path / "leaver.py"
+    engine.write_text(
+        "import sys\n"
+        "from llmgine_cli.api import Prompt, Run, engine\n\n"
+        "@engine\nasync def leaver(prompt: Prompt, run: Run) -> str:\n"
+        "    '''Leaves, or returns a text.'''\n"
+        "    return sys.exit(3) if prompt.text == 'bad' else 'a result'\n"
+    )
+    with Chat(None, "-e", str(engine)) as terminal:
+        terminal.type("bad\r")
+        terminal.wait_for("engine leaver failed")
+        terminal.type("fine\r")
+        terminal.wait_for("\na result\n")
+        terminal.leave()
+
+
+# -- keys typed while an answer runs
+
+
+class Gate:
+    """Holds back answers of a vendor until they are let through."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self._answers = answers
+        self._open = threading.Semaphore(0)
+
+    def __iter__(self) -> Iterator[Answer]:
+        for answer in self._answers:
+            assert self._open.acquire(timeout=60)  # seconds; a safety net, not an expectation
+            yield answer
+
+    def open(self) -> None:
+        """Let one more answer through."""
+        self._open.release()
+
+
+def type_ahead(terminal: Terminal, keys: str) -> None:
+    """Type while the spinner turns, and wait until it has gone on turning: what is echoed comes before that."""
+    terminal.wait_until(lambda: b"thinking" in terminal.raw, "the spinner")
+    terminal.send(keys)
+    seen = terminal.raw.count(b"\r")
+    terminal.wait_until(lambda: terminal.raw.count(b"\r") >= seen + 4, "the spinner's next turns")
+
+
+def test_lines_typed_while_an_answer_runs_are_sent_afterwards() -> None:
+    gate = Gate(Answer("first answer"), Answer("second answer"), Answer("third answer"))
+    with FakeVendor(gate) as vendor, Chat(vendor) as terminal:
+        terminal.type("one\r")
+        type_ahead(terminal, "two\x15deux\rthree\r")
+        assert b"two" not in terminal.raw
+        assert b"deux" not in terminal.raw
+        for _ in range(3):
+            gate.open()
+        terminal.wait_for("third answer")
+        assert [text for role, text in said(vendor) if role == "user"] == ["one", "deux", "three"]
+        terminal.wait_until(lambda: terminal.raw.count(b"\x1b[?2004h") == 4, "the last prompt")
+        terminal.send("\x04")
+        assert terminal.wait_end() == 0
+
+
+def test_keys_typed_before_a_question_are_no_answer_to_it_and_those_typed_after_it_are_kept() -> None:
+    gate = Gate(ToolCalls(("calculate", {"expression": "6*7"})), Answer("first answer"), Answer("second answer"))
+    with FakeVendor(gate) as vendor, Chat(vendor, "-T", "calculate") as terminal:
+        terminal.type("one\r")
+        type_ahead(terminal, "y")
+        gate.open()
+        terminal.wait_for("Allow?")
+        terminal.send("\r")
+        terminal.wait_for("[N] no: no")
+        wait_until(lambda: len(vendor.requests) == 2)
+        type_ahead(terminal, "two\r")
+        gate.open()
+        gate.open()
+        terminal.wait_for("second answer")
+        assert [role for role, _ in said(vendor)] == ["user", "assistant", "tool", "assistant", "user"]
+        assert said(vendor)[-1] == ("user", "two")
+        assert "42" not in said(vendor)[2][1]
+        terminal.leave()
+
+
+LEAVINGS = {
+    "ctrl-d": ["\x04"],
+    "exit": ["/exit\r"],
+    "ctrl-c in an answer": ["wait\r", "\x03", "\x04"],
+    "sigterm": ["die\r"],
+}
+
+
+@pytest.mark.parametrize("keys", LEAVINGS.values(), ids=LEAVINGS)
+def test_the_terminal_is_left_as_it_was(tmp_path: Path, keys: list[str]) -> None:
+    engine = tmp_path / "waiter.py"
+    engine.write_text(
+        "import asyncio, os, signal\n"
+        "from llmgine_cli.api import Prompt, Run, engine\n\n"
+        "@engine\nasync def waiter(prompt: Prompt, run: Run) -> str:\n"
+        "    '''Waits, or has the program ended.'''\n"
+        "    await run.status('waiting')\n"
+        "    if prompt.text == 'die':\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    await asyncio.Event().wait()\n"
+        "    return ''\n"
+    )
+    with Chat(None, "-e", str(engine), wrap='trap : INT; stty -a; "$@"; echo; echo AFTER; stty -a') as terminal:
+        for key in keys:
+            if key == "\x03":
+                terminal.wait_for("waiting")
+                terminal.send(key)
+            else:
+                terminal.type(key)
+        terminal.wait_end()
+        shown = terminal.raw.decode().replace("\r", "")
+        before, after = shown.partition("speed")[2], shown.partition("AFTER\n")[2].partition("speed")[2]
+        assert "icrnl" in after
+        assert before.startswith(after.rstrip())
+
+
 # -- slash commands
 
 
@@ -344,6 +462,21 @@ def test_clear_forgets() -> None:
         assert said(vendor) == [("user", "b")]
 
 
+def test_after_clear_and_after_a_failed_first_turn_the_template_opens_again(tmp_path: Path) -> None:
+    template = tmp_path / "opener.md"
+    template.write_text("Say hello.", encoding="utf-8")
+    script: list[Answer | Fault] = [Fault(400, "out of order"), Answer("1"), Answer("2"), Answer("3")]
+    with FakeVendor(script) as vendor, Chat(vendor, "-t", str(template)) as terminal:
+        for line in ("a", "b", "c", "/clear", "d"):
+            terminal.type(f"{line}\r")
+        terminal.leave()
+        failed, first, second, anew = ([text for _, text in said(vendor, number)] for number in range(4))
+        assert failed == ["Say hello.", "a"]
+        assert first == ["Say hello.", "b"]
+        assert second == ["Say hello.", "b", "1", "c"]
+        assert anew == ["Say hello.", "d"]
+
+
 def test_model_shows_and_changes_the_model() -> None:
     with FakeVendor([Answer("from the vendor")]) as vendor:
         env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
@@ -390,6 +523,19 @@ def test_a_turn_that_fails_after_a_tool_has_acted_is_not_forgotten() -> None:
         terminal.type("on\r")
         terminal.wait_for("\nok")
         assert [role for role, _ in said(vendor)] == ["user", "assistant", "tool", "user"]
+        terminal.leave()
+
+
+def test_retry_begins_a_failed_turn_again_also_when_a_tool_has_acted_in_it() -> None:
+    script: list[Answer | Fault] = [
+        ToolCalls(("calculate", {"expression": "6*7"})), Fault(400, "out of order"), Answer("ok"),
+    ]  # fmt: skip
+    with FakeVendor(script) as vendor, Chat(vendor, "-T", "calculate", "--approve", "all") as terminal:
+        terminal.type("go\r")
+        terminal.wait_for("out of order")
+        terminal.type("/retry\r")
+        terminal.wait_for("\nok")
+        assert said(vendor) == [("user", "go")]
         terminal.leave()
 
 

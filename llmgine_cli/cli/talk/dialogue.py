@@ -1,14 +1,15 @@
 """The turns of a chat: one message, one answer, and what becomes of the conversation when a turn goes wrong.
 
-A turn that fails leaves the conversation as it was before, so that the message can be sent again. A turn that is
-stopped keeps what was said and done until then; if that is nothing, it leaves no trace either.
+A turn that fails leaves the conversation as it was before, so that the message can be sent again, unless tools have
+acted in it. A turn that is stopped keeps what was said and done until then; if that is nothing, it leaves no trace
+either.
 """
 
 import asyncio
 import signal
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from llmgine_cli.cli.screen.screen import Screen
 from llmgine_cli.cli.talk.commands import Leave, is_command, run_command
 from llmgine_cli.cli.talk.lines import Lines
 from llmgine_cli.cli.talk.opening import Talk
+from llmgine_cli.cli.talk.typeahead import keys_kept
 from llmgine_cli.errors import LlmgineError, UsageError
 from llmgine_cli.llm.stream import Reply
 
@@ -48,7 +50,7 @@ class Dialogue:
         self.last_text = ""
         self._screen = screen
         self._typed = typed
-        self._before = len(talk.conversation.history.messages)
+        self._start = self._before = len(talk.conversation.history.messages)
         self._task: asyncio.Task[CommandResult[Any]] | None = None
         self._failure = 0
 
@@ -59,7 +61,8 @@ class Dialogue:
             UsageError: A piped line is not text.
             BrokenPipeError: Whoever read the answers has gone.
         """
-        with self._interrupts():
+        # Between the prompts too: a key may come just when an answer has ended.
+        with keys_kept() if self._typed else nullcontext(), self._interrupts():
             while (text := await lines.next()) is not None:
                 try:
                     # What is piped in may be anybody's words: only what the user typed can write files or grant tools.
@@ -93,7 +96,7 @@ class Dialogue:
             if not self._typed or (task and task.cancelling()):
                 raise
             if all(message.role in ("system", "user") for message in history.messages[self._before :]):
-                await history.rewind(self._before)  # nothing came: the turn leaves no trace
+                await self._rewind()  # nothing came: the turn leaves no trace
             await history.answer_open_calls("stopped by the user")
             await self._screen.finish()
             self.cli.note("stopped")
@@ -111,8 +114,8 @@ class Dialogue:
 
     async def forget(self) -> None:
         """Begin anew."""
-        await self.talk.conversation.history.clear()
-        self._before = 0
+        self._start = self._before = 0
+        await self._rewind()
 
     async def retry(self) -> None:
         """Send the last message again; the answer it had is forgotten.
@@ -122,7 +125,7 @@ class Dialogue:
         """
         if not self.last_text:
             raise UsageError("nothing was said yet")
-        await self.talk.conversation.history.rewind(self._before)
+        await self._rewind()
         await self.say(self.last_text)
 
     async def _forget_failed_turn(self) -> None:
@@ -131,7 +134,13 @@ class Dialogue:
         if any(message.role == "tool" for message in history.messages[self._before :]):
             await history.answer_open_calls("the turn failed before it was run")
         else:
-            await history.rewind(self._before)
+            await self._rewind()
+
+    async def _rewind(self) -> None:
+        """Forget the last turn; if it was the first, the next one opens the conversation."""
+        await self.talk.conversation.history.rewind(self._before)
+        if self._before == self._start:
+            self.talk.begin_anew()
 
     # -- the terminal
 

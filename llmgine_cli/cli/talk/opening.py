@@ -119,6 +119,10 @@ class Talk:
         self._turns += 1
         return await self.conversation.send(text, system=system, messages=messages, **self._engine_options)
 
+    def begin_anew(self) -> None:
+        """Let the next turn open the conversation again: what was said is forgotten."""
+        self._turns = 0
+
     def _tell_missing(self, missing: tuple[str, ...]) -> None:
         from llmgine_cli.prompting.template import INPUT, how_to_give
 
