@@ -39,7 +39,7 @@ ApproveMode = Annotated[
 AskFirst = Annotated[bool, typer.Option("--ta", "--tools-approve", help="Ask before each tool call: --approve ask.")]
 ChainLimit = Annotated[
     int | None,
-    typer.Option("--cl", "--chain-limit", metavar="N", min=0, help="Rounds of tool calls: -o max_rounds N."),
+    typer.Option("--cl", "--chain-limit", metavar="N", min=1, help="Rounds of tool calls: -o max_rounds N."),
 ]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Wait for the whole answer.")]
 NoLog = Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")]
