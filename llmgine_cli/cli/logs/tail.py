@@ -1,4 +1,4 @@
-"""`llmgine logs`."""
+"""`llmgine logs tail`."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmgine_cli.cli.common import Cli, JsonFlag, command
+from llmgine_cli.cli.common import Cli, command
+from llmgine_cli.cli.logs.group import Folder, SessionName, Types, app
 
 if TYPE_CHECKING:
     from llmgine_cli.cli.eventlines import Printer
     from llmgine_cli.eventlog.follow import Follower
     from llmgine_cli.eventlog.reader import Record
-
-app = typer.Typer(name="logs", help="Look at what happened.", no_args_is_help=True)
-
-SessionName = Annotated[
-    str | None, typer.Option("--session", help="Session: its id, a part of it, or the path of its file.")
-]
-Folder = Annotated[Path | None, typer.Option("--dir", help="Folder of the logs; default: the setting log.dir.")]
 
 
 @command(app)
@@ -29,10 +23,7 @@ def tail(
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many events.")] = 20,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on, with what happens in any session.")] = False,
     session: SessionName = None,
-    type_: Annotated[
-        list[str] | None,
-        typer.Option("--type", help="Only events of this type, or whose type begins so: llmcall. Repeatable."),
-    ] = None,
+    type_: Types = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they stand in the log, for jq.")] = False,
     folder: Folder = None,
 ) -> None:
@@ -55,19 +46,6 @@ def tail(
         cli.note(f"no events yet in {folder}: run something first")
     if follower is not None:
         _follow(cli, follower, printer)
-
-
-@command(app, "path")
-def show_path(cli: Cli, *, session: SessionName = None, folder: Folder = None, as_json: JsonFlag = False) -> None:
-    """Print the folder of the logs, or the file of a session."""
-    from llmgine_cli.eventlog.reader import find
-
-    folder = folder or cli.settings().log_dir
-    path = str(find(folder, session) if session else folder)
-    if as_json:
-        cli.json({"path": path})
-    else:
-        cli.print(path)
 
 
 def _follower(folder: Path, only: Path | None) -> "Follower":
