@@ -9,7 +9,9 @@
 Nothing here is global: two applications can live in one process.
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from llmgine_cli.plugins import Plugins
     from llmgine_cli.providers.catalog import Catalog
     from llmgine_cli.settings import Settings
+    from llmgine_cli.sinks import Sink
     from llmgine_cli.toolkit.runner import ToolRunner
     from llmgine_cli.toolkit.tool import Tool
 
@@ -159,13 +162,21 @@ class Application:
     """
 
     def __init__(
-        self, *, settings: "Settings", bus: Bus, plugins: "Plugins", catalog: "Catalog", log: "EventLog | None"
+        self,
+        *,
+        settings: "Settings",
+        bus: Bus,
+        plugins: "Plugins",
+        catalog: "Catalog",
+        log: "EventLog | None",
+        sinks: "Sequence[Sink]" = (),
     ) -> None:
         self.settings = settings
         self.bus = bus
         self.plugins = plugins
         self.catalog = catalog
         self.log = log
+        self._sinks = sinks
 
     async def __aenter__(self) -> Self:
         return self
@@ -176,7 +187,7 @@ class Application:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Finish what runs, close connections and the log. Harmless the second time."""
+        """Finish what runs, close connections, the log and the other sinks. Harmless the second time."""
         try:
             await self.bus.aclose()
         finally:
@@ -185,6 +196,7 @@ class Application:
             finally:
                 if self.log is not None:
                     self.log.close()
+                await asyncio.gather(*(sink.aclose() for sink in self._sinks))
 
     @asynccontextmanager
     async def conversation(
@@ -266,13 +278,19 @@ class Application:
 
 
 def build(
-    settings: "Settings | None" = None, *, on_log_failure: "Callable[[StorageError], None] | None" = None
+    settings: "Settings | None" = None,
+    *,
+    on_log_failure: "Callable[[StorageError], None] | None" = None,
+    on_sink_failure: Callable[[str], None] | None = None,
+    show: Callable[[str], None] | None = None,
 ) -> Application:
     """Make an application.
 
     Args:
         settings: Default: loaded from the environment and the files.
         on_log_failure: Called once if the event log cannot be written; the run goes on without it.
+        on_sink_failure: Told once of each other sink that fails; default: the logger `llmgine_cli.sinks` is.
+        show: Shows a line of the sink `console`; default: stderr does.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -289,12 +307,18 @@ def build(
     variables = [variable for vendor in vendors.values() for variable in vendor.key_envs]
     keys = [key.get_secret_value() for variable in variables if (key := settings.key(variable))]
     bus = Bus()
+    names = dict.fromkeys(settings.log.sinks) if settings.log.enabled else {}
     log = None
-    if settings.log.enabled:
+    if "jsonl" in names:
         from llmgine_cli.eventlog.writer import EventLog
 
         log = EventLog(settings.log_dir, secrets=keys, on_failure=on_log_failure)
         log.attach(bus)
+        del names["jsonl"]
+    tell = on_sink_failure or logging.getLogger("llmgine_cli.sinks").warning
+    sinks = _other_sinks(settings, names, keys, tell=tell, show=show) if names else []
+    for sink in sinks:
+        sink.attach(bus)
     return Application(
         settings=settings,
         bus=bus,
@@ -309,7 +333,33 @@ def build(
             idle_timeout=settings.limits.idle_timeout,
         ),
         log=log,
+        sinks=sinks,
     )
+
+
+def _other_sinks(
+    settings: "Settings",
+    names: Iterable[str],
+    keys: Sequence[str],
+    *,
+    tell: Callable[[str], None],
+    show: Callable[[str], None] | None,
+) -> "list[Sink]":
+    """Make the sinks besides the log; one that cannot be made is told, and the rest are made."""
+    from llmgine_cli.errors import LlmgineError
+    from llmgine_cli.eventlog.redact import Redactor
+    from llmgine_cli.sinks import SinkContext, said
+    from llmgine_cli.sinks.catalog import make
+
+    redact = Redactor(keys)
+    made: list[Sink] = []
+    for name in names:
+        options = settings.sinks.get(name, {})
+        try:
+            made.append(make(SinkContext(name=name, options=options, redact=redact, tell=tell, write=show)))
+        except LlmgineError as error:
+            tell(f"sink {name!r} is off: {said(error)}")
+    return made
 
 
 async def run_engine(

@@ -18,7 +18,7 @@ PACKAGE = "llmgine_cli"
 FOUNDATION = {"errors", "places"}
 SPEECH = FOUNDATION | {"bus", "llm"}
 PARTS = {"settings", "trust", "providers", "toolkit", "eventlog", "prompting"}
-CORE = SPEECH | PARTS | {"engine", "plugins", "api"}
+CORE = SPEECH | PARTS | {"engine", "plugins", "sinks", "api"}
 
 # For each layer (a module or a package of ours): the other layers it may import.
 LAYERS: dict[str, set[str]] = {
@@ -34,6 +34,7 @@ LAYERS: dict[str, set[str]] = {
     "prompting": SPEECH,
     "engine": SPEECH | {"toolkit.messages"},
     "api": SPEECH | {"engine", "toolkit"},
+    "sinks": SPEECH | {"eventlog", "engine", "toolkit.messages", "toolkit.stdout", ""},
     "plugins": SPEECH | {"engine", "toolkit", "trust", "api"},
     "bootstrap": CORE,
     "testing": CORE | {"bootstrap"},
@@ -54,6 +55,7 @@ HOMES = {
     "anthropic": {"providers"},
     "xllamacpp": {"providers"},
     "pydantic_settings": {"settings"},
+    "opentelemetry": {"sinks"},
 }
 
 

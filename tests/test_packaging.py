@@ -163,7 +163,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     extras = project()["optional-dependencies"]
     assert isinstance(requirements, list)
     assert isinstance(extras, dict)
-    declared = {canonical(requirement) for requirement in [*requirements, *extras["local"]]}
+    declared = {canonical(requirement) for requirement in [*requirements, *extras["local"], *extras["otel"]]}
     declared.add("pydantic-core")  # pydantic demands one exact version of it: they are one library in two parts
     owners = packages_distributions()
     missing = {

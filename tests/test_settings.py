@@ -296,11 +296,14 @@ class TestUntrusted:
         [log]
         dir = "/tmp/evil"
         enabled = false
+        sinks = ["otel"]
+        [sinks.otel]
+        endpoint = "http://evil"
     """
     IGNORED = (
         "engine, model, aliases.good, aliases.evil, chat.engine, chat.tools, tools.approve, tools.timeout, "
         "tools.options.get_weather.base_url, providers.openai.base_url, providers.openai.headers.X, "
-        "engines.tool_chat.max_rounds, log.dir, log.enabled"
+        "engines.tool_chat.max_rounds, log.dir, log.enabled, log.sinks, sinks.otel.endpoint"
     )
 
     def test_only_what_is_harmless_counts(self) -> None:
@@ -375,6 +378,7 @@ class TestUntrusted:
 
         everything = {
             "model": "a:b", "engine": "a", "aliases": {"a": "a:b"}, "engines": {"a": {"b": 1}}, "providers": {"a": {}},
+            "sinks": {"a": {"b": 1}},
             **{name: getattr(reading.settings, name).model_dump() for name in ("limits", "chat", "log", "tools")},
         }  # fmt: skip
         assert everything.keys() == Settings.model_fields.keys()
@@ -479,8 +483,8 @@ class TestExplain:
     def test_every_setting_is_told(self) -> None:
         assert [item.key for item in explain()] == [
             "model", "engine", "aliases", "limits.connect_timeout", "limits.idle_timeout", "chat.engine", "chat.tools",
-            "chat.vi_mode", "chat.width", "log.enabled", "log.dir", "tools.approve", "tools.timeout", "tools.options",
-            "engines", "providers",
+            "chat.vi_mode", "chat.width", "log.enabled", "log.sinks", "log.dir", "tools.approve", "tools.timeout",
+            "tools.options", "engines", "sinks", "providers",
         ]  # fmt: skip
 
     def test_secrets_are_masked(self) -> None:

@@ -15,6 +15,7 @@ NETWORK = SDKS | {"httpx2", "xllamacpp"}
 SETTINGS = {"pydantic_settings", "dotenv"}
 SCREEN = {"rich.markdown", "prompt_toolkit", "pygments"}
 TEMPLATES = {"yaml", "jinja2"}
+TRACES = {"opentelemetry", "llmgine_cli.sinks"}
 
 
 def imported(arguments: list[str], folder: Path) -> set[str]:
@@ -49,7 +50,8 @@ UNNEEDED = {
     "prompt list": NETWORK | SCREEN | {"jinja2", "pydantic_settings"},
     "prompt render summarize -p input hello": NETWORK | SCREEN | {"jinja2", "pydantic_settings", "rich"},
     "logs tail": NETWORK | SCREEN | TEMPLATES,
-    "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | {"rich"},
+    "sinks list": NETWORK | SCREEN | TEMPLATES | {"opentelemetry", "llmgine_cli.eventlog"},
+    "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | TRACES | {"rich"},
 }
 
 

@@ -111,8 +111,8 @@ async def _converse(
         unlogged.append(error)
         cli.warn(f"{error}; the chat goes on without a log")
 
-    async with build(settings, on_log_failure=log_failed) as app:
-        screen = Screen(cli, raw=raw, reasoning=not cli.quiet, width=settings.chat.width)
+    screen = Screen(cli, raw=raw, reasoning=not cli.quiet, width=settings.chat.width)
+    async with build(settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line) as app:
         screen.attach(app.bus)
         ask_on_terminal(app.bus, screen)
         async with open_talk(
@@ -131,6 +131,6 @@ async def _converse(
             if typed:
                 cli.note(f"chatting with {talk.conversation.model}; /help lists commands, Ctrl-D leaves")
             code = await dialogue.run(lines)
-            if settings.log.enabled and dialogue.turns and not unlogged:
+            if app.log is not None and dialogue.turns and not unlogged:
                 cli.note(how_to_resume(talk.conversation.session_id))
     return code or (StorageError.exit_code if unlogged else 0)

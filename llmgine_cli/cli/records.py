@@ -10,7 +10,7 @@ from llmgine_cli.cli.sanitize import visible
 if TYPE_CHECKING:
     from llmgine_cli.cli.common import Cli
 
-NAMES = ("llmgine_cli", "asyncio")
+NAMES = ("llmgine_cli", "asyncio", "opentelemetry")
 
 
 class _Lines(logging.Handler):

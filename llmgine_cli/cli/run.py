@@ -102,8 +102,8 @@ async def _ask(
         log_failures.append(1)
         cli.warn(f"{error}; the run goes on without a log")
 
-    async with build(settings, on_log_failure=log_failed) as app:
-        screen = Screen(cli, raw=raw, answer=not as_json)
+    screen = Screen(cli, raw=raw, answer=not as_json)
+    async with build(settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line) as app:
         account = Account()
         screen.attach(app.bus)
         account.attach(app.bus)

@@ -118,7 +118,18 @@ class ChatSettings(_Table):
 class LogSettings(_Table):
     """The event log."""
 
-    enabled: Annotated[bool, Field(description="Keep a log of every session; `chat --continue` needs it.")] = True
+    enabled: Annotated[
+        bool,
+        Field(description="Keep a log of every session; `chat --continue` needs it. Off, no sink is on either."),
+    ] = True
+    sinks: Annotated[
+        list[str],
+        Field(
+            description="What takes the events: jsonl is the log itself, console and otel ship beside it;\n"
+            "`llmgine sinks list` names those that are installed.",
+            examples=[["jsonl", "otel"]],
+        ),
+    ] = ["jsonl"]
     dir: Annotated[
         Path | None,
         AfterValidator(lambda path: path.expanduser() if path else None),
@@ -218,6 +229,14 @@ class Settings(BaseSettings):
         Field(
             description="Options of engines; `llmgine engines show NAME` lists them. -o goes before them.",
             examples=[{"tool_chat": {"max_rounds": 10}}],
+        ),
+    ] = {}
+    sinks: Annotated[
+        dict[str, dict[str, Any]],
+        Field(
+            description="Options of sinks that `log.sinks` names.",
+            examples=[{"otel": {"endpoint": "http://localhost:4318"}}],
+            repr=False,
         ),
     ] = {}
     providers: Annotated[

@@ -131,6 +131,12 @@ class Screen:
         """Whether stdout can no longer be written."""
         return self._broken is not None
 
+    def show_line(self, line: str) -> None:
+        """Write a line to stderr, beside whatever else is on the terminal; `--quiet` leaves it out."""
+        if not self.cli.quiet:
+            self._aside(visible(line) + "\n")
+            self._show_status()
+
     @contextmanager
     def paused(self) -> Generator[None]:
         """Let somebody else have the terminal; what would be written meanwhile on stderr comes afterwards."""
