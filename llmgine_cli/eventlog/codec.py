@@ -19,38 +19,36 @@ import msgspec
 from llmgine_cli.bus import UnknownEvent
 from llmgine_cli.bus.messages import BusMessage
 from llmgine_cli.errors import LlmgineError
-from llmgine_cli.eventlog.layout import VERSION, layout
+from llmgine_cli.eventlog.layout import VERSION, Layout, layout
 from llmgine_cli.eventlog.plain import message_fields, prepare, unknown_to_encoder
+from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.eventlog.revive import NoFitError, revive_message
 from llmgine_cli.eventlog.times import from_text, to_text
 
-Redact = Callable[[bytes, int], bytes]
-_IDS = frozenset({"event_id", "command_id", "time_ns", "session_id", "parent_id"})
-# Ids and the time come first; the shortest that they can be need not be searched for secrets.
-_OWN_BYTES = len('"event_id":"","timestamp":253402300800000000000,"session_id":null,"parent_id":null,"metadata":{')
 _encode = msgspec.json.Encoder(enc_hook=unknown_to_encoder).encode
+
+
+_IDS = frozenset({"event_id", "command_id", "time_ns", "session_id", "parent_id"})
+# What stands before the metadata, at the least: the ids come on top.
+_OWN_BYTES = len(',"event_id":"","timestamp":253402300800000000000,"session_id":,"parent_id":,"metadata":')
 
 
 class BadLineError(LlmgineError):
     """A line that is no event: torn, garbage, or not ours."""
 
 
-def encode(message: BusMessage, redact: Redact | None = None) -> bytes:
+def encode(message: BusMessage, redact: Redactor | None = None) -> bytes:
     """Write a message as one line, newline included. Never raises for what is in the message.
 
     Args:
         message: A command or an event.
-        redact: Takes the encoded line and the byte from which on it may hold secrets; returns it without them.
+        redact: Takes the secrets out.
     """
     kind: Any = type(message)
-    head, write = _writer(kind)
     try:
-        line = _slowly(message) if isinstance(message, UnknownEvent) else head + write(message)[1:]
+        return _writer(kind)(message, redact)
     except Exception:  # noqa: BLE001 -- what the fast way cannot write (surrogates, cycles, odd keys), the slow way can
-        line = _slowly(message)
-    if redact is not None:
-        line = redact(line, len(head) + _OWN_BYTES)
-    return line + b"\n"
+        return _slowly(message, redact)
 
 
 def decode(line: bytes) -> BusMessage:
@@ -86,10 +84,6 @@ def parse(line: bytes) -> dict[str, Any]:
     raise BadLineError("not an event: it has no type")
 
 
-def _slowly(message: BusMessage) -> bytes:
-    return _encode({"v": VERSION, **message_fields(message)})
-
-
 def _unknown(line: dict[str, Any]) -> UnknownEvent:
     kind = "event_type" if "event_type" in line else "command_type"
     shared = {"v", kind, "event_id", "command_id", "timestamp", "session_id", "parent_id", "metadata"}
@@ -105,27 +99,54 @@ def _unknown(line: dict[str, Any]) -> UnknownEvent:
     )
 
 
+def _slowly(message: BusMessage, redact: Redactor | None) -> bytes:
+    line = _encode({"v": VERSION, **message_fields(message)})
+    return (line if redact is None else redact(line)) + b"\n"
+
+
 @lru_cache(maxsize=1024)
-def _writer(cls: type[Any]) -> tuple[bytes, Callable[[Any], bytes]]:
-    """Return how a line of this class begins, and what writes the rest as an object of its own."""
+def _writer(cls: type[Any]) -> Callable[[Any, Redactor | None], bytes]:
+    """Return what writes a message of this class, and raises when there is something odd in it."""
+    if issubclass(cls, UnknownEvent):
+        return _slowly
     shape = layout(cls)
-    names = [f"field{index}" for index in range(len(shape.keys))]
-    body = msgspec.defstruct(
-        "Body", [(name, Any) for name in names], rename=dict(zip(names, shape.keys, strict=True)), gc=False
-    )
-    read = attrgetter(*shape.attributes)
-    changes = tuple(
-        (index, change)
-        for index, name in enumerate(shape.attributes)
-        if name not in _IDS and (change := prepare(shape.hints.get(name, Any))) is not None
-    )
+    shortest = len(_encode({"v": VERSION, shape.kind: shape.name})) + _OWN_BYTES
+    line, read_id = _line_of(shape), attrgetter(shape.attributes[0])
 
-    def write(message: Any) -> bytes:
-        values = list(read(message))
-        values[1] = to_text(values[1])
-        for index, change in changes:
-            if value := values[index]:
-                values[index] = change(value)
-        return _encode(body(*values))
+    def write(message: Any, redact: Redactor | None) -> bytes:
+        written = _encode(line(message))
+        if redact is not None:
+            # The ids and the time come first, and need no search each time.
+            clean = redact.clean
+            start = shortest + clean[message.session_id] + clean[message.parent_id] + len(read_id(message))
+            written = redact.line(written, start)
+        return written + b"\n"
 
-    return _encode({"v": VERSION, shape.kind: shape.name})[:-1] + b",", write
+    return write
+
+
+def _line_of(shape: Layout) -> Callable[[Any], msgspec.Struct]:
+    """Return what makes of a message an object whose fields are those of the line, in their order.
+
+    Its code is put together once for each class, as `dataclass` does for `__init__`: a loop over the fields would take
+    as long as the encoding.
+    """
+    keys = ("v", shape.kind, *shape.keys)
+    names = [f"field{index}" for index in range(len(keys))]
+    line = msgspec.defstruct(
+        "Line", [(name, Any) for name in names], rename=dict(zip(names, keys, strict=True)), gc=False
+    )
+    known: dict[str, Any] = {"line": line, "version": VERSION, "name": shape.name, "to_text": to_text}
+    values = ["version", "name"]
+    for index, attribute in enumerate(shape.attributes):
+        change = None if attribute in _IDS else prepare(shape.hints.get(attribute, Any))
+        if attribute == "time_ns":
+            values.append("to_text(message.time_ns)")
+        elif change is None:
+            values.append(f"message.{attribute}")
+        else:
+            known[f"change{index}"] = change
+            values.append(f"change{index}(value) if (value := message.{attribute}) else value")
+    # Names of attributes are those of a dataclass, which takes only identifiers.
+    made: Callable[[Any], msgspec.Struct] = eval(f"lambda message: line({', '.join(values)})", known)  # noqa: S307
+    return made

@@ -13,10 +13,18 @@ def _calendar(second: int) -> str:
     return (_EPOCH + timedelta(seconds=second)).isoformat()[:19]  # strftime would not pad the year
 
 
+@lru_cache(maxsize=64)
+def _calendar_of(digits: str) -> str:
+    return _calendar(int(digits))
+
+
 def to_text(time_ns: int) -> str | int:
     """Write nanoseconds since 1970 as `2026-11-23T23:11:04.123456789Z`; what no calendar has stays a number."""
-    second, rest = divmod(time_ns, _SECOND)
     try:
+        if time_ns >= _SECOND:  # taking the digits apart is twice as fast as reckoning
+            digits = str(time_ns)
+            return f"{_calendar_of(digits[:-9])}.{digits[-9:]}Z"
+        second, rest = divmod(time_ns, _SECOND)
         return f"{_calendar(second)}.{rest:09d}Z"
     except (OverflowError, ValueError):
         return time_ns

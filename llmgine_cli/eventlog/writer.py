@@ -70,7 +70,10 @@ class EventLog:
         if not event.logged:
             return
         try:
-            self._file(event).write(encode(event, self._redact))
+            file = self._files.get(event.session_id)
+            if file is None or not 0 <= event.time_ns - file.looked < _LOOK_AGAIN:
+                file = self._file(event, file)
+            file.write(encode(event, self._redact))
         except OSError as error:
             self._fail(error)
             self._close(event.session_id)  # the next event tries anew: a folder can come back, a disk can be freed
@@ -86,18 +89,18 @@ class EventLog:
         for session_id in list(self._files):
             self._close(session_id)
 
-    def _file(self, event: Event) -> "_File":
+    def _file(self, event: Event, file: "_File | None") -> "_File":
+        """Return the session's file, which is opened if it is not, or was taken away."""
         session_id = event.session_id
-        file = self._files.get(session_id)
-        if file is not None and file.vanished(event.time_ns):
+        if file is not None:
+            if not file.vanished(event.time_ns):
+                return file
             self._close(session_id)
             self._fail(OSError(f"its file was removed while it was written: {file.path}"))
-            file = None
-        if file is None:
-            path = self._paths.get(session_id) or self._place(session_id)
-            self._make_folder()
-            file = self._files[session_id] = _File(path, event.time_ns)
-            self._paths[session_id] = path
+        path = self._paths.get(session_id) or self._place(session_id)
+        self._make_folder()
+        file = self._files[session_id] = _File(path, event.time_ns)
+        self._paths[session_id] = path
         return file
 
     def _make_folder(self) -> None:
@@ -148,7 +151,7 @@ class _File:
     def __init__(self, path: Path, time_ns: int) -> None:
         self.path = path
         self._descriptor = os.open(path, _FLAGS, 0o600)
-        self._looked = time_ns
+        self.looked = time_ns
         try:
             size = os.fstat(self._descriptor).st_size
             # A line that lost its end when a machine stopped is ended here, so that ours begins on a line of its own.
@@ -171,10 +174,8 @@ class _File:
             written += os.write(self._descriptor, line[written:])
 
     def vanished(self, time_ns: int) -> bool:
-        """Whether the file is in no folder any more; looked at now and then, for the look costs as much as a write."""
-        if time_ns - self._looked < _LOOK_AGAIN:
-            return False
-        self._looked = time_ns
+        """Whether the file is in no folder any more; asked now and then, for the look costs as much as a write."""
+        self.looked = time_ns
         return os.fstat(self._descriptor).st_nlink == 0
 
     def close(self) -> None:

@@ -109,4 +109,22 @@ def test_the_line_stays_json_and_no_secret_stays_in_it(text: str, secret: str) -
 def test_bytes_before_the_start_are_not_searched() -> None:
     document = line(KEYS["groq"])
 
-    assert Redactor()(document, len(document)) == document
+    assert Redactor().line(document, len(document)) == document
+
+
+@pytest.mark.parametrize("key", [*KEYS.values(), "hunter2-hunter2"], ids=[*KEYS, "known"])
+def test_an_id_that_is_a_key_makes_the_search_begin_at_the_first_byte(key: str) -> None:
+    redact = Redactor(["hunter2-hunter2"])
+
+    for _ in range(2):
+        assert redact.clean["18ead0941bde801700000f204c3"] == 27
+        assert redact.clean[None] == 4
+        assert 1000 + redact.clean[f"nightly {key}"] < 0
+
+
+def test_ids_are_not_remembered_for_ever() -> None:
+    clean = Redactor().clean
+    for number in range(20_000):
+        clean[f"session-{number}"]
+
+    assert len(clean) <= 256
