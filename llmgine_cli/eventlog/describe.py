@@ -125,6 +125,10 @@ def _handler_failed(data: Data) -> tuple[Kind, str]:
     return "error", f"{data['handler']} on {data['about_type']}: {data['error_type']}: {data['error']}"
 
 
+def _events_lost(data: Data) -> tuple[Kind, str]:
+    return "error", f"{_count(data['count'], 'event')} could not be written: {data['reason']}"
+
+
 def _session_started(_: Data) -> tuple[Kind, str]:
     return "session", ""
 
@@ -216,6 +220,7 @@ def _tool_call_finished(data: Data) -> tuple[Kind, str]:
 _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "CommandFinished": _command_finished,
     "CommandStarted": _command_started,
+    "EventsLost": _events_lost,
     "HandlerFailed": _handler_failed,
     "HistoryRewound": _history_rewound,
     "LLMCallFailed": _llm_call_failed,

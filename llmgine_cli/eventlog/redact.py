@@ -54,7 +54,7 @@ class Redactor:
         secrets: Known key values; those of fewer than `SHORTEST` characters are not looked for.
 
     Attributes:
-        clean: How many bytes an id takes at the least as JSON; as if it took none at all if there may be a secret in it.
+        clean: How many bytes an id takes at the least as JSON; far below zero if there may be a secret in it.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:

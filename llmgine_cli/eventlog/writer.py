@@ -10,6 +10,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -32,7 +33,21 @@ _FLAGS = (
     | getattr(os, "O_BINARY", 0)
 )
 _GENERATED = re.compile(r"[0-9a-f]{27}")
+MOST_OPEN = 256  # files; a process may have 1,024 descriptors, for everything
 _LOOK_AGAIN = 50_000_000  # nanoseconds between two looks whether the file is still in its folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventsLost(Event):
+    """Stands in the log where events are missing that could not be written.
+
+    Attributes:
+        count: How many.
+        reason: Why the first could not be written.
+    """
+
+    count: int
+    reason: str
 
 
 class EventLog:
@@ -59,7 +74,8 @@ class EventLog:
         self._on_failure = on_failure
         self._redact = Redactor(secrets)
         self._files: dict[str | None, _File] = {}
-        self._paths: dict[str | None, Path] = {}
+        self._paths: dict[str | None, Path] = {}  # of the sessions that are open
+        self._lost: dict[str | None, int] = {}  # how many events could not be written since one was
 
     def attach(self, bus: Bus) -> None:
         """Write every event of this bus from now on, each before any other subscriber sees it."""
@@ -73,16 +89,23 @@ class EventLog:
             file = self._files.get(event.session_id)
             if file is None or not 0 <= event.time_ns - file.looked < _LOOK_AGAIN:
                 file = self._file(event, file)
+            if self._lost:
+                self._tell_lost(event, file)
             file.write(encode(event, self._redact))
         except OSError as error:
             self._fail(error)
+            self._lost[event.session_id] = self._lost.get(event.session_id, 0) + 1
             self._close(event.session_id)  # the next event tries anew: a folder can come back, a disk can be freed
         if type(event) is SessionEnded:
-            self._close(event.session_id)
+            self._end(event.session_id)
 
     def path(self, session_id: str | None) -> Path | None:
-        """Return the file of a session (None: of what happened outside any); None while nothing of it was written."""
-        return self._paths.get(session_id)
+        """Return the file of a session (None: of what happened outside any); None while there is none."""
+        known = self._paths.get(session_id)
+        if known is not None or session_id is None:
+            return known
+        place = self._place(session_id)
+        return place if place.exists() else None
 
     def close(self) -> None:
         """Close all files. Harmless the second time; an event after it opens its file anew."""
@@ -98,6 +121,8 @@ class EventLog:
             self._close(session_id)
             self._fail(OSError(f"its file was removed while it was written: {file.path}"))
         path = self._paths.get(session_id) or self._place(session_id)
+        while len(self._files) >= MOST_OPEN:
+            self._close(next(iter(self._files)))  # the one that was opened first; its next event opens it again
         self._make_folder()
         file = self._files[session_id] = _File(path, event.time_ns)
         self._paths[session_id] = path
@@ -124,8 +149,14 @@ class EventLog:
             # Such an id says when it was made, so that the name is known without a look into the folder.
             return self.folder / f"events_{_stamp(int(session_id[:16], 16))}_{session_id}.jsonl"
         name = file_name_part(session_id)
-        earlier = sorted(self.folder.glob(f"events_????????T??????.??????Z_{name}.jsonl"))
-        return earlier[-1] if earlier else self.folder / f"events_{_stamp(time.time_ns())}_{name}.jsonl"
+        new = f"events_{_stamp(time.time_ns())}_{name}.jsonl"
+        end = f"Z_{name}.jsonl"
+        try:
+            with os.scandir(self.folder) as entries:  # no `glob`, which would remember a pattern for each session
+                there = (entry.name for entry in entries)
+                return self.folder / max((it for it in there if len(it) == len(new) and it.endswith(end)), default=new)
+        except FileNotFoundError:
+            return self.folder / new
 
     def _fail(self, error: OSError) -> None:
         if self.failed is not None:
@@ -138,6 +169,21 @@ class EventLog:
         self.failed.__cause__ = error
         if self._on_failure is not None:
             self._on_failure(self.failed)
+
+    def _tell_lost(self, event: Event, file: "_File") -> None:
+        """Leave word in the file of what is missing in it, before the next event."""
+        count = self._lost.get(event.session_id)
+        if count:
+            reason = self.failed.message if self.failed else ""
+            lost = EventsLost(session_id=event.session_id, parent_id=event.parent_id, count=count, reason=reason)
+            file.write(encode(lost, self._redact))
+            del self._lost[event.session_id]
+
+    def _end(self, session_id: str | None) -> None:
+        """Forget a session that is over; others may come by the thousand."""
+        self._close(session_id)
+        self._paths.pop(session_id, None)
+        self._lost.pop(session_id, None)
 
     def _close(self, session_id: str | None) -> None:
         file = self._files.pop(session_id, None)
