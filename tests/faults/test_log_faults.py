@@ -8,6 +8,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,10 @@ def only_file(folder: Path) -> Path:
 # -- kill -9
 
 
+def _longer(path: Path, size: int) -> bool:
+    return path.stat().st_size > size
+
+
 def test_a_line_that_was_being_written_at_kill_9_is_the_only_one_hurt_and_the_next_start_repairs_it(
     folder: Path,
 ) -> None:
@@ -83,7 +88,7 @@ def test_a_line_that_was_being_written_at_kill_9_is_the_only_one_hurt_and_the_ne
             assert process.stdout is not None
             process.stdout.readline()
             size = only_file(folder).stat().st_size
-            wait_until(lambda size=size: only_file(folder).stat().st_size > size)  # in the middle of the next
+            wait_until(partial(_longer, only_file(folder), size))  # in the middle of the next
             process.kill()
             published += 1 + len(process.stdout.read())
     log = EventLog(folder)
