@@ -403,6 +403,16 @@ def test_a_secret_at_the_very_beginning_of_the_metadata_is_found(width: int) -> 
     assert secret.encode() not in encode(short, Redactor([secret]))
 
 
+@pytest.mark.parametrize("field_name", ["session_id", "parent_id"])
+@pytest.mark.parametrize("secret", ["hunter2-hunter2", "gsk" + "_" + "0123456789abcdef" * 3])
+def test_a_secret_in_an_id_is_redacted_each_time(field_name: str, secret: str) -> None:
+    redact = Redactor(["hunter2-hunter2"])
+    for _ in range(2):
+        ids: dict[str, Any] = {field_name: f"nightly {secret}"}
+        found = decode(encode(Pong(text="x", **ids), redact))
+        assert getattr(found, field_name) == f"nightly {MARK}"
+
+
 def test_a_date_and_a_decimal_are_written_as_one_would_write_them() -> None:
     ident = UUID(int=1)
     line = json.loads(encode(Everything(day=date(2026, 1, 2), price=Decimal("1.10"), ident=ident, path=Path("a/b"))))

@@ -10,6 +10,7 @@ from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.describe import describe, duration
 from llmgine_cli.eventlog.reader import Record
+from llmgine_cli.eventlog.writer import EventsLost
 from llmgine_cli.llm import events as llm
 from llmgine_cli.llm.messages import (
     Image,
@@ -67,6 +68,7 @@ def finished(message: Message, **fields: Any) -> llm.LLMCallFinished:
             "error",
             "f on Pong: E: boom",
         ),
+        (EventsLost(count=2, reason="the disk is full"), "error", "2 events could not be written: the disk is full"),
         (llm.MessageAdded(message=user("hi")), "message", "user: hi"),
         (
             llm.MessageAdded(message=Message("assistant", (CALL,))),
@@ -158,7 +160,7 @@ def test_every_type_of_ours_that_is_logged_has_a_line_of_its_own() -> None:
     }
     from llmgine_cli.eventlog.describe import _WRITERS
 
-    assert {kind.__name__ for kind in ours} - {"Event", "UnknownEvent"} == set(_WRITERS)
+    assert {kind.__name__ for kind in {*ours, EventsLost}} - {"Event", "UnknownEvent"} == set(_WRITERS)
 
 
 @pytest.mark.parametrize(
