@@ -11,7 +11,7 @@ Nothing here is global: two applications can live in one process.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
@@ -316,7 +316,12 @@ def build(
         log.attach(bus)
         del names["jsonl"]
     tell = on_sink_failure or logging.getLogger("llmgine_cli.sinks").warning
-    sinks = _other_sinks(settings, names, keys, tell=tell, show=show) if names else []
+    sinks: list[Sink] = []
+    if names:
+        from llmgine_cli.eventlog.redact import Redactor
+        from llmgine_cli.sinks.catalog import make_all
+
+        sinks = make_all(names, settings.sinks, redact=Redactor(keys), tell=tell, write=show)
     for sink in sinks:
         sink.attach(bus)
     return Application(
@@ -335,31 +340,6 @@ def build(
         log=log,
         sinks=sinks,
     )
-
-
-def _other_sinks(
-    settings: "Settings",
-    names: Iterable[str],
-    keys: Sequence[str],
-    *,
-    tell: Callable[[str], None],
-    show: Callable[[str], None] | None,
-) -> "list[Sink]":
-    """Make the sinks besides the log; one that cannot be made is told, and the rest are made."""
-    from llmgine_cli.errors import LlmgineError
-    from llmgine_cli.eventlog.redact import Redactor
-    from llmgine_cli.sinks import SinkContext, said
-    from llmgine_cli.sinks.catalog import make
-
-    redact = Redactor(keys)
-    made: list[Sink] = []
-    for name in names:
-        options = settings.sinks.get(name, {})
-        try:
-            made.append(make(SinkContext(name=name, options=options, redact=redact, tell=tell, write=show)))
-        except LlmgineError as error:
-            tell(f"sink {name!r} is off: {said(error)}")
-    return made
 
 
 async def run_engine(

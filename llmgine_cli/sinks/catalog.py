@@ -1,10 +1,11 @@
 """Which sinks there are, and how one is made."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from llmgine_cli.errors import NotFoundError
+from llmgine_cli.errors import LlmgineError, NotFoundError
 from llmgine_cli.sinks import GROUP, Sink, SinkContext, SinkError, said
 
 if TYPE_CHECKING:
@@ -43,6 +44,33 @@ def known() -> list[Known]:
         for point in _entry_points()
         if point.name not in _WHAT
     ]
+
+
+def make_all(
+    names: Iterable[str],
+    options: Mapping[str, Mapping[str, Any]],
+    *,
+    redact: Callable[[bytes], bytes],
+    tell: Callable[[str], None],
+    write: Callable[[str], None] | None = None,
+) -> list[Sink]:
+    """Make the sinks of these names; one that cannot be made is told, and the rest are made.
+
+    Args:
+        names: As in `log.sinks`.
+        options: Name → the sink's own settings.
+        redact: Takes keys out of a JSON document.
+        tell: Says one line to the user.
+        write: Writes one line where the user sees what happens; default: stderr.
+    """
+    made: list[Sink] = []
+    for name in names:
+        context = SinkContext(name=name, options=options.get(name, {}), redact=redact, tell=tell, write=write)
+        try:
+            made.append(make(context))
+        except LlmgineError as error:
+            tell(f"sink {name!r} is off: {said(error)}")
+    return made
 
 
 def make(context: SinkContext) -> Sink:
