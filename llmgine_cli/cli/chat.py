@@ -1,11 +1,12 @@
 """`llmgine chat`: a conversation in the terminal, or line by line from a pipe."""
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmgine_cli.cli.common import Cli, command, pairs
+from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.talk.opening import (
     ApproveMode,
     AskFirst,
@@ -21,9 +22,8 @@ from llmgine_cli.cli.talk.opening import (
     SystemText,
     TemplateName,
     ToolNames,
-    load_settings,
     open_talk,
-    options_of,
+    read_options,
 )
 from llmgine_cli.errors import StorageError, UsageError
 
@@ -67,17 +67,23 @@ def _chat(
     """
     if go_on and session:
         raise UsageError("--continue and --session exclude each other", hint="--session names one conversation")
-    settings = load_settings(cli, approve=approve, ask_first=ask_first, no_log=no_log)
-    opening = Opening(
-        engine=engine,
+    settings, opening = read_options(
+        cli,
         model=model,
         system=system,
         template=template,
-        params=pairs(param),
-        tools=tuple(settings.chat.tools if tool is None else tool),
-        options=options_of(option, chain_limit),
-        stream=not no_stream,
+        param=param,
+        engine=engine,
+        option=option,
+        tool=tool,
+        approve=approve,
+        ask_first=ask_first,
+        chain_limit=chain_limit,
+        no_stream=no_stream,
+        no_log=no_log,
     )
+    if tool is None:
+        opening = replace(opening, tools=tuple(settings.chat.tools))
     session_id: str | None = None
     messages: tuple[Message, ...] = ()
     if go_on or session:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command, pairs
+from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command
 from llmgine_cli.cli.talk.opening import (
     ApproveMode,
     AskFirst,
@@ -20,9 +20,8 @@ from llmgine_cli.cli.talk.opening import (
     SystemText,
     TemplateName,
     ToolNames,
-    load_settings,
     open_talk,
-    options_of,
+    read_options,
 )
 from llmgine_cli.errors import LlmgineError, UsageError
 
@@ -71,17 +70,21 @@ def _run(
     text = prompt_text(prompt or ())
     if not text and template is None:
         raise UsageError("there is nothing to ask", hint='give a prompt, as in: llmgine run "…", or pipe text in')
-    opening = Opening(
-        engine=engine,
+    settings, opening = read_options(
+        cli,
         model=model,
         system=system,
         template=template,
-        params=pairs(param),
-        tools=tuple(tool or ()),
-        options=options_of(option, chain_limit),
-        stream=not no_stream,
+        param=param,
+        engine=engine,
+        option=option,
+        tool=tool,
+        approve=approve,
+        ask_first=ask_first,
+        chain_limit=chain_limit,
+        no_stream=no_stream,
+        no_log=no_log,
     )
-    settings = load_settings(cli, approve=approve, ask_first=ask_first, no_log=no_log)
     code = cli.run(_ask(cli, settings, opening, text, raw=raw, as_json=as_json, usage=usage))
     if code:
         raise typer.Exit(code)

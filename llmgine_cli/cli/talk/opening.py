@@ -60,13 +60,25 @@ class Opening:
     stream: bool = True
 
 
-def options_of(words: list[str] | None, chain_limit: int | None) -> dict[str, str]:
-    """Return the options of the engine and the model as given with `-o` and `--cl`."""
-    return {**({} if chain_limit is None else {"max_rounds": str(chain_limit)}), **pairs(words)}
+def read_options(
+    cli: Cli,
+    *,
+    model: str | None,
+    system: str | None,
+    template: str | None,
+    param: list[str] | None,
+    engine: str | None,
+    option: list[str] | None,
+    tool: list[str] | None,
+    approve: str | None,
+    ask_first: bool,
+    chain_limit: int | None,
+    no_stream: bool,
+    no_log: bool,
+) -> "tuple[Settings, Opening]":
+    """Return the settings, with the flags that are settings too, and what else the shared options say.
 
-
-def load_settings(cli: Cli, *, approve: str | None, ask_first: bool, no_log: bool) -> "Settings":
-    """Load the settings with the flags that are settings too.
+    The one place where they are understood; Typer wants the signature once more in each command.
 
     Raises:
         UsageError: Two of the flags say different things.
@@ -80,7 +92,17 @@ def load_settings(cli: Cli, *, approve: str | None, ask_first: bool, no_log: boo
         overrides["log.enabled"] = False
     if approve:
         overrides["tools.approve"] = approve
-    return cli.settings(overrides)
+    opening = Opening(
+        engine=engine,
+        model=model,
+        system=system,
+        template=template,
+        params=pairs(param),
+        tools=tuple(tool or ()),
+        options={**({} if chain_limit is None else {"max_rounds": str(chain_limit)}), **pairs(option)},
+        stream=not no_stream,
+    )
+    return cli.settings(overrides), opening
 
 
 class Talk:
