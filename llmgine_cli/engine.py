@@ -16,6 +16,7 @@ from dataclasses import MISSING, dataclass, fields
 from enum import Enum
 from typing import Any, TypeVar, get_type_hints, overload
 
+from llmgine_cli.asking import YES, AskUser, ask, word
 from llmgine_cli.bus import Bus, Command
 from llmgine_cli.errors import LlmgineError, UsageError, near_miss
 from llmgine_cli.llm.call import call_model
@@ -269,6 +270,33 @@ class Run:
     async def status(self, text: str) -> None:
         """Say what is going on, for the spinner."""
         await self.bus.publish(StatusChanged(status=text))
+
+    async def confirm(self, question: str, *, default: bool | None = None, unattended: bool | None = None) -> bool:
+        """Have the user say yes or no.
+
+        Args:
+            question: One sentence.
+            default: What Enter alone means; None: nothing.
+            unattended: What it means that nobody can be asked, or nobody answers; None: that is an error.
+
+        Raises:
+            UnansweredError: Nobody answered, and `unattended` does not say what that means.
+        """
+        command = AskUser(kind="confirm", question=question, default=word(default), unattended=word(unattended))
+        return await ask(self.bus, command) == YES
+
+    async def select(
+        self, question: str, choices: Sequence[str], *, default: str | None = None, unattended: str | None = None
+    ) -> str:
+        """Have the user choose one of several; arguments and errors as for `confirm`."""
+        command = AskUser(
+            kind="select", question=question, choices=tuple(choices), default=default, unattended=unattended
+        )
+        return await ask(self.bus, command)
+
+    async def input(self, question: str, *, default: str | None = None, unattended: str | None = None) -> str:
+        """Have the user write a line of text, which may be empty; arguments and errors as for `confirm`."""
+        return await ask(self.bus, AskUser(kind="text", question=question, default=default, unattended=unattended))
 
     async def _call_tool(self, call: ToolCall) -> ToolResult:
         outcome = await self.bus.execute(CallTool(call=call))

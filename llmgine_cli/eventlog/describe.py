@@ -105,6 +105,8 @@ def _command(command: Data) -> str:
         return _joined(name, _call(command["call"]))
     if "text" in command:
         return _joined(name, command["text"] or " ".join(map(_message, command.get("messages") or ())))
+    if "question" in command:
+        return _joined(name, command["question"], ", ".join(command.get("choices") or ()))
     return _joined(name, _fields(command))
 
 
@@ -133,6 +135,11 @@ def _session_ended(data: Data) -> tuple[Kind, str]:
     if data["error"]:
         return "error", f"after {duration(data['duration_ms'])}: {data['error']}"
     return "session", f"after {duration(data['duration_ms'])}"
+
+
+def _user_answered(data: Data) -> tuple[Kind, str]:
+    by = "" if data["by"] == "user" else "nobody was asked"
+    return "message", _joined(data["question"], data["answer"] or "(nothing)", by)
 
 
 def _message_added(data: Data) -> tuple[Kind, str]:
@@ -230,4 +237,5 @@ _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "ToolCallFinished": _tool_call_finished,
     "ToolCallStarted": _tool_call_started,
     "ToolPrinted": _tool_printed,
+    "UserAnswered": _user_answered,
 }

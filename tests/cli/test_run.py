@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.facts import logged, wait_until
-from tests.support.program import Program
+from tests.support.program import PROGRAM, Program
 from tests.support.server import Answer, FakeVendor, Silence, ToolCalls
+from tests.support.terminal import Terminal
 
 KEY = "sk-test-0123456789abcdef0123"
 
@@ -100,6 +101,20 @@ def test_the_tool_loop_stops_at_its_limit_with_exit_code_5(cli: Program) -> None
         assert len(vendor.requests) == 2
     assert done.code == 5
     assert "max_rounds" in done.stderr
+
+
+@pytest.mark.parametrize(("key", "code", "requests"), [("y", 0, 3), ("n", 5, 2), ("\x04", 5, 2)])
+def test_on_a_terminal_the_tool_loop_asks_at_its_limit_whether_it_may_go_on(key: str, code: int, requests: int) -> None:
+    turns = [*(ToolCalls(("calculate", {"expression": "1+1"})) for _ in range(2)), Answer("It is 2.")]
+    options = ("-T", "calculate", "--approve", "all", "--cl", "2")
+    with FakeVendor(turns) as vendor:
+        argv = [str(PROGRAM), "run", "-m", "openai:gpt-4.1", *options, "add"]
+        with Terminal(argv, env=vendor_env(vendor)) as terminal:
+            terminal.wait_for("after 2 round(s) of tools. May it? [y/n]")
+            terminal.send(key)
+            assert terminal.wait_end() == code
+            assert ("It is 2." in terminal.screen()) == (code == 0)
+        assert len(vendor.requests) == requests
 
 
 def test_the_letters_of_llm_for_tools_work(cli: Program) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from llmgine_cli.asking import AskUser, UserAnswered
 from llmgine_cli.bus import CommandFinished, CommandStarted, Event, HandlerFailed, SessionEnded, SessionStarted
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
@@ -137,6 +138,13 @@ def finished(message: Message, **fields: Any) -> llm.LLMCallFinished:
             ToolCallFinished(call=CALL, result=FAILED, duration_ms=8, denied=True),
             "error",
             "get_weather · denied: no such place",
+        ),
+        (CommandStarted(command=AskUser(kind="text", question="Name?")), "command", "AskUser · Name?"),
+        (UserAnswered(question_id="q", question="Name?", answer="", by="user"), "message", "Name? · (nothing)"),
+        (
+            UserAnswered(question_id="q", question="Sure?", answer="no", by="default"),
+            "message",
+            "Sure? · no · nobody was asked",
         ),
         (Pong(text="hi", metadata={"a": 1}), "other", 'metadata={"a": 1} text=hi'),
     ],

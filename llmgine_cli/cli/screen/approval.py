@@ -4,8 +4,10 @@ import asyncio
 import json
 from typing import Any
 
+from llmgine_cli.asking import AskUser
 from llmgine_cli.bus import Bus
 from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.screen.asking import Asker
 from llmgine_cli.cli.screen.keys import has_terminal, terminal
 from llmgine_cli.cli.screen.screen import Screen
 from llmgine_cli.llm.messages import ToolCall
@@ -33,13 +35,15 @@ WORDS: dict[Decision, str] = {"once": "yes, once", "session": "yes, this session
 
 
 def ask_on_terminal(bus: Bus, screen: Screen) -> bool:
-    """Have the user approve tool calls; say whether there is a terminal to ask on.
+    """Have the user approve tool calls and answer questions; say whether there is a terminal to ask on.
 
-    Without one nothing is registered, and whoever needs an approval gets none.
+    Without one nothing is registered: whoever needs an approval gets none, and questions are answered as they say.
     """
     if not has_terminal():
         return False
-    bus.register(ApproveToolCall, Approver(screen).ask)
+    turn = asyncio.Lock()
+    bus.register(ApproveToolCall, Approver(screen, turn).ask)
+    bus.register(AskUser, Asker(screen, turn).ask)
     return True
 
 
@@ -48,11 +52,12 @@ class Approver:
 
     Args:
         screen: Makes room for the question.
+        turn: Held while somebody has the terminal; shared with whoever else asks.
     """
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, turn: asyncio.Lock) -> None:
         self._screen = screen
-        self._turn = asyncio.Lock()
+        self._turn = turn
         self._waiting = 0
         self._granted: dict[tuple[str | None, str, str], Decision] = {}
 
