@@ -30,6 +30,7 @@ from llmgine_cli.llm.messages import (
     ToolResult,
     ToolSpec,
     assistant,
+    failed_result,
     system,
     user,
 )
@@ -301,7 +302,7 @@ class Run:
     async def _call_tool(self, call: ToolCall) -> ToolResult:
         outcome = await self.bus.execute(CallTool(call=call))
         if isinstance(outcome.error, LlmgineError):
-            return _failure(call, str(outcome.error))
+            return failed_result(call, str(outcome.error))
         return outcome.unwrap()
 
     async def _add(self, *messages: Message) -> None:
@@ -327,11 +328,8 @@ async def _all(tasks: "Sequence[asyncio.Task[ToolResult]]") -> None:
 def _result_of(call: ToolCall, task: "asyncio.Task[ToolResult]") -> ToolResult:
     """What the model is told of a call when the turn could not be finished."""
     if not task.done() or task.cancelled():
-        return _failure(call, "interrupted by the user before it was done")
+        return failed_result(call, "interrupted by the user before it was done")
     if error := task.exception():
-        return _failure(call, f"it could not be run: {error or type(error).__name__}")
+        return failed_result(call, f"it could not be run: {error or type(error).__name__}")
     return task.result()
 
-
-def _failure(call: ToolCall, why: str) -> ToolResult:
-    return ToolResult(call_id=call.id, name=call.name, content=why, is_error=True)

@@ -148,6 +148,23 @@ def _message_added(data: Data) -> tuple[Kind, str]:
     return "error" if failed else "message", f"{message['role']}: {_message(message)}"
 
 
+def _conversation_opened(data: Data) -> tuple[Kind, str]:
+    tools = ", ".join(data["tools"])
+    return "session", _joined(data["engine"], data["model"], f"tools: {tools}" if tools else "")
+
+
+def _session_forked(data: Data) -> tuple[Kind, str]:
+    return "session", f"goes on where session {data['from_session']} stood"
+
+
+def _session_named(data: Data) -> tuple[Kind, str]:
+    return "session", f"is called {data['name']}"
+
+
+def _reply_grew(data: Data) -> tuple[Kind, str]:
+    return "model", f"so far: …{data['text'][-LONGEST_DEFAULT:]}"
+
+
 def _system_changed(data: Data) -> tuple[Kind, str]:
     return "message", f"the system message is now: {_message(data['message'])}"
 
@@ -223,6 +240,7 @@ def _tool_call_finished(data: Data) -> tuple[Kind, str]:
 _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "CommandFinished": _command_finished,
     "CommandStarted": _command_started,
+    "ConversationOpened": _conversation_opened,
     "HandlerFailed": _handler_failed,
     "HistoryRewound": _history_rewound,
     "LLMCallFailed": _llm_call_failed,
@@ -231,6 +249,9 @@ _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "LLMCallStarted": _llm_call_started,
     "MessageAdded": _message_added,
     "SessionEnded": _session_ended,
+    "ReplyGrew": _reply_grew,
+    "SessionForked": _session_forked,
+    "SessionNamed": _session_named,
     "SessionStarted": _session_started,
     "StatusChanged": _status_changed,
     "SystemChanged": _system_changed,
