@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
 from llmgine_cli.errors import EngineError, UsageError, near_miss
+from llmgine_cli.llm.events import ConversationOpened
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
 from llmgine_cli.llm.provider import Model
@@ -193,6 +194,7 @@ class Application:
         engine: str | None = None,
         model: str | None = None,
         template_model: str | None = None,
+        session_model: str | None = None,
         tools: Sequence[str] = (),
         options: ModelOptions | None = None,
         session_id: str | None = None,
@@ -205,6 +207,7 @@ class Application:
             engine: Name, or path of a file; default: the setting, else `tool_chat` with tools, `single_pass` without.
             model: `provider:model` or an alias; default: see `Catalog.choose`.
             template_model: What a prompt template asks for; `model` goes before it.
+            session_model: What the earlier session had; both go before it.
             tools: Names of tools, or paths of files whose tools are all granted.
             options: How to sample.
             session_id: To go on with an earlier session.
@@ -219,7 +222,9 @@ class Application:
         """
         name = engine or self.settings.engine or ("tool_chat" if tools else "single_pass")
         found = self.plugins.engine(name)
-        chosen = self.catalog.choose(flag=model, template=template_model, setting=self.settings.model)
+        chosen = self.catalog.choose(
+            flag=model, template=template_model, session=session_model, setting=self.settings.model
+        )
         session = self.bus.session(session_id)
         talk = Conversation(
             self,
@@ -234,6 +239,8 @@ class Application:
         async with session:
             session.register(found.command, talk.handle)
             session.register(CallTool, talk.call_tool)
+            granted = tuple(tool.name for tool in talk.tools)
+            await self.bus.publish(ConversationOpened(engine=name, model=str(chosen), tools=granted))
             yield talk
 
     def find_tools(self, names: Sequence[str]) -> "list[Tool]":

@@ -23,6 +23,7 @@ from llmgine_cli.cli.talk.opening import (
     open_talk,
     read_options,
 )
+from llmgine_cli.cli.talk.resume import Continue, Fork, GoingOn, SessionName, SessionRef, read_going_on
 from llmgine_cli.errors import LlmgineError, UsageError
 
 if TYPE_CHECKING:
@@ -49,6 +50,10 @@ def _run(
     param: Params = None,
     engine: EngineName = None,
     option: Options = None,
+    go_on: Continue = False,
+    session: SessionRef = None,
+    fork: Fork = False,
+    name: SessionName = None,
     tool: ToolNames = None,
     approve: ApproveMode = None,
     ask_first: AskFirst = False,
@@ -85,19 +90,29 @@ def _run(
         no_stream=no_stream,
         no_log=no_log,
     )
-    code = cli.run(_ask(cli, settings, opening, text, raw=raw, as_json=as_json, usage=usage))
+    going_on = read_going_on(settings, go_on=go_on, session=session, fork=fork, name=name)
+    code = cli.run(_ask(cli, settings, opening, going_on, text, raw=raw, as_json=as_json, usage=usage))
     if code:
         raise typer.Exit(code)
 
 
 async def _ask(
-    cli: Cli, settings: "Settings", opening: Opening, text: str, *, raw: bool, as_json: bool, usage: bool
+    cli: Cli,
+    settings: "Settings",
+    opening: Opening,
+    going_on: GoingOn,
+    text: str,
+    *,
+    raw: bool,
+    as_json: bool,
+    usage: bool,
 ) -> int:
     from llmgine_cli.bootstrap import build
     from llmgine_cli.cli.enginefault import explained
     from llmgine_cli.cli.screen.approval import ask_on_terminal
     from llmgine_cli.cli.screen.screen import Screen
     from llmgine_cli.cli.talk.account import Account
+    from llmgine_cli.cli.talk.resume import how_to_resume
 
     log_failures: list[int] = []
 
@@ -112,7 +127,7 @@ async def _ask(
         account.attach(app.bus)
         ask_on_terminal(app.bus, screen)
         try:
-            async with open_talk(cli, app, opening) as talk:
+            async with open_talk(cli, app, opening, going_on) as talk:
                 outcome = await talk.send(text)
         finally:
             await screen.finish()
@@ -127,6 +142,8 @@ async def _ask(
         cli.note(remark)
     if usage:
         cli.note(account.summary())
+    if cli.verbose and not log_failures and app.log and (path := app.log.path(talk.conversation.session_id)):
+        cli.detail(how_to_resume(app.log.folder, path, "run"))
     _tell_ungranted(cli, talk.conversation, result)
     if talk.conversation.denied:
         return 4

@@ -72,16 +72,13 @@ def recall(path: Path) -> Earlier:
     """
     reader = LogReader(path)
     replayed = _Replay()
-    session_id = last_event = None
+    last_event = None
     for record in reader:
-        session_id = session_id or record.session_id
         last_event = record.data.get("event_id") or last_event
         if record.type in _TYPES:
             replayed.take(decode(record.line))
-    if session_id is None:
-        raise UsageError(f"there is no conversation in {path}")
     return Earlier(
-        session_id=session_id,
+        session_id=session_in(path),
         path=path,
         messages=replayed.finished(),
         engine=replayed.engine,
@@ -91,6 +88,19 @@ def recall(path: Path) -> Earlier:
         interrupted=replayed.interrupted,
         skipped=reader.skipped,
     )
+
+
+def session_in(path: Path) -> str:
+    """Return the id of the session that a log file is of.
+
+    Raises:
+        StorageError: The file cannot be read.
+        UsageError: There is none in it.
+    """
+    for record in LogReader(path):
+        if record.session_id is not None:
+            return record.session_id
+    raise UsageError(f"there is no conversation in {path}")
 
 
 def rebuild(path: Path) -> tuple[Message, ...]:

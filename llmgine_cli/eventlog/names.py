@@ -74,6 +74,11 @@ def everything(folder: Path) -> dict[str, str]:
     return {name: file for name, file in found.items() if file is not None and (folder / file).is_file()}
 
 
+def name_of(folder: Path, path: Path) -> str | None:
+    """Return the name of a session; None if it has none."""
+    return next((name for name, file in everything(folder).items() if file == path.name), None)
+
+
 def rebuild(folder: Path) -> None:
     """Make the index from the logs.
 

@@ -69,12 +69,15 @@ class Catalog:
         vendor, model = self._resolve(name)
         return Model(provider=self._provider(vendor), name=model, reason=reason, explicit=explicit)
 
-    def choose(self, *, flag: str | None, template: str | None = None, setting: str | None = None) -> Model:
+    def choose(
+        self, *, flag: str | None, template: str | None = None, session: str | None = None, setting: str | None = None
+    ) -> Model:
         """Return the model to use: as asked for, else the first there is a key for, else the local one.
 
         Args:
             flag: What the command line names.
             template: What the prompt's front matter names.
+            session: What the conversation had that is gone on with.
             setting: What the settings name.
 
         Raises:
@@ -83,7 +86,12 @@ class Catalog:
             UsageError: As for `model`.
             SettingsError: As for `model`.
         """
-        named = ((flag, "named with -m"), (template, "named by the prompt"), (setting, "named in the settings"))
+        named = (
+            (flag, "named with -m"),
+            (template, "named by the prompt"),
+            (session, "as before in this conversation"),
+            (setting, "named in the settings"),
+        )
         for name, reason in named:
             if name:
                 return self.model(name, reason=reason)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llmgine_cli.cli.common import Cli, pairs
+from llmgine_cli.cli.talk.resume import GoingOn, take_up
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -159,10 +160,9 @@ async def open_talk(
     cli: Cli,
     app: "Application",
     opening: Opening,
+    going_on: GoingOn,
     *,
     default_engine: str | None = None,
-    session_id: str | None = None,
-    messages: "tuple[Message, ...]" = (),
 ) -> AsyncGenerator[Talk]:
     """Open a conversation as the command line says, and tell on stderr what was chosen for the user.
 
@@ -170,19 +170,21 @@ async def open_talk(
         cli: Where to tell it.
         app: What to open it in.
         opening: What the user asked for.
-        default_engine: When neither a flag, nor the template, nor a setting names one.
-        session_id: To go on with an earlier session.
-        messages: What was said in it.
+        going_on: Which earlier conversation to go on with, if any.
+        default_engine: When neither a flag, nor the template, nor the conversation, nor a setting names one.
 
     Raises:
         NotFoundError: There is no such engine, template, tool or provider.
         UsageError: An option is unknown or of the wrong type.
         SettingsError: No model can be chosen, or its key is missing.
+        StorageError: The earlier conversation cannot be read.
     """
     from llmgine_cli.bootstrap import split_options
 
     template = _find_template(cli, app, opening)
-    engine = opening.engine or (template.engine if template else None) or app.settings.engine or default_engine
+    before = take_up(cli, app, going_on)
+    engine = opening.engine or (template.engine if template else None)
+    engine = engine or before.engine_for(opening.tools, default_engine) or app.settings.engine or default_engine
     engine = engine or ("tool_chat" if opening.tools else "single_pass")
     given = {**(template.config if template else {}), **opening.options}
     own, sampling = split_options(app.plugins.engine(engine), given)
@@ -190,15 +192,18 @@ async def open_talk(
         engine=engine,
         model=opening.model,
         template_model=template.model if template else None,
+        session_model=before.model,
         tools=opening.tools,
         options=sampling,
-        session_id=session_id,
-        messages=messages,
+        session_id=before.session_id,
+        messages=before.messages,
         stream=opening.stream,
     ) as conversation:
         if not conversation.model.explicit:
             cli.note(f"model: {conversation.model} ({conversation.model.reason})")
-        if messages and opening.system:  # now, because a turn that fails is counted from what was there before it
+        await before.enter(cli, app, conversation)
+        if conversation.history.messages and opening.system:
+            # Now, because a turn that fails is counted from what was there before it.
             from llmgine_cli.llm.messages import system
 
             await conversation.history.change_system(system(opening.system))
