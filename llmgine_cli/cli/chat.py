@@ -113,6 +113,6 @@ async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: 
                 cli.note(f"chatting with {talk.conversation.model}; /help lists commands, Ctrl-D leaves")
             code = await dialogue.run(lines)
             path = app.log.path(talk.conversation.session_id) if app.log else None
-            if path is not None and dialogue.turns and not unlogged:
+            if path is not None and path.is_file() and dialogue.turns and not unlogged:
                 cli.note(how_to_resume(settings.log_dir, path, "chat"))
     return code or (StorageError.exit_code if unlogged else 0)

@@ -112,7 +112,7 @@ async def _ask(
     from llmgine_cli.cli.screen.approval import ask_on_terminal
     from llmgine_cli.cli.screen.screen import Screen
     from llmgine_cli.cli.talk.account import Account
-    from llmgine_cli.cli.talk.resume import how_to_resume
+    from llmgine_cli.cli.talk.resume import how_to_resume, recap
 
     log_failures: list[int] = []
 
@@ -128,6 +128,8 @@ async def _ask(
         ask_on_terminal(app.bus, screen)
         try:
             async with open_talk(cli, app, opening, going_on) as talk:
+                if going_on.path is not None:
+                    cli.detail(recap(talk.conversation.history.messages))
                 outcome = await talk.send(text)
         finally:
             await screen.finish()

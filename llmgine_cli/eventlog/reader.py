@@ -117,14 +117,15 @@ def find(folder: Path, name: str) -> Path:
     if (named := names.lookup(folder, name)) is not None:
         return named
     known = [file for file in files(folder) if name.startswith("@") or not file.session.startswith(OUTSIDE)]
-    exact = [file for file in known if file.session in {name, file_name_part(name)}]
-    begins = [file for file in known if file.session.startswith(name)]
-    ends = [file for file in known if file.session.endswith(name)]
-    holds = [file for file in known if name in file.session]
+    candidates = known if name else []
+    exact = [file for file in candidates if file.session in {name, file_name_part(name)}]
+    begins = [file for file in candidates if file.session.startswith(name)]
+    ends = [file for file in candidates if file.session.endswith(name)]
+    holds = [file for file in candidates if name in file.session]
     for found in (exact[-1:], begins, ends, holds):
         if len(found) == 1:
             return found[0].path
-        if found and name:
+        if found:
             raise UsageError(
                 f"{len(found)} sessions have {name!r} in their id", hint=f"the latest: {_latest(folder, found)}"
             )

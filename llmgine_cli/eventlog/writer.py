@@ -80,7 +80,7 @@ class EventLog:
             self._fail(error)
             self._close(event.session_id)  # the next event tries anew: a folder can come back, a disk can be freed
         if type(event) is SessionEnded:
-            self._close(event.session_id)
+            self._end(event.session_id)
 
     def path(self, session_id: str | None) -> Path | None:
         """Return the file of a session (None: of what happened outside any); None while nothing of it was written."""
@@ -154,6 +154,13 @@ class EventLog:
         if self._on_failure is not None:
             self._on_failure(self.failed)
 
+    def _end(self, session_id: str | None) -> None:
+        """Close the file of a session that is over; that it was removed since the last look is noticed now."""
+        file = self._files.get(session_id)
+        if file is not None and file.removed():
+            self._fail(OSError(f"its file was removed while it was written: {file.path}"))
+        self._close(session_id)
+
     def _close(self, session_id: str | None) -> None:
         file = self._files.pop(session_id, None)
         if file is not None:
@@ -199,6 +206,10 @@ class _File:
         if time_ns - self._looked < _LOOK_AGAIN:
             return False
         self._looked = time_ns
+        return self.removed()
+
+    def removed(self) -> bool:
+        """Whether the file is in no folder any more."""
         return os.fstat(self._descriptor).st_nlink == 0
 
     def close(self) -> None:

@@ -140,7 +140,7 @@ def take_up(cli: Cli, app: "Application", going_on: GoingOn) -> Before:
         return Before(going_on)
     in_place = not going_on.fork and _claimed(cli, app, path, session_in(path))
     before = Before(going_on, recall(path), in_place=in_place)
-    if path.resolve().parent != app.settings.log_dir.resolve():
+    if path.parent.resolve() != app.settings.log_dir.resolve():
         before.model = before.engine = None  # anybody may have written this log, and only the user chooses what runs
     if before.engine is not None and not _usable(cli, app, before.engine):
         before.engine = None
@@ -194,7 +194,7 @@ def _claimed(cli: Cli, app: "Application", path: Path, session_id: str) -> bool:
     if app.log is None:
         cli.note("without a log: what is said now is not kept")
         return True
-    if path.resolve().parent != app.log.folder.resolve():
+    if path.parent.resolve() != app.log.folder.resolve():
         return False  # a session stands in one file, and this one is not among ours
     try:
         if app.log.claim(session_id, path):
