@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llmgine_cli.cli.common import Cli, pairs
+from llmgine_cli.cli.complete import complete_engine, complete_model, complete_template, complete_tool
 from llmgine_cli.cli.talk.resume import GoingOn, take_up
 from llmgine_cli.errors import UsageError
 
@@ -18,16 +19,28 @@ if TYPE_CHECKING:
     from llmgine_cli.prompting.template import Template
     from llmgine_cli.settings import Settings
 
-EngineName = Annotated[str | None, typer.Option("-e", "--engine", help="Engine: a name, or the path of its file.")]
-ModelName = Annotated[str | None, typer.Option("-m", "--model", help="Model: provider:name, or an alias.")]
+EngineName = Annotated[
+    str | None,
+    typer.Option("-e", "--engine", help="Engine: a name, or the path of its file.", autocompletion=complete_engine),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option("-m", "--model", help="Model: provider:name, or an alias.", autocompletion=complete_model),
+]
 SystemText = Annotated[str | None, typer.Option("-s", "--system", help="System message.")]
-TemplateName = Annotated[str | None, typer.Option("-t", "--template", help="Prompt template: a name or a path.")]
+TemplateName = Annotated[
+    str | None,
+    typer.Option("-t", "--template", help="Prompt template: a name or a path.", autocompletion=complete_template),
+]
 Params = Annotated[
     list[str] | None,
     typer.Option("-p", "--param", metavar="KEY VALUE", help="Value for a placeholder of the template."),
 ]
 ToolNames = Annotated[
-    list[str] | None, typer.Option("-T", "--tool", help="Grant a tool: a name, or the path of a file of tools.")
+    list[str] | None,
+    typer.Option(
+        "-T", "--tool", help="Grant a tool: a name, or the path of a file of tools.", autocompletion=complete_tool
+    ),
 ]
 Options = Annotated[
     list[str] | None,
