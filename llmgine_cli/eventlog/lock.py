@@ -17,7 +17,7 @@ if sys.platform == "win32":  # pragma: no cover -- POSIX is where the tests run
 
     _FAR = 1 << 40  # no file is as long: a lock of bytes there keeps nobody from reading
 
-    def _try(descriptor: int) -> bool:
+    def _try(descriptor: int, *, shared: bool = False) -> bool:  # noqa: ARG001 -- there is one kind of lock
         os.lseek(descriptor, _FAR, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -28,9 +28,9 @@ if sys.platform == "win32":  # pragma: no cover -- POSIX is where the tests run
 else:
     import fcntl
 
-    def _try(descriptor: int) -> bool:
+    def _try(descriptor: int, *, shared: bool = False) -> bool:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         except OSError:
@@ -55,6 +55,6 @@ def is_being_written(path: Path) -> bool:
     except OSError:
         return False
     try:
-        return not _try(descriptor)
+        return not _try(descriptor, shared=True)  # two who look are not in each other's way
     finally:
         os.close(descriptor)

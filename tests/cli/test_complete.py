@@ -55,7 +55,7 @@ def test_sessions_are_offered_names_first_then_the_latest_ids(cli: Program, sess
 
 def test_only_what_begins_so_is_offered(cli: Program, sessions: list[str]) -> None:
     assert bash(cli, "llmgine run --session w") == ["work"]
-    assert bash(cli, f"llmgine run --cid {sessions[1][:15]}") == [sessions[1]]
+    assert bash(cli, f"llmgine run --cid {sessions[1][:16]}") == [sessions[1]]
     assert bash(cli, "llmgine run --session zz") == []
 
 

@@ -1,5 +1,6 @@
 """Going on with a session, from `run` and from `chat`: found, rebuilt, continued in place or forked."""
 
+import asyncio
 import json
 import os
 import re
@@ -13,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from llmgine_cli import build
+from llmgine_cli.eventlog.conversation import rebuild
+from llmgine_cli.llm.events import SessionNamed
 from tests.support.facts import logged, wait_until
 from tests.support.program import PROGRAM, Program
 from tests.support.server import Answer, FakeVendor, Fault, ToolCalls
@@ -45,12 +49,22 @@ def events(path: Path, event_type: str) -> list[dict[str, Any]]:
     return [event for event in lines if event["event_type"] == event_type]
 
 
-def conversation(cli: Program, *which: str) -> list[tuple[str, str]]:
-    """What a session is, as a model is given it when the session is forked."""
-    with FakeVendor([Answer("ok")]) as vendor:
-        done = cli(*FAKE, "--session", *which, "--fork", "?", env=env(vendor))
-        assert done.code == 0, done.stderr
-        return said(vendor)[:-1]
+def earlier(name: str | None = None, text: str = "first") -> None:
+    """A session in which a text was said and echoed, as a `run` that has ended leaves it."""
+
+    async def say() -> None:
+        async with build() as app, app.conversation(engine="single_pass", model="echo:echo") as talk:
+            if name is not None:
+                await app.bus.publish(SessionNamed(name=name))
+            await talk.send(text)
+
+    asyncio.run(say())
+
+
+def conversation(cli: Program, which: str) -> list[tuple[str, str]]:
+    """What was said in a session."""
+    path = cli("logs", "path", "--session", which).stdout.rstrip("\n")
+    return [(message.role, message.text) for message in rebuild(Path(path))]
 
 
 class Gate:
@@ -83,27 +97,26 @@ def test_run_goes_on_with_the_latest_conversation_its_system_message_and_its_mod
 
 
 def test_a_flag_goes_before_the_model_of_the_conversation_and_that_before_the_settings(cli: Program) -> None:
-    cli(*ECHO, "first")
+    earlier()
     with FakeVendor([Answer("ok")]) as vendor:
         other = {**env(vendor), "LLMGINE_MODEL": "openai:fake"}
         assert cli("run", "-c", "second", env=other).stdout == "second\n"
         assert cli("run", "-c", "-m", "openai:fake", "third", env=other).stdout == "ok\n"
 
 
-@pytest.mark.parametrize("option", ["--session", "--cid"])
-def test_a_session_is_named_by_its_name_its_id_a_part_of_it_or_its_file(cli: Program, home: Path, option: str) -> None:
-    cli(*ECHO, "--name", "work", "first")
-    cli(*ECHO, "another")
+def test_a_session_is_named_by_its_name_its_id_a_part_of_it_or_its_file(cli: Program, home: Path) -> None:
+    earlier("work")
+    earlier(text="another")
     path, _ = logs(home)
     whole = session_id(path)
-    for name in ("work", whole, whole[-6:], whole[:20], str(path)):
+    for option, name in (("--session", "work"), ("--cid", whole[-11:]), ("--session", str(path))):
         assert cli("run", option, name, "more").code == 0
-    assert [event["message"]["role"] for event in events(path, "MessageAdded")] == ["user", "assistant"] * 6
+    assert [event["message"]["role"] for event in events(path, "MessageAdded")] == ["user", "assistant"] * 4
 
 
 def test_a_name_works_wherever_an_id_does(cli: Program, home: Path) -> None:
-    cli(*ECHO, "--name", "work", "first")
-    cli(*ECHO, "another")
+    earlier("work")
+    earlier(text="another")
     assert cli("logs", "path", "--session", "work").stdout == f"{logs(home)[0]}\n"
     assert "first" in cli("logs", "tail", "--session", "work").stdout
     assert "one more" in cli("chat", "--session", "work", input="one more\n").stdout
@@ -155,7 +168,7 @@ def test_tools_are_told_and_not_granted_again(cli: Program) -> None:
 
 
 def test_a_conversation_without_tools_can_get_some(cli: Program) -> None:
-    cli(*ECHO, "first")
+    earlier()
     with FakeVendor([ToolCalls(("calculate", {"expression": "1+1"})), Answer("2")]) as vendor:
         done = cli("run", "-c", "-m", "openai:fake", "-T", "calculate", "--approve", "all", "sum", env=env(vendor))
         assert done.stdout == "2\n"
@@ -184,7 +197,7 @@ def test_a_turn_that_fails_on_a_resumed_conversation_forgets_itself_alone_also_w
 
 
 def test_going_on_without_a_log_keeps_nothing(cli: Program, home: Path) -> None:
-    cli(*ECHO, "first")
+    earlier()
     before = logs(home)[0].read_bytes()
     with FakeVendor([Answer("ok")]) as vendor:
         done = cli(*FAKE, "-n", "-c", "second", env=env(vendor))
@@ -208,7 +221,7 @@ def test_the_way_back_to_a_named_session_is_its_name(cli: Program) -> None:
 
 
 def test_a_fork_leaves_the_earlier_session_as_it_is_and_needs_it_no_more(cli: Program, home: Path) -> None:
-    cli(*ECHO, "--name", "work", "first")
+    earlier("work")
     (origin,) = logs(home)
     before = origin.read_bytes()
     cli("run", "--session", "work", "--fork", "--name", "aside", "second")
@@ -224,7 +237,7 @@ def test_a_fork_leaves_the_earlier_session_as_it_is_and_needs_it_no_more(cli: Pr
 
 
 def test_chat_forks_too(cli: Program, home: Path) -> None:
-    cli(*ECHO, "first")
+    earlier()
     before = logs(home)[0].read_bytes()
     done = cli("chat", "-c", "--fork", input="second\n")
     assert "going on with 2 messages" in done.stderr
@@ -250,7 +263,7 @@ def test_a_log_from_elsewhere_is_left_alone_and_chooses_neither_model_nor_engine
 
 
 def test_a_second_process_on_a_session_is_told_and_forks_and_both_answers_are_kept(cli: Program, home: Path) -> None:
-    cli(*ECHO, "--name", "work", "first")
+    earlier("work")
     gate = Gate(Answer("to the one"))
     with FakeVendor(gate) as slow, FakeVendor([Answer("to the other")]) as quick:
         with cli.start(*FAKE, "--session", "work", "one", env=env(slow)) as one:
@@ -271,7 +284,7 @@ def test_a_second_process_on_a_session_is_told_and_forks_and_both_answers_are_ke
 
 
 def test_of_many_at_once_one_goes_on_and_the_others_fork(cli: Program, home: Path) -> None:
-    cli(*ECHO, "--name", "work", "first")
+    earlier("work")
     gate = Gate(*(Answer("ok") for _ in range(4)))
     with FakeVendor(gate) as vendor:
         running = [cli.start(*FAKE, "--session", "work", f"number {index}", env=env(vendor)) for index in range(4)]
@@ -348,7 +361,7 @@ def test_a_log_that_is_damaged_and_torn_is_told_and_gone_on_with(cli: Program, h
 
 
 def test_a_session_whose_file_cannot_be_written_is_forked(cli: Program, home: Path, tmp_path: Path) -> None:
-    cli(*ECHO, "first")
+    earlier()
     (path,) = logs(home)
     if os.geteuid():
         path.chmod(0o400)
@@ -362,7 +375,7 @@ def test_a_session_whose_file_cannot_be_written_is_forked(cli: Program, home: Pa
 
 
 def test_the_folder_of_the_logs_can_go_while_a_chat_goes_on(cli: Program, home: Path) -> None:
-    cli(*ECHO, "--name", "work", "first")
+    earlier("work")
     command = ("chat", "-m", "echo:echo", "--session", "work", "--name", "play")
     with cli.start(*command, stdin=subprocess.PIPE) as chat:
         assert chat.stdin
@@ -381,16 +394,16 @@ def test_the_folder_of_the_logs_can_go_while_a_chat_goes_on(cli: Program, home: 
 
 
 def test_a_name_that_is_taken_goes_to_the_new_session_and_this_is_told(cli: Program, home: Path) -> None:
-    cli(*ECHO, "--name", "work", "first")
+    earlier("work")
     done = cli(*ECHO, "--name", "work", "second")
-    earlier = session_id(logs(home)[0])
-    assert f"work was the name of an earlier session, which is now {earlier[-6:]}" in done.stderr
+    first = session_id(logs(home)[0])
+    assert f"work was the name of an earlier session, which is now {first[-6:]}" in done.stderr
     assert [text for _, text in conversation(cli, "work")] == ["second", "second"]
-    assert [text for _, text in conversation(cli, earlier[-6:])] == ["first", "first"]
+    assert [text for _, text in conversation(cli, first[-6:])] == ["first", "first"]
 
 
 def test_a_session_can_be_named_later_and_anew(cli: Program) -> None:
-    cli(*ECHO, "first")
+    earlier()
     assert cli("run", "-c", "--name", "work", "second").stderr == ""
     assert cli("run", "--session", "work", "--name", "play", "third").stderr == ""
     assert len(conversation(cli, "play")) == 6
@@ -398,8 +411,8 @@ def test_a_session_can_be_named_later_and_anew(cli: Program) -> None:
 
 
 def test_names_are_found_again_when_the_index_is_gone(cli: Program, home: Path) -> None:
-    cli(*ECHO, "--name", "work", "first")
-    cli(*ECHO, "--name", "work", "second")
+    earlier("work")
+    earlier("work", "second")
     shutil.rmtree(home / "state" / "logs" / "names")
     assert [text for _, text in conversation(cli, "work")] == ["second", "second"]
 
@@ -418,14 +431,18 @@ def test_names_are_found_again_when_the_index_is_gone(cli: Program, home: Path) 
         (("-n", "--name", "x"), "without a log cannot be found by a name"),
     ],
 )
-@pytest.mark.parametrize("command", ["run", "chat"])
-def test_what_cannot_be_is_one_clear_line(cli: Program, command: str, options: tuple[str, ...], told: str) -> None:
-    cli(*ECHO, "--name", "work", "first")
-    words = ["x"] if command == "run" else []
-    done = cli(command, "-m", "echo:echo", *options, *words, input="x\n" if command == "chat" else None)
+def test_what_cannot_be_is_one_clear_line(cli: Program, options: tuple[str, ...], told: str) -> None:
+    earlier("work")
+    done = cli(*ECHO, *options, "x")
     assert (done.stdout, done.code) == ("", 2)
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_chat_understands_the_options_as_run_does(cli: Program) -> None:
+    done = cli("chat", "-m", "echo:echo", "--fork", input="x\n")
+    assert (done.stdout, done.code) == ("", 2)
+    assert "--fork needs a conversation" in done.stderr
 
 
 def test_nothing_to_go_on_with_is_one_clear_line(cli: Program) -> None:
@@ -436,10 +453,10 @@ def test_nothing_to_go_on_with_is_one_clear_line(cli: Program) -> None:
 
 def test_a_part_that_several_have_names_the_latest_with_what_was_asked(cli: Program) -> None:
     for number in range(5):
-        cli(*ECHO, f"question {number}")
+        earlier(text=f"question {number}")
     done = cli(*ECHO, "--session", "18", "x")
     assert done.code == 2
     assert "5 sessions have '18' in their id" in done.stderr
-    found = re.findall(r"(\w{6}) \(20[-\d]+ [:\d]+, '(question \d)'\)", done.stderr)
+    found = re.findall(r"(\w{6,}) \(20[-\d]+ [:\d]+, '(question \d)'\)", done.stderr)
     assert [question for _, question in found] == ["question 4", "question 3", "question 2"]
     assert [text for _, text in conversation(cli, found[1][0])] == ["question 3", "question 3"]
