@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -303,7 +304,7 @@ def test_the_session_is_free_again_when_the_program_was_killed(cli: Program, hom
             wait_until(lambda: logged(home, "ReplyGrew"))
             os.kill(running.pid, signal.SIGKILL)
         done = cli("run", "-c", "second", env=env(vendor))
-        assert "the last answer was interrupted" in done.stderr
+        assert "the last answer was interrupted: Half an answer,\n" in done.stderr
         assert "another program" not in done.stderr
         assert said(vendor) == [("user", "first"), ("assistant", "Half an answer, "), ("user", "second")]
     assert len(logs(home)) == 1
@@ -460,3 +461,12 @@ def test_a_part_that_several_have_names_the_latest_with_what_was_asked(cli: Prog
     found = re.findall(r"(\w{6,}) \(20[-\d]+ [:\d]+, '(question \d)'\)", done.stderr)
     assert [question for _, question in found] == ["question 4", "question 3", "question 2"]
     assert [text for _, text in conversation(cli, found[1][0])] == ["question 3", "question 3"]
+
+
+def test_the_python_example_of_the_docs_goes_on_with_a_session(cli: Program) -> None:
+    page = Path(__file__).parents[2] / "docs" / "sessions.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    earlier("work")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("And then?\n", "")
+    assert [text for _, text in conversation(cli, "work")] == ["first", "first", "And then?", "And then?"]

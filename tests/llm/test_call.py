@@ -4,7 +4,7 @@ import pytest
 
 from llmgine_cli.bus import Bus, Event
 from llmgine_cli.errors import RateLimitedError, TruncatedError
-from llmgine_cli.llm.call import KEPT_EVERY, call_model
+from llmgine_cli.llm.call import call_model
 from llmgine_cli.llm.events import (
     LLMCallFailed,
     LLMCallFinished,
@@ -146,11 +146,3 @@ async def test_what_comes_slowly_is_told_to_the_log_in_whole_words_and_each_once
     assert reply.text == "Half an answer, and the rest."
     assert [event.text for event in heard.only(ReplyGrew)] == ["Half an ", "answer, and the "]
     assert {event.call_id for event in heard.only(ReplyGrew)} == {heard.only(LLMCallStarted)[0].event_id}
-
-
-async def test_nothing_is_told_of_an_answer_after_its_end() -> None:
-    bus = Bus()
-    heard = Heard(bus)
-    await call_model(bus, ScriptedProvider(says("a ", "b ")).model, REQUEST)
-    await asyncio.sleep(KEPT_EVERY * 1.5)
-    assert heard.only(ReplyGrew) == []

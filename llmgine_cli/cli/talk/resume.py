@@ -221,11 +221,15 @@ def _usable(cli: Cli, app: "Application", engine: str) -> bool:
 
 
 def _tell(cli: Cli, earlier: "Earlier", conversation: "Conversation") -> None:
+    from llmgine_cli.cli.screen.spinner import clip
+
     if earlier.skipped:
         lines = "a line" if earlier.skipped == 1 else f"{earlier.skipped} lines"
         cli.warn(f"{lines} of the log could not be read: what they said is missing")
     if earlier.interrupted:
-        cli.note("the last answer was interrupted; it goes on from what came of it")
+        last = earlier.messages[-1] if earlier.messages else None
+        came = clip(last.text, SHOWN) if last is not None and last.role == "assistant" else ""
+        cli.note("the last answer was interrupted" + (f": {came}" if came else " before anything came of it"))
     granted = {tool.name for tool in conversation.tools}
     if missing := [name for name in earlier.tools if name not in granted]:
         grants = " ".join(f"-T {name}" for name in missing)
