@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any, TypeVar, get_type_hints, overload
 
 from llmgine_cli.bus import Bus, Command
-from llmgine_cli.errors import LlmgineError, UsageError, near_miss
+from llmgine_cli.errors import LlmgineError, NobodyToAskError, UsageError, near_miss
 from llmgine_cli.llm.call import call_model
 from llmgine_cli.llm.events import StatusChanged
 from llmgine_cli.llm.history import History
@@ -250,8 +250,12 @@ class Run:
 
         A tool that fails or is refused has an error result, which the model reads as any other. So have the calls that
         were not done when the run was cancelled: vendors refuse a conversation with unanswered calls.
+
+        Raises:
+            NobodyToAskError: All of them need an approval that nobody can give; asking the model again changes nothing.
         """
-        tasks = [asyncio.ensure_future(self._call_tool(call)) for call in calls]
+        unasked: list[NobodyToAskError] = []
+        tasks = [asyncio.ensure_future(self._call_tool(call, unasked)) for call in calls]
         try:
             await _all(tasks)
             results = tuple(task.result() for task in tasks)
@@ -264,14 +268,18 @@ class Run:
                 await self._add(*_told(_result_of(call, task) for call, task in zip(calls, tasks, strict=True)))
             raise
         await self._add(*_told(results))
+        if calls and len(unasked) == len(calls):
+            raise unasked[0]
         return results
 
     async def status(self, text: str) -> None:
         """Say what is going on, for the spinner."""
         await self.bus.publish(StatusChanged(status=text))
 
-    async def _call_tool(self, call: ToolCall) -> ToolResult:
+    async def _call_tool(self, call: ToolCall, unasked: list[NobodyToAskError]) -> ToolResult:
         outcome = await self.bus.execute(CallTool(call=call))
+        if isinstance(outcome.error, NobodyToAskError):
+            unasked.append(outcome.error)
         if isinstance(outcome.error, LlmgineError):
             return _failure(call, str(outcome.error))
         return outcome.unwrap()

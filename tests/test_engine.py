@@ -1,6 +1,7 @@
 """Engines, their options, and what a run gives them."""
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import MISSING, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -10,7 +11,14 @@ import pytest
 
 from llmgine_cli.bus import Bus
 from llmgine_cli.engine import Engine, Prompt, Run, engine
-from llmgine_cli.errors import DeniedError, LimitReachedError, NoHandlerError, RateLimitedError, UsageError
+from llmgine_cli.errors import (
+    DeniedError,
+    LimitReachedError,
+    NobodyToAskError,
+    NoHandlerError,
+    RateLimitedError,
+    UsageError,
+)
 from llmgine_cli.llm.events import LLMCallStarted, MessageAdded, StatusChanged, SystemChanged, TextChunk
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolCall, ToolResult, ToolSpec, assistant, system, user
@@ -319,6 +327,23 @@ async def test_an_error_of_ours_becomes_a_result_that_the_model_reads() -> None:
     run.bus.register(CallTool, refuse)
     (one,) = await run.call_tools([call(0)])
     assert (one.is_error, one.content, one.call_id, one.name) == (True, "the user said no", "c0", "t")
+
+
+@pytest.mark.parametrize("refused", [{"c0"}, {"c0", "c1"}])
+async def test_a_turn_ends_the_run_only_when_none_of_its_calls_can_ever_be_approved(refused: set[str]) -> None:
+    run = run_with()
+
+    def handle(command: CallTool) -> ToolResult:
+        if command.call.id in refused:
+            raise NobodyToAskError("there is nobody to ask")
+        return answer(command)
+
+    run.bus.register(CallTool, handle)
+    with pytest.raises(NobodyToAskError) if len(refused) == 2 else nullcontext():
+        await run.call_tools([call(0), call(1)])
+    told = [part for message in run.history.messages for part in message.parts if isinstance(part, ToolResult)]
+    assert [part.call_id for part in told if part.is_error] == sorted(refused)
+    assert len(told) == 2, "the conversation stays valid"
 
 
 async def test_no_calls_are_no_results() -> None:

@@ -98,9 +98,10 @@ def tell_unwritten(error: OSError) -> int:
 
 def _tell(message: str, hint: str | None, code: int, error: BaseException | None) -> int:
     from llmgine_cli.cli.sanitize import visible
+    from llmgine_cli.cli.wrapping import fitted
 
     line = " ".join(visible(message).split())
-    said = f"llmgine: {line}" + (f" ({visible(hint)})" if hint else "") + "\n"
+    said = fitted(f"llmgine: {line}" + (f" ({visible(hint)})" if hint else "")) + "\n"
     if error is not None:
         import traceback
 

@@ -13,6 +13,7 @@ import typer
 
 from llmgine_cli.cli.help import Command, wants_colour
 from llmgine_cli.cli.sanitize import safe_json, visible
+from llmgine_cli.cli.wrapping import fitted
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Cli:
 
     def _say(self, label: str, text: str, style: str) -> None:
         codes = {"dim": "2", "yellow": "33"}
-        line = label + visible(text)
+        line = "\n".join(fitted(line) for line in (label + visible(text)).split("\n"))
         if self.styled(stderr=True):
             line = f"\x1b[{codes[style]}m{line}\x1b[0m"
         with suppress(OSError):  # stderr has gone; the answer matters more
