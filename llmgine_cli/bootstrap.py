@@ -9,6 +9,7 @@
 Nothing here is global: two applications can live in one process.
 """
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from llmgine_cli.settings import Settings
     from llmgine_cli.toolkit.runner import ToolRunner
     from llmgine_cli.toolkit.tool import Tool
+
+logger = logging.getLogger(__name__)
 
 
 class Conversation:
@@ -266,13 +269,17 @@ class Application:
 
 
 def build(
-    settings: "Settings | None" = None, *, on_log_failure: "Callable[[StorageError], None] | None" = None
+    settings: "Settings | None" = None,
+    *,
+    on_log_failure: "Callable[[StorageError], None] | None" = None,
+    tell: Callable[[str], object] = logger.warning,
 ) -> Application:
     """Make an application.
 
     Args:
         settings: Default: loaded from the environment and the files.
         on_log_failure: Called once if the event log cannot be written; the run goes on without it.
+        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -298,7 +305,7 @@ def build(
     return Application(
         settings=settings,
         bus=bus,
-        plugins=Plugins(project=settings.project, trust=TrustStore()),
+        plugins=Plugins(project=settings.project, trust=TrustStore(), tell=tell),
         catalog=Catalog(
             vendors=vendors,
             aliases=settings.aliases,

@@ -117,7 +117,7 @@ async def _converse(
         unlogged.append(error)
         cli.warn(f"{error}; the chat goes on without a log")
 
-    async with build(settings, on_log_failure=log_failed) as app:
+    async with build(settings, on_log_failure=log_failed, tell=cli.warn) as app:
         screen = Screen(cli, raw=raw, reasoning=not cli.quiet, width=settings.chat.width)
         screen.attach(app.bus)
         ask_on_terminal(app.bus, screen)

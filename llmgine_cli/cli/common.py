@@ -19,6 +19,7 @@ from llmgine_cli.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from llmgine_cli.plugins import Plugins
     from llmgine_cli.settings import Settings
 
 T = TypeVar("T")
@@ -120,6 +121,14 @@ class Cli:
         if not self.quiet:
             settings.told()
         return settings
+
+    def plugins(self) -> "Plugins":
+        """Return the engines and tools there are here."""
+        from llmgine_cli import places
+        from llmgine_cli.plugins import Plugins
+        from llmgine_cli.trust import TrustStore
+
+        return Plugins(project=places.project_dir(), trust=TrustStore(), tell=self.warn)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run async work to its end, or until Ctrl-C or another signal stops it; see `interrupts.run`."""
