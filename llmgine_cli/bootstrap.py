@@ -23,6 +23,7 @@ from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.toolkit.messages import CallTool
+from llmgine_cli.values import value_of
 
 if TYPE_CHECKING:
     from llmgine_cli.errors import StorageError
@@ -377,15 +378,4 @@ def split_options(engine: Engine, given: Mapping[str, Any]) -> tuple[dict[str, A
 
 
 def _option(name: str, kind: Any, value: Any) -> Any:
-    import msgspec
-
-    if not isinstance(value, str):
-        return msgspec.convert(value, kind)
-    if name == "stop":
-        return (value,)
-    try:
-        if name == "extra":
-            return msgspec.json.decode(value, type=dict[str, Any])
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"option {name!r} is {value!r}: {error}", hint=f"as in -o {name} VALUE") from error
+    return (value,) if name == "stop" and isinstance(value, str) else value_of(value, kind, name=name)

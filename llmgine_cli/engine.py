@@ -13,7 +13,6 @@ and a `Run` to a result::
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from enum import Enum
 from typing import Any, TypeVar, get_type_hints, overload
 
 from llmgine_cli.bus import Bus, Command
@@ -35,6 +34,7 @@ from llmgine_cli.llm.messages import (
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.stream import Reply, ReplyBuilder
 from llmgine_cli.toolkit.messages import CallTool
+from llmgine_cli.values import value_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,11 +99,7 @@ class Engine:
         for name, value in options.items():
             if name not in known:
                 raise UsageError(f"engine {self.name!r} has no option {name!r}", hint=near_miss(name, known))
-            try:
-                values[name] = _converted(value, known[name][0])
-            except (TypeError, ValueError) as error:  # a type that msgspec does not know, or a value that does not fit
-                hint = f"a list or table is given as JSON: -o {name} '[…]'" if _wants_json(error) else None
-                raise UsageError(f"engine {self.name!r}: option {name!r} is {value!r}: {error}", hint=hint) from error
+            values[name] = value_of(value, known[name][0], name=name, owner=f"engine {self.name!r}")
         missing = [name for name, (_, default) in known.items() if default is MISSING and name not in values]
         if missing:
             raise UsageError(
@@ -111,34 +107,6 @@ class Engine:
                 hint=f"give it with -o {missing[0]} VALUE",
             )
         return self.command(**base, **values)
-
-
-def _converted(value: Any, kind: Any) -> Any:
-    """Make of a value what a field's type says; text may be JSON where a list or a table is wanted."""
-    import msgspec
-
-    def other(wanted: Any, given: Any) -> Any:  # Path and the like, which are made of text
-        return wanted(given)
-
-    if not isinstance(value, str):
-        if isinstance(value, Enum) and type(value) is kind:
-            return value  # to msgspec it is its name or number
-        return msgspec.convert(value, kind, dec_hook=other)
-    try:
-        return msgspec.convert(value, kind, strict=False, dec_hook=other)
-    except msgspec.ValidationError as error:
-        if not _wants_json(error):
-            raise
-        try:
-            data = msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            raise error from None
-        return msgspec.convert(data, kind, dec_hook=other)
-
-
-def _wants_json(error: Exception) -> bool:
-    wanted, _, given = str(error).partition(", got ")
-    return given.startswith("`str`") and ("array" in wanted or "object" in wanted)
 
 
 @overload

@@ -18,7 +18,7 @@ PACKAGE = "llmgine_cli"
 FOUNDATION = {"errors", "places"}
 SPEECH = FOUNDATION | {"bus", "llm"}
 PARTS = {"settings", "trust", "providers", "toolkit", "eventlog", "prompting"}
-CORE = SPEECH | PARTS | {"engine", "plugins", "api"}
+CORE = SPEECH | PARTS | {"engine", "values", "plugins", "api"}
 
 # For each layer (a module or a package of ours): the other layers it may import.
 LAYERS: dict[str, set[str]] = {
@@ -32,7 +32,8 @@ LAYERS: dict[str, set[str]] = {
     "toolkit": SPEECH,
     "eventlog": SPEECH,
     "prompting": SPEECH,
-    "engine": SPEECH | {"toolkit.messages"},
+    "values": FOUNDATION,
+    "engine": SPEECH | {"toolkit.messages", "values"},
     "api": SPEECH | {"engine", "toolkit"},
     "plugins": SPEECH | {"engine", "toolkit", "trust", "api"},
     "bootstrap": CORE,

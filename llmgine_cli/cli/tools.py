@@ -104,8 +104,24 @@ def approved(
     rows = approvals.everywhere()
     if json:
         cli.json([{"tool": tool, "project": project} for tool, project in rows])
+    elif not rows:
+        cli.note("no tool is approved for good")
     else:
         print_rows(cli, ("tool", "project"), rows)
+
+
+def _check(tool: "Tool", arguments: str) -> None:
+    """Refuse what the tool does not take: here it is the user who gave it, not a model."""
+    from llmgine_cli.errors import UsageError
+    from llmgine_cli.toolkit.validation import InvalidArgumentsError, read_arguments
+
+    try:
+        read_arguments(tool, arguments)
+    except InvalidArgumentsError as error:
+        hint = f"llmgine tools show {tool.name} tells what it takes"
+        raise UsageError(
+            f"the arguments of {tool.name} are not valid: {'; '.join(error.problems)}", hint=hint
+        ) from error
 
 
 async def _call(cli: Cli, tool: "Tool", arguments: str) -> tuple[str, bool]:

@@ -86,6 +86,8 @@ def read_options(
     """
     if ask_first and approve not in (None, "ask"):
         raise UsageError(f"--ta asks before each tool call, and --approve {approve} does not", hint="leave one out")
+    if param and template is None:
+        raise UsageError("-p gives a value to a prompt template, and none is named", hint="name it with -t NAME")
     approve = "ask" if ask_first else approve
     overrides: dict[str, Any] = {}
     if no_log:
