@@ -74,6 +74,7 @@ def call(
 
     text = _arguments(arguments, pairs(param))
     tool = _value(_one(cli.plugins(), name))
+    _check(tool, text)
     result, failed = cli.run(_call(cli, tool, text))
     if failed:
         raise ToolError(result, hint=f"llmgine tools show {name} tells what it takes")
