@@ -52,10 +52,15 @@ def _options(
     context.ensure_object(Flags).add(color=color, quiet=quiet, verbose=verbose)
 
 
+def _take_flags(context: typer.Context, color: Color = "auto", quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Take the common flags between a group and its command."""
+    context.ensure_object(Flags).add(color=color, quiet=quiet, verbose=verbose)
+
+
 for module in (run, chat):
     module.add_to(app)
 for module in (tools, prompt, engines, models, logs, config):
-    app.add_typer(module.app, cls=Group)
+    app.add_typer(module.app, cls=Group, callback=_take_flags)
 trust.add_to(app)
 
 
