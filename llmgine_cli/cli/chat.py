@@ -129,6 +129,7 @@ async def _converse(
             session_id=session_id,
             messages=messages,
         ) as talk:
+            talk.tell_model()
             typed = sys.stdin.isatty() and sys.stderr.isatty()
             dialogue = Dialogue(cli, app, talk, screen, typed=typed)
             lines = TypedLines(cli, talk.conversation, vi_mode=settings.chat.vi_mode) if typed else PipedLines()

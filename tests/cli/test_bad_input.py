@@ -32,7 +32,9 @@ def refused(done: Completed, code: int, *words: str) -> None:
 
 
 def test_no_model_available_names_all_the_ways_out(cli: Program) -> None:
-    refused(cli("run", "hello"), 3, "OPENAI_API_KEY", "llmgine models pull", "-m")
+    done = cli("run", "hello")
+    refused(done, 3, "(llmgine models pull", "OPENAI_API_KEY", "-m")
+    assert len(done.stderr) < 240, "it is to be read at a glance"
 
 
 def test_an_unknown_provider_is_told_its_near_miss(cli: Program) -> None:
