@@ -313,10 +313,8 @@ class TestUntrusted:
         file = project_file('model = "openai:gpt-5-mini"\n', trusted=False)
         settings = load()
         assert settings.model == "openai:gpt-5-mini"
-        assert settings.notices == (
-            "llmgine.toml is not trusted: it chooses the model openai:gpt-5-mini "
-            f"(llmgine trust {file.parent} shows what it would set, and asks)",
-        )
+        way = f"llmgine trust {file.parent} shows what it would set, and asks"
+        assert settings.notices == (f"llmgine.toml is not trusted: it chooses the model openai:gpt-5-mini ({way})",)
         TrustStore().trust([file])
         assert load().notices == ()
 
