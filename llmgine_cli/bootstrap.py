@@ -9,6 +9,7 @@
 Nothing here is global: two applications can live in one process.
 """
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.toolkit.messages import CallTool
+from llmgine_cli.values import value_of
 
 if TYPE_CHECKING:
     from llmgine_cli.errors import StorageError
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from llmgine_cli.settings import Settings
     from llmgine_cli.toolkit.runner import ToolRunner
     from llmgine_cli.toolkit.tool import Tool
+
+logger = logging.getLogger(__name__)
 
 
 class Conversation:
@@ -273,13 +277,17 @@ class Application:
 
 
 def build(
-    settings: "Settings | None" = None, *, on_log_failure: "Callable[[StorageError], None] | None" = None
+    settings: "Settings | None" = None,
+    *,
+    on_log_failure: "Callable[[StorageError], None] | None" = None,
+    tell: Callable[[str], object] = logger.warning,
 ) -> Application:
     """Make an application.
 
     Args:
         settings: Default: loaded from the environment and the files.
         on_log_failure: Called once if the event log cannot be written; the run goes on without it.
+        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -305,7 +313,7 @@ def build(
     return Application(
         settings=settings,
         bus=bus,
-        plugins=Plugins(project=settings.project, trust=TrustStore()),
+        plugins=Plugins(project=settings.project, trust=TrustStore(), tell=tell),
         catalog=Catalog(
             vendors=vendors,
             aliases=settings.aliases,
@@ -377,15 +385,4 @@ def split_options(engine: Engine, given: Mapping[str, Any]) -> tuple[dict[str, A
 
 
 def _option(name: str, kind: Any, value: Any) -> Any:
-    import msgspec
-
-    if not isinstance(value, str):
-        return msgspec.convert(value, kind)
-    if name == "stop":
-        return (value,)
-    try:
-        if name == "extra":
-            return msgspec.json.decode(value, type=dict[str, Any])
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"option {name!r} is {value!r}: {error}", hint=f"as in -o {name} VALUE") from error
+    return (value,) if name == "stop" and isinstance(value, str) else value_of(value, kind, name=name)

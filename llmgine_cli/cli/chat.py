@@ -99,11 +99,12 @@ async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: 
         unlogged.append(error)
         cli.warn(f"{error}; the chat goes on without a log")
 
-    async with build(settings, on_log_failure=log_failed) as app:
+    async with build(settings, on_log_failure=log_failed, tell=cli.warn) as app:
         screen = Screen(cli, raw=raw, reasoning=not cli.quiet, width=settings.chat.width)
         screen.attach(app.bus)
         ask_on_terminal(app.bus, screen)
         async with open_talk(cli, app, opening, going_on, default_engine=settings.chat.engine) as talk:
+            talk.tell_model()
             typed = sys.stdin.isatty() and sys.stderr.isatty()
             dialogue = Dialogue(cli, app, talk, screen, typed=typed)
             lines = TypedLines(cli, talk.conversation, vi_mode=settings.chat.vi_mode) if typed else PipedLines()

@@ -120,7 +120,7 @@ async def _ask(
         log_failures.append(1)
         cli.warn(f"{error}; the run goes on without a log")
 
-    async with build(settings, on_log_failure=log_failed) as app:
+    async with build(settings, on_log_failure=log_failed, tell=cli.warn) as app:
         screen = Screen(cli, raw=raw, answer=not as_json)
         account = Account()
         screen.attach(app.bus)

@@ -180,11 +180,10 @@ class Catalog:
         return f"; {vendor.starter.split()[0]} list shows them" if vendor.starter == "ollama serve" else ""
 
     def _ways_out(self) -> str:
-        variables = [vendor.key_env for vendor in self._vendors.values() if vendor.key_env]
+        variable = next((vendor.key_env for vendor in self._vendors.values() if vendor.key_env), "")
         return (
-            f"set a key ({', '.join(variables)}), or name a model with -m, in LLMGINE_MODEL or as `model` in the "
-            "settings (ollama:MODEL talks to Ollama on this machine), or get a small one that runs here with: "
-            "llmgine models pull"
+            f"llmgine models pull gets a small one that runs here; or set a key, as {variable}: "
+            "llmgine models list names them all; or name a model with -m, as ollama:MODEL"
         )
 
     # -- providers

@@ -20,6 +20,8 @@ EFFECTS = {
     "net": "it uses the network",
 }
 QUESTION = "Allow?  [y] once  [s] this session  [a] always  [N] no: "
+# Over the question, when another key was pressed: longer than it, so that nothing of it is left.
+KEYS = QUESTION.replace("Allow?", "Press one of these:")
 # Enter, Ctrl-D and a terminal that has gone mean no.
 ANSWERS: dict[str, Decision] = {
     "y": "once",
@@ -82,10 +84,11 @@ class Approver:
             if keys is None:
                 return "no"
             keys.write(f"{question(command, styled=self._screen.cli.styled(stderr=True))}\n{QUESTION}")
-            said = ""
+            said, help_ = "", f"\r{KEYS}"
             try:
                 while (decision := ANSWERS.get((await keys.read()).lower())) is None:
-                    keys.write("\a")
+                    keys.write(f"{help_}\a")
+                    help_ = ""
                 said = WORDS[decision]
             finally:
                 keys.write(f"{said}\n")

@@ -7,6 +7,7 @@ from typing import Any, cast
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.screen.spinner import clip
+from llmgine_cli.cli.wrapping import wrap
 from llmgine_cli.llm.messages import ToolCall
 from llmgine_cli.toolkit.messages import ToolCallFinished
 
@@ -24,6 +25,8 @@ def panel(cli: Cli, event: ToolCallFinished) -> str:
     called = clip(f"{event.call.name}({arguments(event.call)})", width - len(took) - 5)
     most = VERBOSE_LINES if cli.verbose else RESULT_LINES
     lines = event.result.content.strip().splitlines()
+    if failed:  # what to do about it may stand at the end
+        lines = [part for line in lines for part in wrap(visible(line), width - 3)]
     shown = [clip(line, width - 3) if not cli.verbose else visible(line) for line in lines[:most]]
     if len(lines) > most:
         shown.append(f"… {len(lines) - most} more lines")

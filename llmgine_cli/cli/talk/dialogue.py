@@ -21,6 +21,7 @@ from llmgine_cli.cli.talk.commands import Leave, is_command, run_command
 from llmgine_cli.cli.talk.lines import Lines
 from llmgine_cli.cli.talk.opening import Talk
 from llmgine_cli.cli.talk.typeahead import keys_kept
+from llmgine_cli.cli.wrapping import fitted
 from llmgine_cli.errors import LlmgineError, UsageError
 from llmgine_cli.llm.stream import Reply
 
@@ -214,4 +215,4 @@ class Dialogue:
             self.say_aside("".join(format_exception(error)))
         self._failure = 0 if self._typed else code
         line = " ".join(visible(f"{message} ({hint})" if hint else message).split())
-        sys.stderr.write(f"llmgine: {line}\n")
+        sys.stderr.write(fitted(f"llmgine: {line}") + "\n")

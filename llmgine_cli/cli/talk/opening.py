@@ -100,6 +100,8 @@ def read_options(
     """
     if ask_first and approve not in (None, "ask"):
         raise UsageError(f"--ta asks before each tool call, and --approve {approve} does not", hint="leave one out")
+    if param and template is None:
+        raise UsageError("-p gives a value to a prompt template, and none is named", hint="name it with -t NAME")
     approve = "ask" if ask_first else approve
     overrides: dict[str, Any] = {}
     if no_log:
@@ -136,6 +138,13 @@ class Talk:
         self._template = template
         self._engine_options = engine_options
         self._turns = 0
+        self._model_told = conversation.model.explicit
+
+    def tell_model(self) -> None:
+        """Say on stderr, once, which model was chosen if the user named none."""
+        if not self._model_told:
+            self._cli.note(f"model: {self.conversation.model} ({self.conversation.model.reason})")
+        self._model_told = True
 
     async def send(self, text: str) -> "CommandResult[Any]":
         """Have the engine answer: the template and the system message open the first turn.
@@ -153,6 +162,7 @@ class Talk:
         if not (text or messages):
             raise UsageError("there is nothing to ask", hint="the prompt template needs your text beside it")
         self._turns += 1
+        self.tell_model()
         return await self.conversation.send(text, system=system, messages=messages, **self._engine_options)
 
     def begin_anew(self) -> None:
@@ -177,7 +187,7 @@ async def open_talk(
     *,
     default_engine: str | None = None,
 ) -> AsyncGenerator[Talk]:
-    """Open a conversation as the command line says, and tell on stderr what was chosen for the user.
+    """Open a conversation as the command line says.
 
     Args:
         cli: Where to tell it.
@@ -212,8 +222,6 @@ async def open_talk(
         messages=before.messages,
         stream=opening.stream,
     ) as conversation:
-        if not conversation.model.explicit:
-            cli.note(f"model: {conversation.model} ({conversation.model.reason})")
         await before.enter(cli, app, conversation)
         if conversation.history.messages and opening.system:
             # Now, because a turn that fails is counted from what was there before it.
@@ -247,6 +255,8 @@ def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template 
             f"the prompt {template.name!r} wants to send fields of its own to the vendor, and only you can allow that",
             hint="take config.extra out of it, and give it with -o extra '{…}'",
         )
+    if remark := template.unenforced:
+        cli.note(remark)
     missing = [name for name in template.tools if name not in opening.tools]
     if missing:
         grants = " ".join(f"-T {name}" for name in missing)
