@@ -227,7 +227,11 @@ class Application:
         name = engine or self.settings.engine or ("tool_chat" if tools else "single_pass")
         found = self.plugins.engine(name)
         chosen = self.catalog.choose(
-            flag=model, template=template_model, session=session_model, setting=self.settings.model
+            flag=model,
+            template=template_model,
+            session=session_model,
+            setting=self.settings.model,
+            unvouched=self.settings.circumstances.model_from,
         )
         session = self.bus.session(session_id)
         talk = Conversation(

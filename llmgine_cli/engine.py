@@ -17,7 +17,7 @@ from typing import Any, TypeVar, get_type_hints, overload
 
 from llmgine_cli.asking import YES, AskUser, ask, word
 from llmgine_cli.bus import Bus, Command
-from llmgine_cli.errors import LlmgineError, NobodyToAskError, UsageError, near_miss
+from llmgine_cli.errors import LlmgineError, NobodyToAskError, ToolError, UsageError, near_miss
 from llmgine_cli.llm.call import call_model
 from llmgine_cli.llm.events import StatusChanged
 from llmgine_cli.llm.history import History
@@ -55,6 +55,8 @@ class Prompt(Command[Any]):
 
 
 _BASE_FIELDS = frozenset(field.name for field in fields(Prompt))
+_ENOUGH = 3  # times in a row that the same calls may fail in the same way
+_SHORT = 120  # characters of what is quoted in an error
 P = TypeVar("P", bound=Prompt)
 EngineFunction = Callable[[P, "Run"], Awaitable[Any]]
 
@@ -170,6 +172,8 @@ class Run:
         self.tools = tuple(tools)
         self.options = options or ModelOptions()
         self._stream = stream
+        self._failures: tuple[tuple[str, str, str], ...] = ()  # of the last round, if all its calls failed
+        self._times = 0  # that these came in a row
 
     async def say(self, prompt: Prompt) -> None:
         """Add what the user said to the conversation: messages, then text; its system message is that of the prompt."""
@@ -223,6 +227,7 @@ class Run:
 
         Raises:
             NobodyToAskError: All of them need an approval that nobody can give; asking the model again changes nothing.
+            ToolError: The same calls have failed in the same way several times in a row: the model learns nothing.
         """
         unasked: list[NobodyToAskError] = []
         tasks = [asyncio.ensure_future(self._call_tool(call, unasked)) for call in calls]
@@ -240,7 +245,23 @@ class Run:
         await self._add(*_told(results))
         if calls and len(unasked) == len(calls):
             raise unasked[0]
+        self._stop_when_in_vain(calls, results)
         return results
+
+    def _stop_when_in_vain(self, calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> None:
+        """Small models ask the same again and again; each time costs a call of the model, and maybe of the user."""
+        pairs = list(zip(calls, results, strict=True))
+        failures = tuple((call.name, call.arguments, result.content) for call, result in pairs if result.is_error)
+        if len(failures) < len(pairs):
+            failures = ()
+        self._times = self._times + 1 if failures == self._failures else 1
+        self._failures = failures
+        if failures and self._times == _ENOUGH:
+            name, arguments, why = failures[0]
+            raise ToolError(
+                f"the model asked {_ENOUGH} times for what cannot be done: {name} {_short(arguments)}: {_short(why)}",
+                hint="say it in other words, or take another model",
+            )
 
     async def status(self, text: str) -> None:
         """Say what is going on, for the spinner."""
@@ -301,6 +322,11 @@ async def _all(tasks: "Sequence[asyncio.Task[ToolResult]]") -> None:
         await asyncio.wait(tasks)
 
 
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
+
+
 def _result_of(call: ToolCall, task: "asyncio.Task[ToolResult]") -> ToolResult:
     """What the model is told of a call when the turn could not be finished."""
     if not task.done() or task.cancelled():
@@ -308,4 +334,3 @@ def _result_of(call: ToolCall, task: "asyncio.Task[ToolResult]") -> ToolResult:
     if error := task.exception():
         return failed_result(call, f"it could not be run: {error or type(error).__name__}")
     return task.result()
-

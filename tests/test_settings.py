@@ -309,14 +309,17 @@ class TestUntrusted:
             f"(llmgine trust {file.parent} shows what it would set, and asks)"
         )
 
-    def test_that_it_chooses_the_model_is_told(self) -> None:
+    def test_where_the_model_is_named_is_known_if_nobody_vouched_for_that(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         file = project_file('model = "openai:gpt-5-mini"\n', trusted=False)
-        settings = load()
-        assert settings.model == "openai:gpt-5-mini"
-        way = f"llmgine trust {file.parent} shows what it would set, and asks"
-        assert settings.notices == (f"llmgine.toml is not trusted: it chooses the model openai:gpt-5-mini ({way})",)
+        assert load().circumstances.model_from == "llmgine.toml, which nobody has vouched for"
         TrustStore().trust([file])
-        assert load().notices == ()
+        assert load().circumstances.model_from is None
+        Path(".env").write_text("LLMGINE_MODEL=echo:echo\n")
+        assert load().circumstances.model_from == "LLMGINE_MODEL in .env, which nobody has vouched for"
+        monkeypatch.setenv("LLMGINE_MODEL", "echo:mine")
+        assert load().circumstances.model_from is None
 
     @pytest.mark.parametrize(
         ("text", "told"),

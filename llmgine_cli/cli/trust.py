@@ -52,7 +52,7 @@ def _trust(
         return
     if not json:
         _list_files(cli, project.resolve(), found)
-    if wanted and (yes or (not json and _agreed(len(wanted)))):
+    if wanted and (yes or not json) and _agreed(wanted, yes=yes):
         for status in wanted:
             store.remember(status.path, status.content)
         cli.note(f"trusted {_files(len(wanted))}; any change asks again")
@@ -63,12 +63,15 @@ def _trust(
         cli.json([_as_json(status) for status in found])
 
 
-def _agreed(count: int) -> bool:
+def _agreed(wanted: "list[Status]", *, yes: bool) -> bool:
     from llmgine_cli.errors import UntrustedError
 
+    _refuse_broken(wanted)
+    if yes:
+        return True
     if not sys.stdin.isatty():
         raise UntrustedError("nothing was trusted: there is no terminal to ask on", hint="--yes trusts what is listed")
-    sys.stderr.write(f"Trust {_files(count)}? [y/N] ")
+    sys.stderr.write(f"Trust {_files(len(wanted))}? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() in ("y", "yes"):
         return True
@@ -95,6 +98,15 @@ def _revoke(cli: Cli, store: "TrustStore", project: Path, json: bool) -> None:
     for path in gone:
         cli.print(str(path))
     cli.note(f"no longer trusted: {_files(len(gone))}" if gone else f"nothing in {project} was trusted")
+
+
+def _refuse_broken(wanted: "list[Status]") -> None:
+    """A settings file that is wrong stops every command once it is trusted; untrusted, it is only told."""
+    from llmgine_cli.settings.load import check
+
+    for status in wanted:
+        if status.kind == "settings":
+            check(status.path, status.content)
 
 
 def _print_files(cli: Cli, wanted: "list[Status]") -> None:

@@ -70,7 +70,13 @@ class Catalog:
         return Model(provider=self._provider(vendor), name=model, reason=reason, explicit=explicit)
 
     def choose(
-        self, *, flag: str | None, template: str | None = None, session: str | None = None, setting: str | None = None
+        self,
+        *,
+        flag: str | None,
+        template: str | None = None,
+        session: str | None = None,
+        setting: str | None = None,
+        unvouched: str | None = None,
     ) -> Model:
         """Return the model to use: as asked for, else the first there is a key for, else the local one.
 
@@ -79,6 +85,7 @@ class Catalog:
             template: What the prompt's front matter names.
             session: What the conversation had that is gone on with.
             setting: What the settings name.
+            unvouched: Where the setting is from, if nobody has vouched for that: the user is to be told.
 
         Raises:
             NoModelError: Nothing is named and nothing is configured; the hint tells all ways out.
@@ -87,14 +94,14 @@ class Catalog:
             SettingsError: As for `model`.
         """
         named = (
-            (flag, "named with -m"),
-            (template, "named by the prompt"),
-            (session, "as before in this conversation"),
-            (setting, "named in the settings"),
+            (flag, "named with -m", True),
+            (template, "named by the prompt", False),
+            (session, "as before in this conversation", True),
+            (setting, f"named in {unvouched or 'the settings'}", unvouched is None),
         )
-        for name, reason in named:
+        for name, reason, explicit in named:
             if name:
-                return self.model(name, reason=reason)
+                return self.model(name, reason=reason, explicit=explicit)
         for vendor in self._vendors.values():
             variable = self._variable(vendor)
             if variable and vendor.default_model:

@@ -13,7 +13,7 @@ from llmgine_cli import places
 from llmgine_cli.errors import SettingsError
 from llmgine_cli.settings.harmless import split
 from llmgine_cli.settings.model import Circumstances, Notice, Settings
-from llmgine_cli.settings.problems import problem
+from llmgine_cli.settings.problems import holds, problem
 from llmgine_cli.settings.sources import File, Flags, Key, Source, Variables, read_dotenv, shown
 from llmgine_cli.trust import TrustStore, digest
 
@@ -71,7 +71,27 @@ def read(overrides: Mapping[str, Any] | None = None) -> Reading:
     sources += _project_file(project, notices) if project else []
     sources.append(_user_file())
     settings = _made_of(sources)
-    return Reading(settings.under(Circumstances(project, tuple(notices), dotenv)), tuple(sources))
+    circumstances = Circumstances(project, tuple(notices), dotenv, _unvouched(sources, ("model",)))
+    return Reading(settings.under(circumstances), tuple(sources))
+
+
+def _unvouched(sources: Sequence[Source], key: Key) -> str | None:
+    """Where a setting is from, if that is a file that came with a folder and nobody has vouched for it."""
+    source = next((source for source in sources if holds(source(), key)), None)
+    return None if source is None or source.vouched else f"{source.where(key)}, which nobody has vouched for"
+
+
+def check(path: Path, content: bytes) -> None:
+    """Check that a settings file would do.
+
+    Args:
+        path: Where it is.
+        content: What was read from it.
+
+    Raises:
+        SettingsError: It would not; the message names the line and the key.
+    """
+    _made_of([File(path, content=content)])
 
 
 def _made_of(sources: Sequence[Source]) -> Settings:
@@ -151,11 +171,11 @@ def _project_file(project: Path, notices: list[Notice]) -> list[File]:
         if own or TrustStore().is_trusted(path, content):  # of this very content
             return data
         kept, ignored = split(data)
-        told.extend(_not_trusted(path, content, kept, ignored))
+        told.extend(_not_trusted(path, content, ignored))
         return kept
 
     try:
-        file = File(path, accept)
+        file = File(path, accept, vouched=vouched)
         if not vouched:
             _made_of([file])
     except SettingsError as error:
@@ -167,13 +187,11 @@ def _project_file(project: Path, notices: list[Notice]) -> list[File]:
     return [file]
 
 
-def _not_trusted(path: Path, content: bytes, kept: Mapping[str, Any], ignored: list[Key]) -> Iterator[Notice]:
-    """Say what an untrusted file may not set, and where the words go if it names the model."""
-    said = [f"it chooses the model {kept['model']}"] if isinstance(kept.get("model"), str) else []
-    said += [f"ignored {', '.join('.'.join(key) for key in ignored)}"] if ignored else []
-    if said:
+def _not_trusted(path: Path, content: bytes, ignored: list[Key]) -> Iterator[Notice]:
+    if ignored:
+        keys = ", ".join(".".join(key) for key in ignored)
         allow = f"llmgine trust {quote(str(path.parent))} shows what it would set, and asks"
-        yield Notice(f"{shown(path)} is not trusted: {'; '.join(said)} ({allow})", digest(content))
+        yield Notice(f"{shown(path)} is not trusted: ignored {keys} ({allow})", digest(content))
 
 
 def _user_file() -> File:

@@ -167,11 +167,13 @@ class Circumstances:
         project: The folder of the project.
         notices: What was ignored and why, for people.
         dotenv: What the `.env` files say: variable → (value, file).
+        model_from: Where the model is named, if nobody has vouched for that: a `.env`, or an untrusted project's file.
     """
 
     project: Path | None = None
     notices: tuple[Notice, ...] = ()
     dotenv: Mapping[str, tuple[str, Path]] = field(default_factory=dict[str, tuple[str, Path]], repr=False)
+    model_from: str | None = None
 
 
 class Settings(BaseSettings):

@@ -187,6 +187,39 @@ def test_a_template_frames_the_prompt(cli: Program, tmp_path: Path) -> None:
     assert done.stdout == "Say it in Dutch: good day\n"
 
 
+def test_a_model_that_only_a_template_names_is_told(cli: Program, tmp_path: Path) -> None:
+    prompt = tmp_path / "t.md"
+    prompt.write_text("---\nmodel: echo:template\n---\n{input}", encoding="utf-8")
+    assert "model: echo:template (named by the prompt)" in cli("run", "-t", str(prompt), "hi").stderr
+    assert "model:" not in cli("run", "-t", str(prompt), "-m", "echo:flag", "hi").stderr
+
+
+def test_a_limit_of_rounds_without_tools_says_what_is_missing(cli: Program) -> None:
+    done = cli("run", "-m", "echo:echo", "--cl", "3", "hi")
+    assert done.code == 2
+    assert "--cl limits the rounds of tool calls" in done.stderr
+    assert "-T NAME" in done.stderr
+    assert cli("run", "-m", "echo:echo", "--cl", "3", "-T", "calculate", "hi").stdout == "hi\n"
+
+
+@pytest.mark.parametrize("approve", ["all", "none"])
+def test_calls_that_fail_in_the_same_way_again_and_again_end_the_run(cli: Program, approve: str) -> None:
+    again = ToolCalls(("read_file", {"path": "nothing.txt"}))
+    with FakeVendor([again] * 10) as vendor:
+        done = cli("run", "-m", "openai:gpt-4.1", "-T", "read_file", "--approve", approve, "hi", env=vendor_env(vendor))
+        assert len(vendor.requests) == 3
+    assert done.code == 4
+    assert "the model asked 3 times for what cannot be done: read_file" in done.stderr
+    assert "nothing.txt" in done.stderr.splitlines()[-1]
+
+
+def test_calls_that_fail_in_different_ways_go_on(cli: Program) -> None:
+    calls = [ToolCalls(("read_file", {"path": f"{number}.txt"})) for number in range(5)]
+    with FakeVendor([*calls, Answer("found nothing")]) as vendor:
+        done = cli("run", "-m", "openai:gpt-4.1", "-T", "read_file", "--approve", "all", "hi", env=vendor_env(vendor))
+    assert (done.code, done.stdout) == (0, "found nothing\n")
+
+
 def test_a_templates_model_goes_before_the_setting_and_after_the_flag(cli: Program, tmp_path: Path) -> None:
     prompt = tmp_path / "t.md"
     prompt.write_text("---\nmodel: echo:template\n---\n{input}", encoding="utf-8")

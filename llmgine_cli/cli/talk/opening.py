@@ -15,6 +15,7 @@ from llmgine_cli.errors import UsageError
 if TYPE_CHECKING:
     from llmgine_cli.bootstrap import Application, Conversation
     from llmgine_cli.bus import CommandResult
+    from llmgine_cli.engine import Engine
     from llmgine_cli.llm.messages import Message
     from llmgine_cli.prompting.template import Template
     from llmgine_cli.settings import Settings
@@ -71,6 +72,7 @@ class Opening:
     params: Mapping[str, str] = field(default_factory=dict[str, str])
     tools: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    rounds: int | None = None
     stream: bool = True
 
 
@@ -115,7 +117,8 @@ def read_options(
         template=template,
         params=pairs(param),
         tools=tuple(tool or ()),
-        options={**({} if chain_limit is None else {"max_rounds": str(chain_limit)}), **pairs(option)},
+        options=pairs(option),
+        rounds=chain_limit,
         stream=not no_stream,
     )
     return cli.settings(overrides), opening
@@ -209,7 +212,7 @@ async def open_talk(
     engine = opening.engine or (template.engine if template else None)
     engine = engine or before.engine_for(opening.tools, default_engine) or app.settings.engine or default_engine
     engine = engine or ("tool_chat" if opening.tools else "single_pass")
-    given = {**(template.config if template else {}), **opening.options}
+    given = {**(template.config if template else {}), **_rounds(app.plugins.engine(engine), opening), **opening.options}
     own, sampling = split_options(app.plugins.engine(engine), given)
     async with app.conversation(
         engine=engine,
@@ -229,6 +232,17 @@ async def open_talk(
 
             await conversation.history.change_system(system(opening.system))
         yield Talk(cli, conversation, opening, template, own)
+
+
+def _rounds(engine: "Engine", opening: Opening) -> dict[str, str]:
+    if opening.rounds is None:
+        return {}
+    if "max_rounds" not in engine.options:
+        raise UsageError(
+            f"--cl limits the rounds of tool calls, and engine {engine.name!r} has none",
+            hint="grant a tool with -T NAME, or take an engine that calls tools: -e tool_chat",
+        )
+    return {"max_rounds": str(opening.rounds)}
 
 
 def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template | None":
