@@ -1,0 +1,70 @@
+"""`llmgine logs trace`."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from llmgine_cli.cli.common import Cli, JsonFlag, command
+from llmgine_cli.cli.logs.chosen import Session, chosen, events
+from llmgine_cli.cli.logs.group import Folder, app
+
+if TYPE_CHECKING:
+    from llmgine_cli.eventlog.reader import Record
+    from llmgine_cli.eventlog.trace import Span
+
+
+@command(app)
+def trace(cli: Cli, session: Session = None, *, folder: Folder = None, as_json: JsonFlag = False) -> None:
+    """Show where the time of a session went: models, tools, approvals."""
+    from llmgine_cli.eventlog.trace import spans
+
+    records = list(events(cli, chosen(cli, session, folder)))
+    roots = spans(records)
+    if as_json:
+        cli.json(_document(records, roots))
+        return
+    if not roots:
+        cli.note("nothing that takes time happened in this session")
+        return
+    from llmgine_cli.cli.logs.waterfall import Waterfall
+
+    picture = Waterfall(roots)
+    if not sys.stdout.isatty():
+        for row in picture.rows():
+            cli.print(row)
+        return
+    cli.note(f"session {_session(records) or 'outside any'} · {picture.summary()}")
+    sys.stdout.flush()
+    encoding = (sys.stdout.encoding or "ascii").lower()
+    picture.draw(cli.console(), blocks=encoding.startswith("utf"))
+
+
+def _document(records: "list[Record]", roots: "list[Span]") -> dict[str, Any]:
+    from llmgine_cli.eventlog.times import to_text
+    from llmgine_cli.eventlog.trace import busy, flat
+
+    begin = records[0].time_ns
+    return {
+        "session_id": _session(records),
+        "busy_ms": round(sum(end - start for start, end in busy(roots)), 3),
+        "spans": [
+            {
+                "id": span.id,
+                "parent": span.parent,
+                "name": span.name,
+                "kind": span.kind,
+                "start": to_text(begin + round(span.start_ms * 1_000_000)),
+                "start_ms": round(span.start_ms, 3),
+                "duration_ms": round(span.duration_ms, 3),
+                "self_ms": round(span.self_ms, 3),
+                "first_token_ms": span.first_token_ms,
+                "ended": span.ended,
+                "error": span.error,
+                "attributes": span.attributes,
+            }
+            for _, span in flat(roots)
+        ],
+    }
+
+
+def _session(records: "list[Record]") -> str | None:
+    return next((record.session_id for record in records if record.session_id), None)
