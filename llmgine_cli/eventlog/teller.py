@@ -152,9 +152,8 @@ class Teller:
         story.state = "interrupted" if data["cancelled"] else "failed"
         if not any(isinstance(item, Trouble) and item.call for item in told):
             text = "the turn was interrupted" if data["cancelled"] else f"{data['error_type']}: {data['error']}"
-            kind = "interrupted" if data["cancelled"] else "failed"
             duration = float(data["duration_ms"])
-            story.items.append(Trouble(kind=kind, text=text, time_ns=record.time_ns, duration_ms=duration))
+            story.items.append(Trouble(kind=story.state, text=text, time_ns=record.time_ns, duration_ms=duration))
 
     def _handler_failed(self, record: Record, data: Data) -> None:
         text = f"{data['handler']} failed on {data['about_type']}: {data['error_type']}: {data['error']}"

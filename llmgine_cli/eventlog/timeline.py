@@ -6,7 +6,7 @@ count: no clock of ours saw it.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple, cast
 
 from llmgine_cli.eventlog.reader import Record
@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
 def timeline(records: Sequence[Record]) -> list[float]:
     """Return when each event happened, milliseconds after the first one; never less than the one before."""
     times = [record.time_ns / 1_000_000 for record in records]
-    steps = [0.0, *(later - earlier for earlier, later in zip(times, times[1:], strict=False))]
+    steps = [0.0, *(later - earlier for earlier, later in pairwise(times))]
     return corrected(steps, stretches(records))
 
 

@@ -1,6 +1,7 @@
 """Where the time of a session went: spans, each inside its parent, made from the ids and durations in its log."""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
@@ -41,7 +42,7 @@ class Span:
     first_token_ms: float | None = None
     error: str | None = None
     attributes: dict[str, Any] = field(default_factory=dict[str, Any])
-    children: "list[Span]" = field(default_factory=lambda: [])
+    children: "list[Span]" = field(default_factory=list["Span"])
 
     @property
     def end_ms(self) -> float:
@@ -178,10 +179,8 @@ def _parent(record: Record) -> str | None:
 
 def _describe(span: Span, record: Record) -> None:
     """Take from an event what it says of a span; what is not as expected is left out."""
-    try:
+    with suppress(KeyError, TypeError, ValueError, AttributeError):
         _DESCRIBERS[record.type](span, record.data)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        pass
 
 
 def _of_command(span: Span, data: dict[str, Any]) -> None:

@@ -2,9 +2,8 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -16,13 +15,7 @@ if TYPE_CHECKING:
     from llmgine_cli.eventlog.story import Story
 
 
-class Format(StrEnum):
-    """What a session can be exported as."""
-
-    MD = "md"
-    HTML = "html"
-    JSONL = "jsonl"
-    OPENAI = "openai"
+Format: TypeAlias = Literal["md", "html", "jsonl", "openai"]
 
 
 @command(app)
@@ -34,10 +27,10 @@ def export(
         Format,
         typer.Option(
             "--format",
-            help="Markdown; a page to look at; the events, one a line; or messages as OpenAI's chat completions take them.",
+            help="Markdown, a page to look at, the events one a line, or a request to OpenAI's chat completions.",
             show_default=True,
         ),
-    ] = Format.MD,
+    ] = "md",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Where to; default: stdout.")
     ] = None,
@@ -105,8 +98,8 @@ def _story(cli: Cli, path: Path) -> "Story":
 
 
 _FORMATS: dict[Format, Callable[[Cli, Path], Iterator[str]]] = {
-    Format.MD: _markdown,
-    Format.HTML: _page,
-    Format.JSONL: _lines,
-    Format.OPENAI: _request,
+    "md": _markdown,
+    "html": _page,
+    "jsonl": _lines,
+    "openai": _request,
 }

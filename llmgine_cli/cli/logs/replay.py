@@ -1,6 +1,7 @@
 """`llmgine logs replay`."""
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,10 +34,9 @@ def replay(
     """
     factor = _speed(speed)
     path = chosen(cli, session, folder)
-    # Events are read back as their own types, which have to be known by then.
-    import llmgine_cli.toolkit.messages  # noqa: F401
     from llmgine_cli.eventlog.pace import beats
 
+    import_module("llmgine_cli.toolkit.messages")  # what tools did is read back as types that must be known
     shown = beats(list(events(cli, path)))
     cli.run(_play(cli, shown, speed=factor, most=max_pause))
 

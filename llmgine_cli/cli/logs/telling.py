@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
-from llmgine_cli.cli.screen.panels import RESULT_LINES, arguments
+from llmgine_cli.cli.screen.panels import RESULT_LINES
 from llmgine_cli.cli.screen.spinner import clip
 from llmgine_cli.eventlog.describe import duration
 from llmgine_cli.eventlog.story import CallFacts, Item, Mark, Said, Story, ToolUse, Trouble, plain_text
+from llmgine_cli.llm.signature import signature
 
 if TYPE_CHECKING:
     from llmgine_cli.cli.screen.markdown import MarkdownStream
@@ -107,7 +108,7 @@ class Telling:
         failed = result is not None and result.is_error
         sign, colour = ("✗", "31") if failed else ("?", "33") if result is None else ("✓", "32")
         took = "refused" if use.denied else "" if use.duration_ms is None else duration(use.duration_ms)
-        called = f"{use.call.name}({arguments(use.call)})"
+        called = signature(use.call)
         called = visible(" ".join(called.split())) if self._full or not self._terminal else clip(called, self._width())
         head = [self._paint(sign, "2" if dim else colour), self._paint(called, "2" if dim else "1")]
         self._line(" ".join([*head, *([self._paint(took, "2")] if took else [])]))

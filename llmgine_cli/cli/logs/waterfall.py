@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from llmgine_cli.cli.sanitize import visible
-from llmgine_cli.cli.screen.panels import arguments
 from llmgine_cli.cli.screen.spinner import clip
 from llmgine_cli.eventlog.describe import duration
 from llmgine_cli.eventlog.trace import Span, SpanKind, busy, flat
 from llmgine_cli.llm.messages import ToolCall
+from llmgine_cli.llm.signature import signature
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -160,7 +161,7 @@ class Waterfall:
             return visible(f"{self._turns[span.id]} {span.name}")
         if span.kind == "tool" and "arguments" in span.attributes:
             call = ToolCall(id="", name=span.name, arguments=str(span.attributes["arguments"]))
-            return visible(f"{call.name}({arguments(call)})")
+            return visible(signature(call))
         return visible(span.name)
 
     def _share(self, span: Span) -> str:
@@ -180,7 +181,7 @@ class _Axis:
         self._cuts: list[tuple[float, float]] = []  # from when on, how much is cut out in all
         cut = stretches[0][0]
         self._cuts.append((stretches[0][0], cut))
-        for (_, before), (begin, _) in zip(stretches, stretches[1:], strict=False):
+        for (_, before), (begin, _) in pairwise(stretches):
             if begin - before > longest:
                 cut += begin - before
                 self._cuts.append((begin, cut))

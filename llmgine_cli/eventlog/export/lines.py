@@ -1,7 +1,8 @@
-"""The events of a session as JSON Lines: as they stand in the log, without what is torn or garbage."""
+"""The events of a session as JSON Lines: what the log says, without what is torn or garbage in it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
+from typing import Any
 
 from llmgine_cli.eventlog.reader import Record
 
@@ -14,14 +15,15 @@ def as_lines(records: Iterable[Record], safe: Callable[[str], str]) -> Iterator[
         safe: Escapes in JSON what could drive a terminal; it stays the same JSON.
     """
     import jsonlines
+    import msgspec
 
-    def as_it_stands(record: Record) -> str:
-        return safe(record.line.decode())
+    def encode(value: Any) -> str:
+        return safe(msgspec.json.encode(value).decode())
 
     buffer = StringIO()
-    with jsonlines.Writer(buffer, dumps=as_it_stands) as writer:
+    with jsonlines.Writer(buffer, dumps=encode) as writer:  # pyright: ignore[reportCallIssue] -- a keyword that its types leave out
         for record in records:
-            writer.write(record)
+            writer.write(record.data)
             yield buffer.getvalue()
             buffer.seek(0)
             buffer.truncate()

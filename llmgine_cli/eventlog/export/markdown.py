@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby
 
 from llmgine_cli.eventlog.describe import duration
-from llmgine_cli.eventlog.export.words import facts_of, heading_of, moment, session_facts, signature
+from llmgine_cli.eventlog.export.words import call_and_outcome, facts_of, heading_of, moment, session_facts
 from llmgine_cli.eventlog.story import Item, Mark, Said, Story, ToolUse, Trouble, plain_text
 
 # What would begin an HTML tag or comment: unclosed, it would swallow what follows. Addresses in <…> are none.
@@ -54,7 +54,7 @@ def _said(said: Said, safe: Callable[[str], str]) -> Iterator[str]:
 
 
 def _tool(use: ToolUse, safe: Callable[[str], str]) -> str:
-    name, outcome = signature(use)
+    name, outcome = call_and_outcome(use)
     title = f"<code>{_html(safe(name))}</code> · {_html(outcome)}"
     blocks = [f"Printed:\n\n{fenced(safe(use.printed))}"] if use.printed.strip() else []
     if use.result is not None:
@@ -97,7 +97,9 @@ def contained(text: str) -> str:
         if token.type in ("fence", "code_block") and token.map:
             code |= set(range(*token.map))
             if token.level == 0 and token.type == "fence":
-                fence = token.markup if token.map[1] >= len(lines) and not _closes(lines, token.map, token.markup) else ""
+                fence = (
+                    token.markup if token.map[1] >= len(lines) and not _closes(lines, token.map, token.markup) else ""
+                )
     found: list[str] = []
     for is_code, numbers in groupby(range(len(lines)), code.__contains__):
         part = "\n".join(lines[number] for number in numbers)

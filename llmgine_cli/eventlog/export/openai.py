@@ -30,7 +30,9 @@ def request_of(path: Path) -> dict[str, Any]:
     Raises:
         StorageError: The file cannot be read.
     """
-    told = [decode(record.line) for record in LogReader(path) if record.type in _TYPES or record.type.endswith("Started")]
+    told = [
+        decode(record.line) for record in LogReader(path) if record.type in _TYPES or record.type.endswith("Started")
+    ]
     calls = [event for event in told if isinstance(event, LLMCallStarted)]
     body: dict[str, Any] = {}
     if calls:

@@ -13,7 +13,7 @@ from llmgine_cli.eventlog.describe import duration
 from llmgine_cli.eventlog.export.openai import data_url
 from llmgine_cli.eventlog.export.render import Markup
 from llmgine_cli.eventlog.export.style import stylesheet
-from llmgine_cli.eventlog.export.words import facts_of, heading_of, moment, session_facts, signature
+from llmgine_cli.eventlog.export.words import call_and_outcome, facts_of, heading_of, moment, session_facts
 from llmgine_cli.eventlog.story import Item, Mark, Said, Story, ToolUse, Trouble, plain_text
 from llmgine_cli.llm.messages import Image
 
@@ -54,7 +54,9 @@ class _Page:
             '<meta name="color-scheme" content="light dark">\n'
             f"<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n"
         )
-        facts = "".join(f"<div><dt>{name}</dt><dd>{self._text(value)}</dd></div>" for name, value in session_facts(story))
+        facts = "".join(
+            f"<div><dt>{name}</dt><dd>{self._text(value)}</dd></div>" for name, value in session_facts(story)
+        )
         yield f'<header>\n<h1 dir="auto">{title}</h1>\n<dl>{facts}</dl>\n</header>\n<main>\n'
         for item in story.items:
             yield self._item(item) + "\n"
@@ -86,7 +88,7 @@ class _Page:
         return f'<article class="{role}{undone}">\n' + "\n".join(part for part in parts if part) + "\n</article>"
 
     def _tool(self, use: ToolUse) -> str:
-        name, outcome = signature(use)
+        name, outcome = call_and_outcome(use)
         failed = use.result is None or use.result.is_error
         title = f"<code>{self._text(name)}</code> <small>{self._text(outcome)}</small>"
         body = f"<p>Printed:</p>\n{self._code(use.printed)}" if use.printed.strip() else ""
@@ -98,7 +100,8 @@ class _Page:
 
     def _trouble(self, trouble: Trouble) -> str:
         after = f" after {duration(trouble.duration_ms)}" if trouble.duration_ms is not None else ""
-        head = f"<strong>{trouble.kind}{after}</strong> {self._text(trouble.text)} <small>{_time(trouble.time_ns)}</small>"
+        head = f"<strong>{trouble.kind.capitalize()}{after}</strong> {self._text(trouble.text)}"
+        head += f" <small>{_time(trouble.time_ns)}</small>"
         had = ""
         if trouble.partial is not None and (text := plain_text(trouble.partial)):
             had = _folded("What had come", self._plain(text), "thoughts")

@@ -16,7 +16,7 @@ class Markup:
     """Renders markdown; what is HTML in it is shown as it was written."""
 
     def __init__(self) -> None:
-        # HTML off; markdown-it itself makes no link of an address that begins with javascript:, vbscript:, file: or data:.
+        # Of an address that begins with javascript:, vbscript:, file: or data: markdown-it makes no link.
         self._parser = MarkdownIt("commonmark", {"html": False, "highlight": coloured}, renderer_cls=_Renderer)
         self._parser.enable(["table", "strikethrough"])
 
@@ -29,40 +29,34 @@ class Markup:
 class _Renderer(RendererHTML):
     """As markdown-it renders, with links that tell nobody where they were clicked, and no picture fetched."""
 
-    def link_open(
-        self, tokens: Sequence[Token], index: int, options: Any, _env: MutableMapping[str, Any]
-    ) -> str:
-        tokens[index].attrSet("rel", "noopener noreferrer nofollow")
-        return self.renderToken(tokens, index, options, _env)
+    def link_open(self, tokens: Sequence[Token], idx: int, options: Any, _env: MutableMapping[str, Any]) -> str:
+        tokens[idx].attrSet("rel", "noopener noreferrer nofollow")
+        return self.renderToken(tokens, idx, options, _env)
 
-    def image(self, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]) -> str:
+    def image(self, tokens: Sequence[Token], idx: int, options: Any, env: MutableMapping[str, Any]) -> str:
         """A picture from elsewhere would tell its owner that somebody reads this: it is a link."""
-        token = tokens[index]
+        token = tokens[idx]
         words = self.renderInlineAsText(token.children or [], options, env) or "picture"
         address = str(token.attrs.get("src", ""))
         if address.startswith("data:"):
             return f"[{escape(words)}]"
         return f'<a rel="noopener noreferrer nofollow" href="{escape(address)}">[{escape(words)}]</a>'
 
-    def heading_open(
-        self, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]
-    ) -> str:
-        _lower(tokens[index])
-        return self.renderToken(tokens, index, options, env)
+    def heading_open(self, tokens: Sequence[Token], idx: int, options: Any, env: MutableMapping[str, Any]) -> str:
+        _lower(tokens[idx])
+        return self.renderToken(tokens, idx, options, env)
 
-    def heading_close(
-        self, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]
-    ) -> str:
-        _lower(tokens[index])
-        return self.renderToken(tokens, index, options, env)
+    def heading_close(self, tokens: Sequence[Token], idx: int, options: Any, env: MutableMapping[str, Any]) -> str:
+        _lower(tokens[idx])
+        return self.renderToken(tokens, idx, options, env)
 
-    def td_open(self, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]) -> str:
-        _align(tokens[index])
-        return self.renderToken(tokens, index, options, env)
+    def td_open(self, tokens: Sequence[Token], idx: int, options: Any, env: MutableMapping[str, Any]) -> str:
+        _align(tokens[idx])
+        return self.renderToken(tokens, idx, options, env)
 
-    def th_open(self, tokens: Sequence[Token], index: int, options: Any, env: MutableMapping[str, Any]) -> str:
-        _align(tokens[index])
-        return self.renderToken(tokens, index, options, env)
+    def th_open(self, tokens: Sequence[Token], idx: int, options: Any, env: MutableMapping[str, Any]) -> str:
+        _align(tokens[idx])
+        return self.renderToken(tokens, idx, options, env)
 
 
 def coloured(code: str, language: str, _: Any = None) -> str:

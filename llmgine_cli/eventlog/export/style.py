@@ -1,5 +1,7 @@
 """How an exported page looks: light or dark as the reader's machine is, on paper, and on a phone."""
 
+from typing import Any, cast
+
 _BASE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1d2125; --dim: #5c6670; --line: #d8dde2; --soft: #f4f6f8;
   --system: #9a6700; --user: #0b62a8; --assistant: #1a7f37; --bad: #b3261e; --link: #0b57a4; }
@@ -13,8 +15,8 @@ body { margin: 0 auto; max-width: 50rem; padding: 1.5rem 1rem 4rem; background: 
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 1rem; }
 header { border-bottom: 1px solid var(--line); margin-bottom: 1.5rem; padding-bottom: 1rem; }
-dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); gap: .5rem 1.5rem; margin: 0;
-  font-size: .85rem; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(14rem, 45%), 1fr)); gap: .5rem 1.5rem;
+  margin: 0; font-size: .85rem; }
 dt { color: var(--dim); }
 dd { margin: 0; }
 article { border-left: 3px solid var(--line); margin: 0 0 1.75rem; padding-left: 1rem; }
@@ -22,7 +24,7 @@ article.system { border-color: var(--system); }
 article.user { border-color: var(--user); }
 article.assistant { border-color: var(--assistant); }
 article.trouble { border-color: var(--bad); }
-article.trouble strong { color: var(--bad); text-transform: capitalize; }
+article.trouble strong { color: var(--bad); }
 article.undone { opacity: .6; }
 h2 { font-size: .95rem; margin: 0 0 .4rem; text-transform: capitalize; }
 h2 em { color: var(--dim); font-weight: normal; text-transform: none; border: 1px solid var(--line);
@@ -72,5 +74,6 @@ def stylesheet() -> str:
 def _code_colours(style: str) -> str:
     from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
 
-    rules: list[str] = HtmlFormatter(style=style).get_token_style_defs(".md pre")
+    formatter = cast("Any", HtmlFormatter)(style=style)
+    rules: list[str] = formatter.get_token_style_defs(".md pre")
     return "\n".join(rules)

@@ -1,12 +1,11 @@
 """What exports say of a session, a call of a model and a call of a tool, in words."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any, cast
 
 from llmgine_cli.eventlog.describe import duration, one_line
 from llmgine_cli.eventlog.story import CallFacts, Story, ToolUse
+from llmgine_cli.llm.signature import signature
 
 TITLE = 80  # characters
 
@@ -48,9 +47,9 @@ def facts_of(facts: CallFacts | None) -> Iterator[str]:
         yield f"stopped by: {facts.finish_reason}"
 
 
-def signature(use: ToolUse) -> tuple[str, str]:
+def call_and_outcome(use: ToolUse) -> tuple[str, str]:
     """Return a call as one would write it in a program, and in a word what came of it."""
-    name = f"{use.call.name}({_arguments(use.call.arguments)})"
+    name = signature(use.call)
     if use.denied:
         return name, "refused"
     if use.result is None:
@@ -65,17 +64,6 @@ def moment(time_ns: int) -> str:
         return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError, OSError):
         return "an unknown time"  # a year that no calendar has
-
-
-def _arguments(text: str) -> str:
-    try:
-        values: Any = json.loads(text or "{}")
-    except ValueError:
-        return text
-    if not isinstance(values, dict):
-        return text
-    pairs = cast("dict[str, Any]", values)
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in pairs.items())
 
 
 def _tokens(count: int | None) -> str:
