@@ -33,7 +33,7 @@ class Stretch(NamedTuple):
 def timeline(records: Sequence[Record]) -> list[float]:
     """Return when each event happened, milliseconds after the first one; never less than the one before."""
     times = [record.time_ns / 1_000_000 for record in records]
-    steps = [0.0, *(later - earlier for earlier, later in pairwise(times))]
+    steps = [*([0.0] if times else []), *(later - earlier for earlier, later in pairwise(times))]
     return corrected(steps, stretches(records))
 
 
