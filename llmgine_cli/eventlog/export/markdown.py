@@ -10,6 +10,8 @@ from llmgine_cli.eventlog.story import Item, Mark, Said, Story, ToolUse, Trouble
 
 # What would begin an HTML tag or comment: unclosed, it would swallow what follows. Addresses in <…> are none.
 _TAG = re.compile(r"<(?=[A-Za-z/!?])(?![A-Za-z][A-Za-z0-9+.-]+:[^\s<>]*>)")
+# At the beginning of a line it begins a block of HTML, even inside what would be a code span else.
+_AT_MARGIN = re.compile(rf"^([ \t>*+.)0-9-]*){_TAG.pattern}", re.MULTILINE)
 _CODE_SPAN = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.DOTALL)
 _PUNCTUATION = re.compile(r"([\\`*_\[\]|~<>&])")
 
@@ -93,13 +95,11 @@ def contained(text: str) -> str:
     lines = text.split("\n")
     fence = ""
     code: set[int] = set()
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
+    for token in MarkdownIt("commonmark", {"html": False}).enable("table").parse(text):
         if token.type in ("fence", "code_block") and token.map:
             code |= set(range(*token.map))
             if token.level == 0 and token.type == "fence":
-                fence = (
-                    token.markup if token.map[1] >= len(lines) and not _closes(lines, token.map, token.markup) else ""
-                )
+                fence = "" if _closes(lines, token.map, token.markup) else token.markup
     found: list[str] = []
     for is_code, numbers in groupby(range(len(lines)), code.__contains__):
         part = "\n".join(lines[number] for number in numbers)
@@ -118,7 +118,7 @@ def _without_tags(prose: str) -> str:
     pieces: list[str] = []
     at = 0
     for code in _CODE_SPAN.finditer(prose):
-        pieces += [_TAG.sub("&lt;", prose[at : code.start()]), code[0]]
+        pieces += [_TAG.sub("&lt;", prose[at : code.start()]), _AT_MARGIN.sub(r"\1&lt;", code[0])]
         at = code.end()
     return "".join([*pieces, _TAG.sub("&lt;", prose[at:])])
 
