@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-NUMBERS = 26  # columns of: how long, share, time of its own
+NUMBERS, OWN = 17, 9  # columns of how long and which share; of the time of its own, where there is room
+ROOMY = 60  # columns
 LONGEST_IDLE = 0.05  # share of the busy time; a longer pause between two turns is cut out of the axis
 _STYLES: dict[SpanKind, str] = {
     "turn": "cyan",
@@ -38,10 +39,11 @@ class Signs:
     running: str
     tiny: str
     endless: str
+    failed: str
 
 
-BLOCKS = Signs("─", "░", "▒", "█", "▏", "▶")
-ASCII = Signs("-", ".", "~", "#", "|", ">")
+BLOCKS = Signs("─", "░", "▒", "█", "▏", "▶", "✗")
+ASCII = Signs("-", ".", "~", "#", "|", ">", "x")
 
 
 class Waterfall:
@@ -95,18 +97,19 @@ class Waterfall:
             blocks: Whether the terminal has block characters.
         """
         signs = BLOCKS if blocks else ASCII
-        width = max(40, console.width)
-        names = min(60, max(16, (width - NUMBERS) * 2 // 5))
-        bars = max(4, width - NUMBERS - names - 2)
-        for row in self._picture(signs, names, bars):
+        width = max(32, console.width)
+        roomy = width >= ROOMY
+        numbers = NUMBERS + (OWN if roomy else 0)
+        names = min(60, max(10, (width - numbers) * 2 // 5))
+        for row in self._picture(signs, names, width - numbers - names - 2, own=roomy):
             console.print(row, no_wrap=True, overflow="crop", crop=True)
 
-    def _picture(self, signs: Signs, names: int, bars: int) -> "Iterator[Text]":
+    def _picture(self, signs: Signs, names: int, bars: int, *, own: bool) -> "Iterator[Text]":
         from rich.text import Text
 
         scale = duration(self._axis.length)
         axis = f"0{scale:>{max(1, bars - 1)}}"
-        heading = f"{'':{names}} {axis[:bars]} {'took':>10} {'share':>5} {'self':>8}"
+        heading = f"{'':{names}} {axis[:bars]} {'took':>10} {'share':>5}" + (f" {'self':>8}" if own else "")
         yield Text(heading.rstrip(), "dim")
         waits = False
         reached = self._roots[0].start_ms
@@ -116,28 +119,26 @@ class Waterfall:
                     yield Text(f"{duration(span.start_ms - reached)} later", "dim italic")
                 reached = max(reached, span.end_ms)
             waits = waits or span.first_token_ms is not None
-            yield self._row(span, depth, signs, names, bars)
+            yield self._row(span, depth, signs, names, bars, own=own)
         if waits:
             said = f"{signs.waiting} until the first token  {signs.running} coming, running  {signs.asking} asking you"
             yield Text(f"{'':{names}} {said}", "dim")
         if any(not span.ended for _, span in flat(self._roots)):
             yield Text(f"{signs.endless} no end in the log: the program was killed there, or it still runs", "dim")
 
-    def _row(self, span: Span, depth: int, signs: Signs, names: int, bars: int) -> "Text":
+    def _row(self, span: Span, depth: int, signs: Signs, names: int, bars: int, *, own: bool) -> "Text":
         from rich.text import Text
 
         failed = bool(span.error)
         style = "red" if failed else _STYLES[span.kind]
-        name = "  " * min(depth, names // 4) + self._name(span)
-        if problem := _outcome(span):
-            name = clip_end(name, names - len(problem) - 3) + f" ({clip(problem, names // 2)})"
+        name = "  " * min(depth, names // 8) + (f"{signs.failed} " if failed else "") + self._name(span)
         took = ("" if span.ended else ">") + duration(span.duration_ms)
         return Text.assemble(
             (_padded(clip_end(name, names), names), "red" if failed else "bold" if span.kind == "turn" else ""),
             " ",
             (self._bar(span, signs, bars), style),
             f" {took:>10} ",
-            (f"{self._share(span):>5} {duration(span.self_ms):>8}", "dim"),
+            (f"{self._share(span):>5}" + (f" {duration(span.self_ms):>8}" if own else ""), "dim"),
         )
 
     def _bar(self, span: Span, signs: Signs, bars: int) -> str:
