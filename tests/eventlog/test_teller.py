@@ -222,7 +222,12 @@ def test_what_an_engine_asked_aside_is_told_as_such(tmp_path: Path) -> None:
     session.answered(turn, asked, "yes", 10, 10, kept=False)
     session.answered(turn, session.ask(turn, 20), "hello", 30, 10)
 
-    assert lines(tell(session.path))[:4] == ["user: hi", "*user: is this English?", "*assistant: yes", "assistant: hello"]
+    assert lines(tell(session.path))[:4] == [
+        "user: hi",
+        "*user: is this English?",
+        "*assistant: yes",
+        "assistant: hello",
+    ]
 
 
 def test_a_prompt_that_the_engine_kept_to_itself_is_told(tmp_path: Path) -> None:

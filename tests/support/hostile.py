@@ -20,7 +20,7 @@ HOSTILE = (
     '[a](https://example.org "x\\" onclick=\\"alert(1)") ![a"onerror="alert(1)](https://example.org/x.png)',
     "[a](vbscript:x) [b](file:///etc/passwd) [c](//127.0.0.1:9/)",
     '```"><script>alert(1)</script>\ncode\n```\n\n```python onload=alert(1)\nx\n```\n\n```html\n<script>alert(1)</script>\n```',
-    "| <script>alert(1)</script> | b |\n|:--\" onclick=\"alert(1)|--:|\n| <b> | </td><script> |",
+    '| <script>alert(1)</script> | b |\n|:--" onclick="alert(1)|--:|\n| <b> | </td><script> |',
     "\x1b]0;title\x07\x1b[2J\x9b31m\x00\x7f\u202egnp.exe\u2066\u200f\ufeff\U000e0041",
     "&lt;script&gt;alert(1)&lt;/script&gt; &#60;script&#62;alert(1)&#60;/script&#62;",
     "> " * 200 + "<script>",

@@ -102,9 +102,7 @@ class Session:
     def asked(self, command: str, call: ToolCall, at: float) -> str:
         """Write that the user was asked whether a tool may run; return the question's id."""
         return self.begin(
-            ApproveToolCall(
-                call=call, effect="read", origin="a test", session_id=self.session_id, parent_id=command
-            ),
+            ApproveToolCall(call=call, effect="read", origin="a test", session_id=self.session_id, parent_id=command),
             at,
         )
 

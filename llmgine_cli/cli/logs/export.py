@@ -83,7 +83,7 @@ def _request(cli: Cli, path: Path) -> Iterator[str]:
     _story(cli, path)
     body = request_of(path)
     if not body["messages"]:
-        raise UsageError("nothing was said in this session", hint="llmgine logs list shows in which something was")
+        raise UsageError("nothing is left of what was said in this session", hint="md and html have all of it")
     yield safe_json(json.dumps(body, ensure_ascii=False, indent=2)) + "\n"
 
 

@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from errno import EISDIR
 from pathlib import Path
 from shlex import quote
 
@@ -22,31 +23,35 @@ def write_whole(path: Path, pieces: Iterable[str], *, force: bool) -> None:
         UsageError: There is such a file, and `force` is not set.
         StorageError: It cannot be written.
     """
-    there = path.exists()
-    if there and not path.is_file() and not path.is_dir():
-        _pour(path, pieces)
-        return
-    if there and not path.is_dir() and not force:
-        raise _taken(path)
-    target = path.resolve()  # a link goes on being one
-    temporary: str | None = None
     try:
-        try:
-            descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}-")
-            with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
-                file.writelines(pieces)
-                file.flush()
-                os.fsync(descriptor)
-            os.chmod(temporary, _mode(target))  # noqa: PTH101 -- a name, not a path
-            _move(temporary, target, force=force)
-        except FileExistsError:
-            raise _taken(path) from None
-        except OSError as error:
-            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        if not path.exists() or path.is_file():
+            _write(path.resolve(), pieces, force=force)  # a link goes on being one
+        else:
+            with path.open("w", encoding="utf-8", errors="replace", newline="\n") as stream:
+                stream.writelines(pieces)
+    except FileExistsError as error:
+        hint = f"--force overwrites it: -o {quote(str(path))} --force"
+        raise UsageError(f"{path} is there already", hint=hint) from error
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _write(target: Path, pieces: Iterable[str], *, force: bool) -> None:
+    if target.exists() and not force:
+        raise FileExistsError(str(target))
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:40]}-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace", newline="\n") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(descriptor)
+        os.chmod(temporary, _mode(target))  # noqa: PTH101 -- a name, not a path
+        _move(temporary, target, force=force)
     finally:
-        if temporary is not None:
-            with suppress(OSError):  # moved, as it should be
-                os.unlink(temporary)  # noqa: PTH108
+        with suppress(OSError):  # it was moved, as it should be
+            os.unlink(temporary)  # noqa: PTH108
 
 
 def _move(temporary: str, target: Path, *, force: bool) -> None:
@@ -71,15 +76,3 @@ def _mode(target: Path) -> int:
         mask = os.umask(0o077)
         os.umask(mask)
         return 0o666 & ~mask
-
-
-def _pour(path: Path, pieces: Iterable[str]) -> None:
-    try:
-        with path.open("w", encoding="utf-8", errors="replace", newline="\n") as file:
-            file.writelines(pieces)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def _taken(path: Path) -> UsageError:
-    return UsageError(f"{path} is there already", hint=f"--force overwrites it: -o {quote(str(path))} --force")

@@ -28,6 +28,7 @@ def trace(cli: Cli, session: Session = None, *, folder: Folder = None, as_json: 
     from llmgine_cli.cli.logs.waterfall import Waterfall
 
     picture = Waterfall(roots)
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a prompt may have more than ASCII
     if not sys.stdout.isatty():
         for row in picture.rows():
             cli.print(row)

@@ -69,9 +69,9 @@ def test_waiting_for_the_first_token_looks_other_than_the_answer() -> None:
 
 @pytest.mark.usefixtures("session")
 def test_a_terminal_without_block_characters_gets_letters() -> None:
-    rows = drawn(PYTHONIOENCODING="ascii:replace", PYTHONUTF8="0", LC_ALL="C")
+    rows = drawn(PYTHONIOENCODING="ascii")
 
-    assert any("....." in row and "####" in row for row in rows)
+    assert any("...." in row and "####" in row for row in rows)
     assert any("~~~~" in row for row in rows)
     assert not any({"█", "░", "▒", "─"} & set(row) for row in rows)
 

@@ -60,7 +60,9 @@ def test_an_answer_ends_where_it_ends_and_its_tags_are_text(text: str, kept: str
 
 
 HOSTILE = st.lists(
-    st.sampled_from(["```", "~~~", "````", "<!--", "<b>", "</details>", "`", "- ", "> ", "    ", "\n", "\n\n", "x", "<?", "|"]),
+    st.sampled_from(
+        ["```", "~~~", "````", "<!--", "<b>", "</details>", "`", "- ", "> ", "    ", "\n", "\n\n", "x", "<?", "|"]
+    ),
     max_size=14,
 ).map("".join)
 

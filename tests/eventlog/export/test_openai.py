@@ -10,7 +10,18 @@ from pydantic import TypeAdapter
 
 from llmgine_cli.eventlog.export.openai import messages_of, request_of
 from llmgine_cli.llm.events import HistoryRewound
-from llmgine_cli.llm.messages import File, Image, Message, ModelOptions, Reasoning, Text, ToolCall, assistant, system, user
+from llmgine_cli.llm.messages import (
+    File,
+    Image,
+    Message,
+    ModelOptions,
+    Reasoning,
+    Text,
+    ToolCall,
+    assistant,
+    system,
+    user,
+)
 from tests.support.session import Session, call, result_message
 
 SUM = call("calculate", "1", {"expression": "2+2"})
@@ -105,7 +116,12 @@ def test_pictures_and_files_are_parts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("written", "sent"),
-    [("", "{}"), ('{"a": 1}', '{"a": 1}'), ("{broken", '{"invalid_arguments": "{broken"}'), ("[]", '{"invalid_arguments": "[]"}')],
+    [
+        ("", "{}"),
+        ('{"a": 1}', '{"a": 1}'),
+        ("{broken", '{"invalid_arguments": "{broken"}'),
+        ("[]", '{"invalid_arguments": "[]"}'),
+    ],
 )
 def test_arguments_are_always_an_object(written: str, sent: str) -> None:
     (wire,) = messages_of([Message("assistant", (ToolCall(id="1", name="clock", arguments=written),))])
