@@ -6,7 +6,7 @@ that it took to come.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from llmgine_cli.bus import Event
 from llmgine_cli.eventlog.codec import decode
@@ -24,6 +24,20 @@ from llmgine_cli.llm.messages import Message, Reasoning, Text
 
 STEP = 20.0  # milliseconds between two pieces, if there are words enough
 UNKNOWN_WAIT = 0.2  # share of the time that passed before the first piece, where the log does not say
+_SHOWN = frozenset(
+    {
+        "CommandFinished",
+        "HistoryRewound",
+        "LLMCallFailed",
+        "LLMCallFinished",
+        "LLMCallInterrupted",
+        "LLMCallStarted",
+        "StatusChanged",
+        "ToolCallFinished",
+        "ToolCallStarted",
+        "ToolPrinted",
+    }
+)
 _WORDS = re.compile(r"\s*\S+|\s+\Z")
 
 
@@ -48,7 +62,7 @@ def beats(records: Sequence[Record]) -> list[Beat]:
     found: list[Beat] = []
     asides: set[str] = set()
     for record, moment in zip(records, timeline(records), strict=True):
-        event = decode(record.line)
+        event = decode(record.line) if _is_shown(record) else None
         if not isinstance(event, Event):
             continue
         match event:
@@ -63,6 +77,14 @@ def beats(records: Sequence[Record]) -> list[Beat]:
                 pass
         found.append(Beat(moment, event))
     return sorted(found, key=lambda beat: beat.time_ms)  # stable: what came at once stays in order
+
+
+def _is_shown(record: Record) -> bool:
+    """Whether anything of it is to be seen; reading an event back costs more than all that is done with it."""
+    if record.type != "MessageAdded":
+        return record.type in _SHOWN
+    message = record.data.get("message")  # answers are shown while they come
+    return isinstance(message, dict) and cast("dict[str, Any]", message).get("role") == "user"
 
 
 def pauses(shown: Iterable[Beat], *, speed: float, most: float) -> Iterator[tuple[float, Event]]:

@@ -57,7 +57,7 @@ def spans(records: Iterable[Record]) -> list[Span]:
         records: The events of one session, as the log has them. Some may be missing: what has no beginning is given
             the one that its duration tells of, what has no end lasts as long as anything was heard of it.
     """
-    all_records = list(records)
+    all_records = [_slim(record) for record in records]
     return _Spans(all_records, timeline(all_records)).read()
 
 
@@ -92,6 +92,16 @@ def flat(roots: Iterable[Span]) -> "list[tuple[int, Span]]":
         found.append((depth, span))
         waiting += [(depth + 1, child) for child in reversed(span.children)]
     return found
+
+
+def _slim(record: Record) -> Record:
+    """Return a record without what takes room and says nothing of time: a long session fits into memory."""
+    data = record.data
+    if record.type not in _DESCRIBERS:
+        data = {key: data.get(key) for key in ("event_type", "command_type", "timestamp", "parent_id")}
+    elif isinstance(reply := data.get("reply"), dict):
+        data = {**data, "reply": {**cast("dict[str, Any]", reply), "message": None}}
+    return Record(b"", data)
 
 
 class _Spans:

@@ -98,15 +98,12 @@ def test_pauses_are_scaled_and_never_longer_than_the_longest(times: list[float],
             assert wait == pytest.approx((later - earlier) / 1000 / speed)
 
 
-def test_everything_that_the_log_has_is_there_in_order(tmp_path: Path) -> None:
+def test_what_can_be_seen_of_the_rest_is_there_in_order(tmp_path: Path) -> None:
     shown = answer(tmp_path)
 
     assert [type(beat.event).__name__ for beat in shown if beat not in chunks(shown)] == [
-        "SessionStarted",
-        "CommandStarted",
         "MessageAdded",
         "LLMCallStarted",
         "LLMCallFinished",
-        "MessageAdded",
     ]
-    assert isinstance(shown[2].event, MessageAdded)
+    assert isinstance(shown[0].event, MessageAdded)

@@ -43,7 +43,7 @@ def test_a_clock_set_back_between_two_turns_leaves_them_in_order() -> None:
 )
 def test_nothing_ever_runs_backwards(steps: list[float], places: list[tuple[int, int, float]]) -> None:
     last = len(steps) - 1
-    known = [Stretch(*sorted((min(first, last), min(second, last))), span) for first, second, span in places]
+    known = [Stretch(min(first, second, last), min(max(first, second), last), span) for first, second, span in places]
 
     moments = corrected(steps, known)
 

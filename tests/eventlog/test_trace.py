@@ -1,6 +1,7 @@
 """Where the time of a session went."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -203,7 +204,9 @@ def test_lines_that_are_lost_or_stand_twice_or_say_nonsense_do_no_harm(tmp_path:
     for record in chosen:
         if data.draw(st.booleans()):
             names = sorted(set(record.data) - {"event_type", "timestamp"})
-            spoilt = {data.draw(st.sampled_from(names)): data.draw(st.sampled_from([None, 7, "x", [], {}]))}
+            spoilt: dict[str, Any] = {
+                data.draw(st.sampled_from(names)): data.draw(st.sampled_from([None, 7, "x", [], {}]))
+            }
             chosen[chosen.index(record)] = Record(record.line, {**record.data, **spoilt})
 
     check(chosen)

@@ -80,8 +80,7 @@ def _request(cli: Cli, path: Path) -> Iterator[str]:
     from llmgine_cli.errors import UsageError
     from llmgine_cli.eventlog.export.openai import request_of
 
-    _story(cli, path)
-    body = request_of(path)
+    body = request_of(events(cli, path))
     if not body["messages"]:
         raise UsageError("nothing is left of what was said in this session", hint="md and html have all of it")
     yield safe_json(json.dumps(body, ensure_ascii=False, indent=2)) + "\n"

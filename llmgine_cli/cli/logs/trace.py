@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 @command(app)
 def trace(cli: Cli, session: Session = None, *, folder: Folder = None, as_json: JsonFlag = False) -> None:
     """Show where the time of a session went: models, tools, approvals."""
+    from itertools import chain
+
     from llmgine_cli.eventlog.trace import spans
 
-    records = list(events(cli, chosen(cli, session, folder)))
-    roots = spans(records)
+    records = events(cli, chosen(cli, session, folder))
+    first = next(records)  # there is one: no events at all is an error
+    roots = spans(chain([first], records))
     if as_json:
-        cli.json(_document(records, roots))
+        cli.json(_document(first, roots))
         return
     if not roots:
         cli.note("nothing that takes time happened in this session")
@@ -33,19 +36,19 @@ def trace(cli: Cli, session: Session = None, *, folder: Folder = None, as_json: 
         for row in picture.rows():
             cli.print(row)
         return
-    cli.note(f"session {_session(records) or 'outside any'} · {picture.summary()}")
+    cli.note(f"session {first.session_id or 'outside any'} · {picture.summary()}")
     sys.stdout.flush()
     encoding = (sys.stdout.encoding or "ascii").lower()
     picture.draw(cli.console(), blocks=encoding.startswith("utf"))
 
 
-def _document(records: "list[Record]", roots: "list[Span]") -> dict[str, Any]:
+def _document(first: "Record", roots: "list[Span]") -> dict[str, Any]:
     from llmgine_cli.eventlog.times import to_text
     from llmgine_cli.eventlog.trace import busy, flat
 
-    begin = records[0].time_ns
+    begin = first.time_ns
     return {
-        "session_id": _session(records),
+        "session_id": first.session_id,
         "busy_ms": round(sum(end - start for start, end in busy(roots)), 3),
         "spans": [
             {
@@ -65,7 +68,3 @@ def _document(records: "list[Record]", roots: "list[Span]") -> dict[str, Any]:
             for _, span in flat(roots)
         ],
     }
-
-
-def _session(records: "list[Record]") -> str | None:
-    return next((record.session_id for record in records if record.session_id), None)

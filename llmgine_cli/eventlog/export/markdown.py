@@ -2,11 +2,16 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from llmgine_cli.eventlog.describe import duration
 from llmgine_cli.eventlog.export.words import call_and_outcome, facts_of, heading_of, moment, session_facts
 from llmgine_cli.eventlog.story import Item, Mark, Said, Story, ToolUse, Trouble, plain_text
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
 
 # What would begin an HTML tag or comment: unclosed, it would swallow what follows. Addresses in <…> are none.
 _TAG = re.compile(r"<(?=[A-Za-z/!?])(?![A-Za-z][A-Za-z0-9+.-]+:[^\s<>]*>)")
@@ -90,12 +95,10 @@ def fenced(text: str) -> str:
 
 def contained(text: str) -> str:
     """Return somebody's markdown so that it ends where it ends: fences closed, tags and comments as text."""
-    from markdown_it import MarkdownIt
-
     lines = text.split("\n")
     fence = ""
     code: set[int] = set()
-    for token in MarkdownIt("commonmark", {"html": False}).enable("table").parse(text):
+    for token in _blocks().parse(text):
         if token.type in ("fence", "code_block") and token.map:
             code |= set(range(*token.map))
             if token.level == 0 and token.type == "fence":
@@ -105,6 +108,14 @@ def contained(text: str) -> str:
         part = "\n".join(lines[number] for number in numbers)
         found.append(part if is_code else _without_tags(part))
     return "\n".join([*found, fence] if fence else found)
+
+
+@lru_cache(maxsize=1)
+def _blocks() -> "MarkdownIt":
+    """Return what finds blocks, and nothing inside them."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark", {"html": False}).enable("table").disable("inline")
 
 
 def _closes(lines: list[str], place: list[int], markup: str) -> bool:

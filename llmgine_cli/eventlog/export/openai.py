@@ -6,33 +6,27 @@ The format: https://platform.openai.com/docs/api-reference/chat/create.
 import base64
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.conversation import replay
-from llmgine_cli.eventlog.reader import LogReader
+from llmgine_cli.eventlog.reader import Record
 from llmgine_cli.llm.events import LLMCallStarted
 from llmgine_cli.llm.messages import File, Image, Message, ModelOptions, Text, ToolCall, ToolResult
 
-_TYPES = frozenset({"SessionStarted", "MessageAdded", "SystemChanged", "HistoryRewound"})
+_TYPES = frozenset({"SessionStarted", "MessageAdded", "SystemChanged", "HistoryRewound", "LLMCallStarted"})
 
 
-def request_of(path: Path) -> dict[str, Any]:
+def request_of(records: Iterable[Record]) -> dict[str, Any]:
     """Return the conversation of a session as the body of a request.
 
     What was taken back is not in it, and a tool call without a result has one that says so. Of the tools, the log has
     the names only.
 
     Args:
-        path: The session's log file.
-
-    Raises:
-        StorageError: The file cannot be read.
+        records: The events of the session.
     """
-    told = [
-        decode(record.line) for record in LogReader(path) if record.type in _TYPES or record.type.endswith("Started")
-    ]
+    told = [decode(record.line) for record in records if record.type in _TYPES]
     calls = [event for event in told if isinstance(event, LLMCallStarted)]
     body: dict[str, Any] = {}
     if calls:

@@ -168,7 +168,7 @@ def test_on_a_full_disk_it_is_not_written_at_all(session: Session, before: str |
 
     done = subprocess.run(
         [PROGRAM, "logs", "export", "-o", "out.md", "--force"],
-        preexec_fn=limited(8192),  # noqa: PLW1509 -- one thread
+        preexec_fn=limited(8192),
         capture_output=True,
         text=True,
     )

@@ -80,7 +80,8 @@ def test_it_says_what_went_wrong_once(cli: Program, folder: Path) -> None:
 
     assert done.stdout == "hal\nhel\n"
     assert done.stderr == (
-        "> hi\n\nllmgine: no luck\nthe conversation begins anew\n\n> again\n\nstopped\n\n> more\n\nllmgine: too many rounds\n"
+        "> hi\n\nllmgine: no luck\nthe conversation begins anew\n\n> again\n\nstopped\n"
+        "\n> more\n\nllmgine: too many rounds\n"
     )
     assert done.code == 0
 

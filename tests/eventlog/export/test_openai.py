@@ -48,7 +48,7 @@ def test_a_conversation_with_tools_is_a_request(tmp_path: Path) -> None:
     session.say(result_message(SUM, "4"), 30)
     session.say(assistant("Four."), 40)
 
-    assert valid(request_of(session.path)) == {
+    assert valid(request_of(session.records)) == {
         "model": "gpt-4.1-mini",
         "messages": [
             {"role": "system", "content": "Be kind."},
@@ -84,7 +84,7 @@ def test_what_was_taken_back_is_not_in_it(tmp_path: Path) -> None:
     session.write(HistoryRewound, 20, kept=0)
     session.say(user("three"), 30)
 
-    assert valid(request_of(session.path))["messages"] == [{"role": "user", "content": "three"}]
+    assert valid(request_of(session.records))["messages"] == [{"role": "user", "content": "three"}]
 
 
 def test_every_call_has_a_result_also_when_the_log_has_none(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_every_call_has_a_result_also_when_the_log_has_none(tmp_path: Path) -> N
     session.say(Message("assistant", (SUM,)), 0)
     session.say(user("well?"), 10)
 
-    roles = [message["role"] for message in valid(request_of(session.path))["messages"]]
+    roles = [message["role"] for message in valid(request_of(session.records))["messages"]]
 
     assert roles == ["assistant", "tool", "user"]
 

@@ -17,9 +17,13 @@ from llmgine_cli.llm.messages import Image, Message, Reasoning, Text, ToolCall, 
 from tests.support.hostile import HOSTILE
 from tests.support.session import MODEL, Session, call
 
-OURS = set(
-    "html head meta title style body header main h1 h2 dl div dt dd article small em time p details summary code pre "
-    "strong img h3 h4 h5 h6 a ul ol li table thead tbody tr th td blockquote hr br s span".split()
+OURS = frozenset(
+    word
+    for words in (
+        "html head meta title style body header main h1 h2 dl div dt dd article small em time p details summary code pre",
+        "strong img h3 h4 h5 h6 a ul ol li table thead tbody tr th td blockquote hr br s span",
+    )
+    for word in words.split()
 )
 ATTRIBUTES = {
     "lang", "charset", "http-equiv", "content", "name", "dir", "class", "href", "rel", "title", "start", "alt", "src",
