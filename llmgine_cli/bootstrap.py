@@ -9,6 +9,7 @@
 Nothing here is global: two applications can live in one process.
 """
 
+import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,10 +19,12 @@ from typing import TYPE_CHECKING, Any, Self
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
 from llmgine_cli.errors import EngineError, UsageError, near_miss
+from llmgine_cli.llm.events import ConversationOpened
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.toolkit.messages import CallTool
+from llmgine_cli.values import value_of
 
 if TYPE_CHECKING:
     from llmgine_cli.errors import StorageError
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from llmgine_cli.settings import Settings
     from llmgine_cli.toolkit.runner import ToolRunner
     from llmgine_cli.toolkit.tool import Tool
+
+logger = logging.getLogger(__name__)
 
 
 class Conversation:
@@ -193,6 +198,7 @@ class Application:
         engine: str | None = None,
         model: str | None = None,
         template_model: str | None = None,
+        session_model: str | None = None,
         tools: Sequence[str] = (),
         options: ModelOptions | None = None,
         session_id: str | None = None,
@@ -205,6 +211,7 @@ class Application:
             engine: Name, or path of a file; default: the setting, else `tool_chat` with tools, `single_pass` without.
             model: `provider:model` or an alias; default: see `Catalog.choose`.
             template_model: What a prompt template asks for; `model` goes before it.
+            session_model: What the earlier session had; both go before it.
             tools: Names of tools, or paths of files whose tools are all granted.
             options: How to sample.
             session_id: To go on with an earlier session.
@@ -219,7 +226,9 @@ class Application:
         """
         name = engine or self.settings.engine or ("tool_chat" if tools else "single_pass")
         found = self.plugins.engine(name)
-        chosen = self.catalog.choose(flag=model, template=template_model, setting=self.settings.model)
+        chosen = self.catalog.choose(
+            flag=model, template=template_model, session=session_model, setting=self.settings.model
+        )
         session = self.bus.session(session_id)
         talk = Conversation(
             self,
@@ -234,6 +243,8 @@ class Application:
         async with session:
             session.register(found.command, talk.handle)
             session.register(CallTool, talk.call_tool)
+            granted = tuple(tool.name for tool in talk.tools)
+            await self.bus.publish(ConversationOpened(engine=name, model=str(chosen), tools=granted))
             yield talk
 
     def find_tools(self, names: Sequence[str]) -> "list[Tool]":
@@ -266,13 +277,17 @@ class Application:
 
 
 def build(
-    settings: "Settings | None" = None, *, on_log_failure: "Callable[[StorageError], None] | None" = None
+    settings: "Settings | None" = None,
+    *,
+    on_log_failure: "Callable[[StorageError], None] | None" = None,
+    tell: Callable[[str], object] = logger.warning,
 ) -> Application:
     """Make an application.
 
     Args:
         settings: Default: loaded from the environment and the files.
         on_log_failure: Called once if the event log cannot be written; the run goes on without it.
+        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -298,7 +313,7 @@ def build(
     return Application(
         settings=settings,
         bus=bus,
-        plugins=Plugins(project=settings.project, trust=TrustStore()),
+        plugins=Plugins(project=settings.project, trust=TrustStore(), tell=tell),
         catalog=Catalog(
             vendors=vendors,
             aliases=settings.aliases,
@@ -370,15 +385,4 @@ def split_options(engine: Engine, given: Mapping[str, Any]) -> tuple[dict[str, A
 
 
 def _option(name: str, kind: Any, value: Any) -> Any:
-    import msgspec
-
-    if not isinstance(value, str):
-        return msgspec.convert(value, kind)
-    if name == "stop":
-        return (value,)
-    try:
-        if name == "extra":
-            return msgspec.json.decode(value, type=dict[str, Any])
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"option {name!r} is {value!r}: {error}", hint=f"as in -o {name} VALUE") from error
+    return (value,) if name == "stop" and isinstance(value, str) else value_of(value, kind, name=name)

@@ -115,7 +115,7 @@ class TrustStore:
         if (project / places.PROJECT_FILE).is_file():
             found.append((project / places.PROJECT_FILE, "settings"))
         for kind in CODE:
-            found.extend((file, kind) for file in python_files(project / kind))
+            found.extend((file, kind) for file in python_files(project / kind) if not places.ships(file))
         return [self.judge(file, kind, project) for file, kind in found]
 
     def judge(self, file: Path, kind: Part, project: Path) -> Status:

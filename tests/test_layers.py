@@ -18,7 +18,7 @@ PACKAGE = "llmgine_cli"
 FOUNDATION = {"errors", "places"}
 SPEECH = FOUNDATION | {"bus", "llm"}
 PARTS = {"settings", "trust", "providers", "toolkit", "eventlog", "prompting"}
-CORE = SPEECH | PARTS | {"engine", "plugins", "api"}
+CORE = SPEECH | PARTS | {"asking", "engine", "values", "plugins", "api"}
 
 # For each layer (a module or a package of ours): the other layers it may import.
 LAYERS: dict[str, set[str]] = {
@@ -32,8 +32,10 @@ LAYERS: dict[str, set[str]] = {
     "toolkit": SPEECH,
     "eventlog": SPEECH,
     "prompting": SPEECH,
-    "engine": SPEECH | {"toolkit.messages"},
-    "api": SPEECH | {"engine", "toolkit"},
+    "asking": FOUNDATION | {"bus"},
+    "values": FOUNDATION,
+    "engine": SPEECH | {"asking", "toolkit.messages", "values"},
+    "api": SPEECH | {"asking", "engine", "toolkit"},
     "plugins": SPEECH | {"engine", "toolkit", "trust", "api"},
     "bootstrap": CORE,
     "testing": CORE | {"bootstrap"},

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command, pairs
+from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command
 from llmgine_cli.cli.talk.opening import (
     ApproveMode,
     AskFirst,
@@ -20,10 +20,10 @@ from llmgine_cli.cli.talk.opening import (
     SystemText,
     TemplateName,
     ToolNames,
-    load_settings,
     open_talk,
-    options_of,
+    read_options,
 )
+from llmgine_cli.cli.talk.resume import Continue, Fork, GoingOn, SessionName, SessionRef, read_going_on
 from llmgine_cli.errors import LlmgineError, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ def _run(
     param: Params = None,
     engine: EngineName = None,
     option: Options = None,
+    go_on: Continue = False,
+    session: SessionRef = None,
+    fork: Fork = False,
+    name: SessionName = None,
     tool: ToolNames = None,
     approve: ApproveMode = None,
     ask_first: AskFirst = False,
@@ -71,30 +75,44 @@ def _run(
     text = prompt_text(prompt or ())
     if not text and template is None:
         raise UsageError("there is nothing to ask", hint='give a prompt, as in: llmgine run "…", or pipe text in')
-    opening = Opening(
-        engine=engine,
+    settings, opening = read_options(
+        cli,
         model=model,
         system=system,
         template=template,
-        params=pairs(param),
-        tools=tuple(tool or ()),
-        options=options_of(option, chain_limit),
-        stream=not no_stream,
+        param=param,
+        engine=engine,
+        option=option,
+        tool=tool,
+        approve=approve,
+        ask_first=ask_first,
+        chain_limit=chain_limit,
+        no_stream=no_stream,
+        no_log=no_log,
     )
-    settings = load_settings(cli, approve=approve, ask_first=ask_first, no_log=no_log)
-    code = cli.run(_ask(cli, settings, opening, text, raw=raw, as_json=as_json, usage=usage))
+    going_on = read_going_on(settings, go_on=go_on, session=session, fork=fork, name=name)
+    code = cli.run(_ask(cli, settings, opening, going_on, text, raw=raw, as_json=as_json, usage=usage))
     if code:
         raise typer.Exit(code)
 
 
 async def _ask(
-    cli: Cli, settings: "Settings", opening: Opening, text: str, *, raw: bool, as_json: bool, usage: bool
+    cli: Cli,
+    settings: "Settings",
+    opening: Opening,
+    going_on: GoingOn,
+    text: str,
+    *,
+    raw: bool,
+    as_json: bool,
+    usage: bool,
 ) -> int:
     from llmgine_cli.bootstrap import build
     from llmgine_cli.cli.enginefault import explained
     from llmgine_cli.cli.screen.approval import ask_on_terminal
     from llmgine_cli.cli.screen.screen import Screen
     from llmgine_cli.cli.talk.account import Account
+    from llmgine_cli.cli.talk.resume import how_to_resume, recap
 
     log_failures: list[int] = []
 
@@ -102,14 +120,16 @@ async def _ask(
         log_failures.append(1)
         cli.warn(f"{error}; the run goes on without a log")
 
-    async with build(settings, on_log_failure=log_failed) as app:
+    async with build(settings, on_log_failure=log_failed, tell=cli.warn) as app:
         screen = Screen(cli, raw=raw, answer=not as_json)
         account = Account()
         screen.attach(app.bus)
         account.attach(app.bus)
         ask_on_terminal(app.bus, screen)
         try:
-            async with open_talk(cli, app, opening) as talk:
+            async with open_talk(cli, app, opening, going_on) as talk:
+                if going_on.path is not None:
+                    cli.detail(recap(talk.conversation.history.messages))
                 outcome = await talk.send(text)
         finally:
             await screen.finish()
@@ -124,6 +144,8 @@ async def _ask(
         cli.note(remark)
     if usage:
         cli.note(account.summary())
+    if cli.verbose and not log_failures and app.log and (path := app.log.path(talk.conversation.session_id)):
+        cli.detail(how_to_resume(app.log.folder, path, "run"))
     _tell_ungranted(cli, talk.conversation, result)
     if talk.conversation.denied:
         return 4

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from llmgine_cli.errors import NotFoundError, StorageError, UsageError
+from llmgine_cli.eventlog import names
 from llmgine_cli.eventlog.codec import BadLineError, parse
 from llmgine_cli.eventlog.times import from_text
 from llmgine_cli.eventlog.writer import OUTSIDE, file_name_part
@@ -20,6 +21,8 @@ from llmgine_cli.eventlog.writer import OUTSIDE, file_name_part
 BLOCK = 64 * 1024  # bytes read at a time
 _NAME = re.compile(r"events_(?P<time>\d{8}T\d{6}\.\d{6}Z)_(?P<session>.+)\.jsonl")
 _START = b'{"v":'
+_NEAR = 50  # the latest sessions, among which a near miss is looked for
+_NAMED = 3  # sessions that a hint names
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,8 @@ def find(folder: Path, name: str) -> Path:
 
     Args:
         folder: Where the logs are.
-        name: The session's id, a part of it that no other session has, or the path of a log file.
+        name: What was given to it with `--name`; else its id, or the beginning, the end or a part of it that no other
+            session has; or the path of a log file.
 
     Raises:
         NotFoundError: There is no such session.
@@ -110,17 +114,32 @@ def find(folder: Path, name: str) -> Path:
     """
     if ("/" in name or name.endswith(".jsonl")) and Path(name).is_file():
         return Path(name)
-    known = files(folder)
-    exact = [file for file in known if file.session in {name, file_name_part(name)}]
-    begins = [file for file in known if file.session.startswith(name)]
-    holds = [file for file in known if name in file.session]
-    for found in (exact[-1:], begins, holds):
+    if (named := names.lookup(folder, name)) is not None:
+        return named
+    known = [file for file in files(folder) if name.startswith("@") or not file.session.startswith(OUTSIDE)]
+    candidates = known if name else []
+    exact = [file for file in candidates if file.session in {name, file_name_part(name)}]
+    begins = [file for file in candidates if file.session.startswith(name)]
+    ends = [file for file in candidates if file.session.endswith(name)]
+    holds = [file for file in candidates if name in file.session]
+    for found in (exact[-1:], begins, ends, holds):
         if len(found) == 1:
             return found[0].path
-        if found and name:
-            some = ", ".join(file.session for file in found[-5:])
-            raise UsageError(f"{len(found)} sessions have {name!r} in their id", hint=f"say more: {some}")
-    raise NotFoundError("session", name, (file.session for file in known), hint=f"no logs in {folder} yet")
+        if found:
+            raise UsageError(
+                f"{len(found)} sessions have {name!r} in their id", hint=f"the latest: {_latest(folder, found)}"
+            )
+    missing = NotFoundError("session", name, [*names.everything(folder), *(file.session for file in known[-_NEAR:])])
+    if not (missing.hint or "").startswith("did you mean"):
+        missing.hint = f"the latest: {_latest(folder, known)}" if known else f"no logs in {folder} yet"
+    raise missing
+
+
+def _latest(folder: Path, found: Sequence[LogFile]) -> str:
+    from llmgine_cli.eventlog.glance import glance, handles
+
+    some = found[: -_NAMED - 1 : -1]
+    return ", ".join(str(glance(file, handle)) for file, handle in zip(some, handles(folder, some), strict=True))
 
 
 def matcher(types: Sequence[str] = (), session_id: str | None = None) -> Callable[[Record], bool]:

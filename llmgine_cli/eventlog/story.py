@@ -122,10 +122,11 @@ class Story:
 
     Attributes:
         session_id: Its id; None for what happened outside any.
+        name: What the user called it; empty when nobody did.
         items: What happened, in order.
         started_ns: When it began, nanoseconds since 1970.
         duration_ms: Milliseconds that it was open, over all the times it was.
-        engine: The commands that it handled, as the engine names them.
+        engine: The strategy, or its command's name where the log does not say more.
         models: The models that were asked, `provider:model`.
         state: How the last turn ended; unfinished when the log does not say.
         turns: How many prompts there were.
@@ -136,6 +137,7 @@ class Story:
     """
 
     session_id: str | None = None
+    name: str = ""
     items: list[Item] = field(default_factory=list[Item])
     started_ns: int = 0
     duration_ms: float = 0.0

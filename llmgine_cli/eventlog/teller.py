@@ -11,7 +11,7 @@ from llmgine_cli.eventlog.reader import LogReader, Record
 from llmgine_cli.eventlog.story import CallFacts, Mark, Said, Story, ToolUse, Trouble
 from llmgine_cli.llm.events import MessageAdded
 from llmgine_cli.llm.history import put_first
-from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, user
+from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, user
 from llmgine_cli.llm.stream import Reply
 
 T = TypeVar("T")
@@ -50,11 +50,17 @@ class Teller:
         self._commands: dict[str, _Turn] = {}  # those at the top that run
         self._asides: dict[str, tuple[Message, ...]] = {}  # id of a call beside the conversation → what was asked
         self._answer: Said | None = None  # came from a model, and is not in the conversation yet
+        self._coming: dict[str, Trouble] = {}  # id of a call of a model → what has come, should nothing more
+        self._rewound: list[Said] = []  # what was taken back last, until something else happens
+        self._engines: list[str] = []
         self._opened_ns: int | None = None
         self._last_ns = 0
         self._listeners: Mapping[str, Callable[[Record, Data], None]] = {
             "SessionStarted": self._session_started,
             "SessionEnded": self._session_ended,
+            "SessionForked": self._session_forked,
+            "SessionNamed": self._session_named,
+            "ConversationOpened": self._conversation_opened,
             "CommandStarted": self._command_started,
             "CommandFinished": self._command_finished,
             "HandlerFailed": self._handler_failed,
@@ -62,6 +68,7 @@ class Teller:
             "SystemChanged": self._system_changed,
             "HistoryRewound": self._history_rewound,
             "LLMCallStarted": self._call_started,
+            "ReplyGrew": self._reply_grew,
             "LLMCallFinished": self._call_finished,
             "LLMCallFailed": self._call_failed,
             "LLMCallInterrupted": self._call_interrupted,
@@ -86,14 +93,14 @@ class Teller:
 
     def end(self) -> Story:
         """Return the story; nothing more is heard."""
-        self._close(self._last_ns)
+        self._close(self._last_ns, "the log ends here: the program was killed, or it still runs")
         return self.story
 
     # -- the session
 
     def _session_started(self, record: Record, _: Data) -> None:
         if self.story.items:
-            self._close(self._last_ns)
+            self._close(self._last_ns, "the program was killed here")
             self.story.items.append(Mark(text="taken up again", time_ns=record.time_ns))
         self._opened_ns = record.time_ns
         # Whoever took it up counts from what `rebuild` makes of the log.
@@ -102,16 +109,30 @@ class Teller:
     def _session_ended(self, record: Record, data: Data) -> None:
         self.story.duration_ms += float(data["duration_ms"])
         self._opened_ns = None
-        self._close(record.time_ns)
+        self._close(record.time_ns, "the session ended before the turn did")
 
-    def _close(self, time_ns: int) -> None:
+    def _session_forked(self, record: Record, data: Data) -> None:
+        self.story.items.append(Mark(text=f"goes on from session {data['from_session']}", time_ns=record.time_ns))
+
+    def _session_named(self, _: Record, data: Data) -> None:
+        self.story.name = str(data["name"])
+
+    def _conversation_opened(self, _: Record, data: Data) -> None:
+        if (engine := str(data["engine"])) not in self._engines:
+            self._engines.append(engine)
+        self.story.engine = ", ".join(self._engines)
+
+    def _close(self, time_ns: int, why: str) -> None:
         """End what has no end of its own."""
+        if self._answer is not None:  # whoever takes the session up again has it in the conversation
+            self._answer.aside = False
+            self._keep(self._answer)
         self._settle()
+        self._lose()
         if self._commands:
             self._commands.clear()
             self.story.state = "unfinished"
-            text = "the log ends here: the program was killed, or it still runs"
-            self.story.items.append(Trouble(kind="interrupted", text=text, time_ns=time_ns))
+            self.story.items.append(Trouble(kind="interrupted", text=why, time_ns=time_ns))
         if self._opened_ns is not None:
             self.story.duration_ms += max(0, time_ns - self._opened_ns) / 1_000_000
             self._opened_ns = None
@@ -122,6 +143,15 @@ class Teller:
             self.story.items.append(self._answer)
             self._answer = None
 
+    def _lose(self) -> None:
+        """Tell what had come of answers that have no end; whoever takes the session up again goes on from it."""
+        for trouble in self._coming.values():
+            if trouble.partial is None:
+                continue
+            self._keep(Said(message=trouble.partial, time_ns=trouble.time_ns))
+            self.story.items.append(trouble)
+        self._coming.clear()
+
     # -- turns
 
     def _command_started(self, record: Record, data: Data) -> None:
@@ -131,8 +161,8 @@ class Teller:
             return
         story = self.story
         story.turns += 1
-        if name not in story.engine.split(", "):
-            story.engine = f"{story.engine}, {name}" if story.engine else name
+        self._rewound = []
+        story.engine = story.engine or name
         text = str(command.get("text") or "")
         self._commands[str(command["command_id"])] = _Turn(text, len(story.items), record.time_ns)
 
@@ -169,6 +199,9 @@ class Teller:
                 if isinstance(part, ToolResult) and (use := self._uses.get(part.call_id)):
                     use.result = use.result or part
             return
+        if again := next((said for said in self._rewound if said.message == message), None):
+            self._restore(again, message)
+            return
         said = self._taken(message) or Said(message=message, time_ns=record.time_ns)
         said.message = message
         self._keep(said)
@@ -190,6 +223,16 @@ class Teller:
         answer.aside = False
         return answer
 
+    def _restore(self, said: Said, message: Message) -> None:
+        """Take something back into the conversation, which was only put aside so that another could come before it."""
+        self._rewound.remove(said)
+        said.undone = False
+        said.message = message
+        self._history.append(message)
+        self._said[id(message)] = said
+        if isinstance(self.story.items[-1], Mark) and not self._rewound:
+            self.story.items.pop()
+
     def _keep(self, said: Said) -> None:
         self._history.append(said.message)
         self._said[id(said.message)] = said
@@ -209,6 +252,7 @@ class Teller:
         gone = self._history[kept:]
         del self._history[kept:]
         self._forget(gone)
+        self._rewound = [said for message in gone if (said := self._said.get(id(message)))]
         if kept == 0:
             text = "the conversation began anew"
         else:
@@ -225,13 +269,22 @@ class Teller:
 
     def _call_started(self, _: Record, data: Data) -> None:
         self._settle()
+        self._rewound = []
         self.story.tools += [str(name) for name in data["tools"] if name not in self.story.tools]
         self._count_model(str(data["model"]))
         if data["messages"] and not data["history"]:
             self._asides[str(data["event_id"])] = msgspec.convert(data["messages"], tuple[Message, ...])
 
+    def _reply_grew(self, record: Record, data: Data) -> None:
+        call_id = str(data["call_id"])
+        text = "what came of the answer before the log ends"
+        coming = self._coming.setdefault(call_id, Trouble(kind="interrupted", text=text, time_ns=0, call=True))
+        before = coming.partial.text if coming.partial else ""
+        coming.partial, coming.time_ns = assistant(before + str(data["text"])), record.time_ns
+
     def _call_finished(self, record: Record, data: Data) -> None:
         self._settle()
+        self._coming.pop(str(data["call_id"]), None)
         reply = msgspec.convert(data["reply"], Reply)
         facts = CallFacts(
             model=str(data["model"]),
@@ -259,6 +312,7 @@ class Teller:
 
     def _trouble(self, kind: Any, text: str, record: Record, data: Data) -> None:
         self._settle()
+        self._coming.pop(str(data["call_id"]), None)
         self._asides.pop(str(data["call_id"]), None)
         partial = msgspec.convert(data["partial"], Message)
         self.story.items.append(

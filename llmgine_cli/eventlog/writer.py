@@ -17,8 +17,10 @@ from pathlib import Path
 from llmgine_cli import places
 from llmgine_cli.bus import Bus, Event, SessionEnded
 from llmgine_cli.errors import StorageError
+from llmgine_cli.eventlog import lock, names
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.redact import Redactor
+from llmgine_cli.llm.events import SessionNamed
 
 OUTSIDE = "@outside"
 """Stands for the session in the name of the file that holds what happened outside any; no session's name has an `@`."""
@@ -70,16 +72,32 @@ class EventLog:
         if not event.logged:
             return
         try:
-            self._file(event).write(encode(event, self._redact))
+            file = self._file(event)
+            file.write(encode(event, self._redact))
+            if type(event) is SessionNamed:
+                names.record(self.folder, event.name, file.path)
         except OSError as error:
             self._fail(error)
             self._close(event.session_id)  # the next event tries anew: a folder can come back, a disk can be freed
         if type(event) is SessionEnded:
-            self._close(event.session_id)
+            self._end(event.session_id)
 
     def path(self, session_id: str | None) -> Path | None:
         """Return the file of a session (None: of what happened outside any); None while nothing of it was written."""
         return self._paths.get(session_id)
+
+    def claim(self, session_id: str, path: Path) -> bool:
+        """Open the file of an earlier session, to go on with it; say no if another process is writing it.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        file = _File(path, time.time_ns())
+        if not file.ours:
+            file.close()
+            return False
+        self._files[session_id], self._paths[session_id] = file, path
+        return True
 
     def close(self) -> None:
         """Close all files. Harmless the second time; an event after it opens its file anew."""
@@ -136,6 +154,13 @@ class EventLog:
         if self._on_failure is not None:
             self._on_failure(self.failed)
 
+    def _end(self, session_id: str | None) -> None:
+        """Close the file of a session that is over; that it was removed since the last look is noticed now."""
+        file = self._files.get(session_id)
+        if file is not None and file.removed():
+            self._fail(OSError(f"its file was removed while it was written: {file.path}"))
+        self._close(session_id)
+
     def _close(self, session_id: str | None) -> None:
         file = self._files.pop(session_id, None)
         if file is not None:
@@ -143,7 +168,12 @@ class EventLog:
 
 
 class _File:
-    """One open file of the log."""
+    """One open file of the log.
+
+    Attributes:
+        path: Where it is.
+        ours: Whether no other process has it open for writing; see `lock`.
+    """
 
     def __init__(self, path: Path, time_ns: int) -> None:
         self.path = path
@@ -153,6 +183,7 @@ class _File:
             size = os.fstat(self._descriptor).st_size
             # A line that lost its end when a machine stopped is ended here, so that ours begins on a line of its own.
             self._torn = size > 0 and _last_byte(self._descriptor, size) != b"\n"
+            self.ours = lock.hold(self._descriptor)
         except OSError:
             self.close()
             raise
@@ -175,6 +206,10 @@ class _File:
         if time_ns - self._looked < _LOOK_AGAIN:
             return False
         self._looked = time_ns
+        return self.removed()
+
+    def removed(self) -> bool:
+        """Whether the file is in no folder any more."""
         return os.fstat(self._descriptor).st_nlink == 0
 
     def close(self) -> None:

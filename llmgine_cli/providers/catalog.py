@@ -69,12 +69,15 @@ class Catalog:
         vendor, model = self._resolve(name)
         return Model(provider=self._provider(vendor), name=model, reason=reason, explicit=explicit)
 
-    def choose(self, *, flag: str | None, template: str | None = None, setting: str | None = None) -> Model:
+    def choose(
+        self, *, flag: str | None, template: str | None = None, session: str | None = None, setting: str | None = None
+    ) -> Model:
         """Return the model to use: as asked for, else the first there is a key for, else the local one.
 
         Args:
             flag: What the command line names.
             template: What the prompt's front matter names.
+            session: What the conversation had that is gone on with.
             setting: What the settings name.
 
         Raises:
@@ -83,7 +86,12 @@ class Catalog:
             UsageError: As for `model`.
             SettingsError: As for `model`.
         """
-        named = ((flag, "named with -m"), (template, "named by the prompt"), (setting, "named in the settings"))
+        named = (
+            (flag, "named with -m"),
+            (template, "named by the prompt"),
+            (session, "as before in this conversation"),
+            (setting, "named in the settings"),
+        )
         for name, reason in named:
             if name:
                 return self.model(name, reason=reason)
@@ -172,11 +180,10 @@ class Catalog:
         return f"; {vendor.starter.split()[0]} list shows them" if vendor.starter == "ollama serve" else ""
 
     def _ways_out(self) -> str:
-        variables = [vendor.key_env for vendor in self._vendors.values() if vendor.key_env]
+        variable = next((vendor.key_env for vendor in self._vendors.values() if vendor.key_env), "")
         return (
-            f"set a key ({', '.join(variables)}), or name a model with -m, in LLMGINE_MODEL or as `model` in the "
-            "settings (ollama:MODEL talks to Ollama on this machine), or get a small one that runs here with: "
-            "llmgine models pull"
+            f"llmgine models pull gets a small one that runs here; or set a key, as {variable}: "
+            "llmgine models list names them all; or name a model with -m, as ollama:MODEL"
         )
 
     # -- providers

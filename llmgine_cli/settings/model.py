@@ -192,7 +192,8 @@ class Settings(BaseSettings):
     model: Annotated[
         str | None,
         Field(
-            description="The model when -m is not given: `provider:model` or an alias.", examples=["openai:gpt-5-mini"]
+            description="The model when -m is not given: `provider:model` or an alias.",
+            examples=["openai:gpt-5.4-mini"],
         ),
         MODEL,
     ] = None

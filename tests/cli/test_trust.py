@@ -83,6 +83,16 @@ def test_trusted_once_it_asks_no_more_until_something_changes(cli: Program, proj
     assert "tools/mine.py\ttrusted" in changed.stdout
 
 
+def test_show_prints_the_files_that_ask_and_trusts_nothing(cli: Program, project: Path) -> None:
+    shown = cli("trust", "--show", cwd=project)
+    assert shown.code == 0
+    for source in (ENGINE, TOOL, SETTINGS):
+        assert source.strip() in shown.stdout
+    assert trusted(cli) == {}
+    cli("trust", "--yes", cwd=project)
+    assert cli("trust", "--show", cwd=project).stdout == ""
+
+
 def test_a_folder_may_be_named(cli: Program, project: Path) -> None:
     assert cli("trust", project, "--yes").code == 0
     assert trusted(cli) == {
@@ -241,7 +251,7 @@ def test_what_is_ignored_is_told_once_but_not_to_a_quiet_run(cli: Program, proje
     def told(*words: str) -> bool:
         done = cli("run", "-m", "echo:echo", *words, "hello", cwd=project)
         assert (done.code, done.stdout) == (0, "hello\n"), done.stderr
-        return "ignored tools.approve, providers.openai.base_url: not trusted" in done.stderr
+        return "not trusted: ignored tools.approve, providers.openai.base_url" in done.stderr
 
     assert [told("--quiet"), told(), told()] == [False, True, False]
     (project / "llmgine.toml").write_text(SETTINGS + "# changed\n")

@@ -81,7 +81,7 @@ def test_a_part_that_several_sessions_have_is_refused_with_their_names(tmp_path:
     with pytest.raises(UsageError) as caught:
         find(tmp_path, "chat")
 
-    assert "chat-a, chat-b" in str(caught.value.hint)
+    assert caught.value.hint == "the latest: chat-b (2026-11-23 00:00), chat-a (2026-11-23 00:00)"
 
 
 def test_an_unknown_session_names_the_near_miss(tmp_path: Path) -> None:

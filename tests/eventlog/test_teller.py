@@ -1,5 +1,6 @@
 """What a log tells of a conversation."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -249,7 +250,7 @@ def test_an_answer_that_came_before_the_program_was_killed_is_told(tmp_path: Pat
 
     story = tell(session.path)
 
-    assert lines(story)[1] == "*assistant: hello"
+    assert lines(story)[1] == "assistant: hello"
     assert lines(story)[2].startswith("interrupted: the log ends here")
     assert story.state == "unfinished"
 
@@ -273,6 +274,77 @@ def test_a_killed_session_was_open_until_the_last_that_was_heard(tmp_path: Path)
     session.prompt("hi", 250)
 
     assert tell(session.path).duration_ms == 250
+
+
+def line(kind: str, **fields: object) -> bytes:
+    """An event of a type that is not loaded here, or of another version."""
+    common = {"v": 1, "event_type": kind, "timestamp": "2026-11-24T12:00:01Z", "session_id": "morning"}
+    return json.dumps({**common, **fields}).encode() + b"\n"
+
+
+def test_the_log_says_who_takes_part_and_what_the_session_is_called(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    session.raw(line("ConversationOpened", engine="tool_chat", model=MODEL, tools=[]))
+    session.raw(line("SessionNamed", name="sums"))
+    session.raw(line("SessionForked", from_session="evening", at_event="1"))
+    talk(session, "hi", "hello", 0)
+
+    story = tell(session.path)
+
+    assert (story.engine, story.name) == ("tool_chat", "sums")
+    assert lines(story)[0] == "-- goes on from session evening"
+
+
+def test_what_had_come_of_an_answer_before_the_program_was_killed_is_told(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    turn = session.prompt("hi", 0)
+    asked = session.ask(turn, 0)
+    session.raw(line("ReplyGrew", call_id=asked, text="hel") + line("ReplyGrew", call_id=asked, text="lo wor"))
+    session.write(SessionStarted, 2000)
+    session.say(user("go on"), 2000)
+    session.write(HistoryRewound, 3000, kept=2)  # what the user said and what had come stay
+
+    story = tell(session.path)
+
+    assert [item.partial.text for item in story.items if isinstance(item, Trouble) and item.partial] == ["hello wor"]
+    assert [text for text in lines(story) if "user" in text] == ["user: hi", "~user: go on"]
+
+
+def test_what_had_come_of_an_answer_that_ended_is_told_once(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    turn = session.prompt("hi", 0)
+    asked = session.ask(turn, 0)
+    session.raw(line("ReplyGrew", call_id=asked, text="hel"))
+    session.answered(turn, asked, "hello", 10, 10)
+    session.finish(turn, 10, 10)
+
+    assert lines(tell(session.path)) == ["user: hi", "assistant: hello"]
+
+
+def test_what_is_put_back_at_once_was_not_taken_back(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    session.say(Message("assistant", (Text("wait"), SUM)), 0)
+    session.say(user("well?"), 10)
+    session.write(HistoryRewound, 20, kept=1)  # so that the result of the call can come before the question
+    session.say(result_message(SUM, "stopped by the user"), 20)
+    session.say(user("well?"), 20)
+
+    assert lines(tell(session.path)) == ["assistant: wait", "  calculate = stopped by the user", "user: well?"]
+
+
+def test_the_same_question_asked_again_is_another_one(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    talk(session, "hi", "hello", 0)
+    session.write(HistoryRewound, 200, kept=0)
+    talk(session, "hi", "good day", 300)
+
+    assert lines(tell(session.path)) == [
+        "~user: hi",
+        "~assistant: hello",
+        "-- the conversation began anew",
+        "user: hi",
+        "assistant: good day",
+    ]
 
 
 def test_a_failing_handler_is_told(tmp_path: Path) -> None:

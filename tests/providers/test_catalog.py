@@ -212,7 +212,7 @@ def test_with_nothing_at_all_every_way_out_is_named() -> None:
     with pytest.raises(NoModelError) as caught:
         catalog().choose(flag=None)
     hint = str(caught.value.hint)
-    for way in ("OPENAI_API_KEY", "MISTRAL_API_KEY", "-m", "LLMGINE_MODEL", "ollama:", "llmgine models pull"):
+    for way in ("llmgine models pull", "OPENAI_API_KEY", "llmgine models list", "-m", "ollama:"):
         assert way in hint
     assert caught.value.exit_code == 3
 

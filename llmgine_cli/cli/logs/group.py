@@ -5,10 +5,17 @@ from typing import Annotated
 
 import typer
 
+from llmgine_cli.cli.complete import complete_session
+
 app = typer.Typer(name="logs", help="Look at what happened.", no_args_is_help=True)
 
 SessionName = Annotated[
-    str | None, typer.Option("--session", help="Session: its id, a part of it, or the path of its file.")
+    str | None,
+    typer.Option(
+        "--session",
+        help="Session: its name, its id, a part of it, or the path of its file.",
+        autocompletion=complete_session,
+    ),
 ]
 Types = Annotated[
     list[str] | None,

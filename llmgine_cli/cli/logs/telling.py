@@ -44,7 +44,8 @@ class Telling:
         """Print what the session was, in two lines."""
         when = moment(story.started_ns)
         self._day = when[:10]
-        self._line(f"session {story.session_id}" if story.session_id else "outside any session", "1")
+        title = f"session {story.session_id}" if story.session_id else "outside any session"
+        self._line(visible(f"{title} · {story.name}" if story.name else title), "1")
         self._line(f"{when} · {summary(story)}", "2")
 
     def show(self, item: Item) -> None:

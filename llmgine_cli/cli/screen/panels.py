@@ -5,6 +5,7 @@ import shutil
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.screen.spinner import clip
+from llmgine_cli.cli.wrapping import wrap
 from llmgine_cli.llm.signature import signature
 from llmgine_cli.toolkit.messages import ToolCallFinished
 
@@ -22,6 +23,8 @@ def panel(cli: Cli, event: ToolCallFinished) -> str:
     called = clip(signature(event.call), width - len(took) - 5)
     most = VERBOSE_LINES if cli.verbose else RESULT_LINES
     lines = event.result.content.strip().splitlines()
+    if failed:  # what to do about it may stand at the end
+        lines = [part for line in lines for part in wrap(visible(line), width - 3)]
     shown = [clip(line, width - 3) if not cli.verbose else visible(line) for line in lines[:most]]
     if len(lines) > most:
         shown.append(f"… {len(lines) - most} more lines")

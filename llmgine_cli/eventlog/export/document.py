@@ -13,6 +13,7 @@ def document(story: Story) -> dict[str, Any]:
     return {
         "session": {
             "id": story.session_id,
+            "name": story.name or None,
             "started": to_text(story.started_ns),
             "duration_ms": round(story.duration_ms, 3),
             "engine": story.engine,

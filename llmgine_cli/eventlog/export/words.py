@@ -20,6 +20,8 @@ def heading_of(story: Story) -> str:
 def session_facts(story: Story) -> Iterator[tuple[str, str]]:
     """Return what is known of a session, as names and values."""
     yield "Session", story.session_id or "outside any"
+    if story.name:
+        yield "Name", story.name
     yield "Started", moment(story.started_ns)
     if story.engine:
         yield "Engine", story.engine

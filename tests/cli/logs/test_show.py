@@ -156,6 +156,7 @@ def test_json_is_one_document(cli: Program, folder: Path) -> None:
 
     assert found["session"] == {
         "id": "morning",
+        "name": None,
         "started": "2026-11-24T12:00:00.000000000Z",
         "duration_ms": 1010.0,
         "engine": "Prompt",
