@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmgine_cli.cli.common import Cli
+from llmgine_cli.cli.complete import complete_session
 from llmgine_cli.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 Session = Annotated[
     str | None,
-    typer.Argument(help="Session: its id, a part of it, or the path of its file; default: the latest."),
+    typer.Argument(
+        help="Session: its name, its id, a part of it, or the path of its file; default: the latest.",
+        autocompletion=complete_session,
+    ),
 ]
 
 
