@@ -308,4 +308,3 @@ def _result_of(call: ToolCall, task: "asyncio.Task[ToolResult]") -> ToolResult:
     if error := task.exception():
         return failed_result(call, f"it could not be run: {error or type(error).__name__}")
     return task.result()
-

@@ -270,7 +270,7 @@ def test_records_of_the_library_are_shown_only_when_asked_for_and_drive_no_termi
         tmp_path, "import logging\nlogging.getLogger('llmgine_cli.x').warning('a %s\\nb', '\\x1b[2J')\nreturn 'ok'"
     )
     assert cli(*ECHO, "-e", file, "hi").stderr == ""
-    assert cli(*ECHO, "--verbose", "-e", file, "hi").stderr.splitlines()[-1] == "llmgine_cli.x: a ␛[2J b"
+    assert "llmgine_cli.x: a ␛[2J b" in cli(*ECHO, "--verbose", "-e", file, "hi").stderr.splitlines()
 
 
 # -- answers without words
