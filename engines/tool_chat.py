@@ -1,7 +1,6 @@
 """Answer with the help of tools: ask, run what the model asks for, ask again, until it asks for no more."""
 
 from dataclasses import dataclass
-from itertools import count
 
 from llmgine_cli.api import LimitReachedError, Prompt, Reply, Run, UsageError, engine
 
@@ -24,8 +23,10 @@ async def tool_chat(prompt: ToolChat, run: Run) -> Reply:
     if prompt.max_rounds < 1:
         raise UsageError(f"max_rounds is {prompt.max_rounds}: without a round, nobody is asked")
     await run.say(prompt)
-    for done in count(1):
+    done = 0
+    while True:
         reply = await run.ask(tools=run.tools)
+        done += 1
         if not reply.tool_calls:
             return reply
         if done % prompt.max_rounds == 0 and not await _may_go_on(done, run):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -145,7 +146,7 @@ def take_up(cli: Cli, app: "Application", going_on: GoingOn) -> Before:
     if before.engine is not None and not _usable(cli, app, before.engine):
         before.engine = None
     if before.model is not None and names_a_model_file(before.model):
-        cli.note(f"the conversation had a model from a file; to go on with it: -m {before.model}")
+        cli.note(f"the conversation had a model from a file; to go on with it: -m {quote(before.model)}")
         before.model = None
     return before
 
@@ -210,7 +211,7 @@ def _usable(cli: Cli, app: "Application", engine: str) -> bool:
     from llmgine_cli.plugins import names_a_file
 
     if names_a_file(engine):
-        cli.note(f"the conversation had an engine from a file; to go on with it: -e {engine}")
+        cli.note(f"the conversation had an engine from a file; to go on with it: -e {quote(engine)}")
         return False
     try:
         app.plugins.engine(engine)
@@ -232,7 +233,7 @@ def _tell(cli: Cli, earlier: "Earlier", conversation: "Conversation") -> None:
         cli.note("the last answer was interrupted" + (f": {came}" if came else " before anything came of it"))
     granted = {tool.name for tool in conversation.tools}
     if missing := [name for name in earlier.tools if name not in granted]:
-        grants = " ".join(f"-T {name}" for name in missing)
+        grants = " ".join(f"-T {quote(name)}" for name in missing)
         cli.note(f"the conversation had tools, and only you can grant them again: {grants}")
 
 
