@@ -61,7 +61,9 @@ def forward(file: FileIO, start: int = 0) -> Iterator[Block]:
         elif not cut and kept == len(buffer):
             buffer.extend(bytes(kept))
         elif cut:
-            first = buffer.find(b"\n", 0, cut) + 1 if dropping else 0  # behind what is left of the line that is too long
+            first = (
+                buffer.find(b"\n", 0, cut) + 1 if dropping else 0
+            )  # behind what is left of the line that is too long
             if dropping:
                 buffer[:first] = b" " * first  # blanks before a line say nothing
             yield Block(offset, buffer, cut, int(dropping))

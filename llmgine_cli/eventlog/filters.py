@@ -194,13 +194,13 @@ def required_literal(pattern: str) -> str:
     if "|" in pattern or "(?" in pattern:
         return ""
     best, run, depth = "", "", 0
-    for token in _TOKEN.findall(pattern):
-        if depth == 0 and (token.isalnum() or token in _PLAIN):
-            run += token
+    for symbol in _TOKEN.findall(pattern):
+        if depth == 0 and (symbol.isalnum() or symbol in _PLAIN):
+            run += symbol
             continue
-        if token in {"?", "*"} or token.startswith("{"):
+        if symbol in {"?", "*"} or symbol.startswith("{"):
             run = run[:-1]  # the last character need not be there
-        depth += (token == "(") - (token == ")")
+        depth += (symbol == "(") - (symbol == ")")
         best, run = max(best, run, key=len), ""
     return max(best, run, key=len)
 

@@ -23,4 +23,5 @@ def readable(data: Mapping[str, Any]) -> Iterator[str]:
             fields = cast("dict[str, Any]", value)
             stack.extend(fields[key] for key in reversed(fields) if key not in _NOISE)
         elif isinstance(value, list):
-            stack.extend(reversed(cast("list[Any]", value)))
+            items: list[Any] = value
+            stack.extend(reversed(items))

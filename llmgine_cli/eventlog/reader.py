@@ -175,9 +175,9 @@ class LogReader:
             return
         with opened(self.path) as file:
             for place, size in zip(reversed(places), reversed(sizes), strict=True):
-                record = self._record(piece(file, place, size), place)
-                if record is not None:  # else the file was cut or replaced meanwhile
-                    yield record
+                again = self._record(piece(file, place, size), place)
+                if again is not None:  # else the file was cut or replaced meanwhile
+                    yield again
 
     def records(self, lines: Iterable[bytes]) -> Iterator[Record]:
         """Return the records of these lines; bad ones are counted."""

@@ -1,6 +1,6 @@
 """`llmgine logs`: one module a command."""
 
-from llmgine_cli.cli.logs import path, tail
+from llmgine_cli.cli.logs import listing, path, prune, search, stats, tail
 from llmgine_cli.cli.logs.group import app
 
-__all__ = ["app", "path", "tail"]
+__all__ = ["app", "listing", "path", "prune", "search", "stats", "tail"]
