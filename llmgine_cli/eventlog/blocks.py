@@ -44,8 +44,13 @@ def opened(path: Path) -> FileIO:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
 
 
-def forward(file: FileIO, start: int = 0) -> Iterator[Block]:
+def forward(file: FileIO, start: int = 0, *, longest: int = LONGEST_LINE) -> Iterator[Block]:
     """Yield the blocks from a byte on, which begins a line, to the end of the file as it is when it is reached.
+
+    Args:
+        file: The file.
+        start: The byte.
+        longest: Bytes of a line from which on it is not held but left out.
 
     Raises:
         StorageError: The file cannot be read.
@@ -56,7 +61,7 @@ def forward(file: FileIO, start: int = 0) -> Iterator[Block]:
         filled = kept + got
         cut = buffer.rfind(b"\n", kept, filled) + 1
         kept = filled
-        if not cut and kept > LONGEST_LINE:
+        if not cut and kept > longest:
             offset, kept, dropping = offset + kept, 0, True
         elif not cut and kept == len(buffer):
             buffer.extend(bytes(kept))
@@ -75,8 +80,13 @@ def forward(file: FileIO, start: int = 0) -> Iterator[Block]:
         yield Block(offset, buffer, 0 if dropping else kept, int(dropping))
 
 
-def backward(file: FileIO, end: int) -> Iterator[Block]:
+def backward(file: FileIO, end: int, *, longest: int = LONGEST_LINE) -> Iterator[Block]:
     """Yield the blocks before a byte, the last first; each byte is read once, however long the lines are.
+
+    Args:
+        file: The file.
+        end: The byte.
+        longest: Bytes of a line from which on it is not held but left out.
 
     Raises:
         StorageError: The file cannot be read.
@@ -91,7 +101,7 @@ def backward(file: FileIO, end: int) -> Iterator[Block]:
         if start and not cut:
             rest.append(read)
             size += len(read)
-            if size > LONGEST_LINE:
+            if size > longest:
                 rest, size, dropped = [], 0, 1
             continue
         if dropped:

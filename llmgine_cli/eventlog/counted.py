@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from llmgine_cli.eventlog.blocks import forward, opened
-from llmgine_cli.eventlog.filters import Filter
+from llmgine_cli.eventlog.filters import Data, Filter
 from llmgine_cli.eventlog.reader import LogReader
 from llmgine_cli.eventlog.times import from_text
 from llmgine_cli.llm.stream import Usage
@@ -103,12 +103,12 @@ class CountedLog:
             for block in forward(file):
                 self._reader.skipped += block.dropped
                 for begin, end in self._wanted.spans(block.data, block.end):
-                    with memoryview(block.data) as whole, whole[begin:end] as line:
-                        event = self._decoded(line)
+                    line = block.data[begin:end]
+                    event = self._decoded(line)
                     if event is not None and self._is_wanted(event):
                         yield event
 
-    def _decoded(self, line: memoryview) -> Counted | None:
+    def _decoded(self, line: Data) -> Counted | None:
         try:
             return _decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -131,23 +131,38 @@ class CountedLog:
         if wanted.model is not None and wanted.model.lower() not in event.model.lower():
             return False
         try:
-            return (wanted.since_ns is None or event.time_ns >= wanted.since_ns) and (
-                wanted.until_ns is None or event.time_ns < wanted.until_ns
-            )
-        except ValueError:
-            return False  # its time is none
+            minute(event.timestamp)
+        except ValueError:  # its time is none
+            self._reader.skipped += 1
+            return False
+        return (wanted.since_ns is None or event.time_ns >= wanted.since_ns) and (
+            wanted.until_ns is None or event.time_ns < wanted.until_ns
+        )
+
+
+class Minute(NamedTuple):
+    """A minute of the log.
+
+    Attributes:
+        day: The day it is in where the reader is, as `2026-11-24`; `?` when no calendar has it.
+        time_ns: When it begins, nanoseconds since 1970.
+    """
+
+    day: str
+    time_ns: int
+
+
+def minute(timestamp: str | int) -> Minute:
+    """Return the minute of a time in the log. Many events share one, and the calendar is the dear part."""
+    if isinstance(timestamp, str) and timestamp.endswith("Z"):
+        return _minute(timestamp[:16] + "Z")
+    return _minute(timestamp)
 
 
 @lru_cache(maxsize=4096)
-def _local_day(minute: str) -> str:
-    return datetime.fromisoformat(minute + "Z").astimezone().date().isoformat()
-
-
-def day(timestamp: str | int) -> str:
-    """Return the day of a time in the log, as `2026-11-24`, where the reader is; `?` when no calendar has it."""
+def _minute(timestamp: str | int) -> Minute:
+    time_ns = from_text(timestamp)
     try:
-        if isinstance(timestamp, str) and timestamp.endswith("Z"):
-            return _local_day(timestamp[:16])
-        return datetime.fromtimestamp(from_text(timestamp) // 1_000_000_000).astimezone().date().isoformat()
+        return Minute(datetime.fromtimestamp(time_ns // 1_000_000_000).astimezone().date().isoformat(), time_ns)
     except (ValueError, OverflowError, OSError):
-        return "?"
+        return Minute("?", time_ns)

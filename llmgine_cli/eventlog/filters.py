@@ -1,8 +1,8 @@
 """Which events are wanted, compiled so that lines that cannot be among them are never decoded.
 
 A filter has two sides. `matches` is the exact answer for a decoded record. `spans` goes over raw bytes and leaves out
-only lines of which it is certain: JSON may be written in other ways than ours (blanks, `\\u00e9` for `é`, `\\/` for `/`),
-and whatever is written in another way is let through, to be decoded and asked.
+only lines of which it is certain: JSON may be written in other ways than ours (with blanks, other orders, escapes for
+letters that need none), and whatever may be such a line is let through, to be decoded and asked.
 """
 
 import re

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Literal, NamedTuple, TypeAlias
 
-from llmgine_cli.eventlog.counted import Counted, day
+from llmgine_cli.eventlog.counted import Counted, minute
 from llmgine_cli.eventlog.prices import Prices
 
 By: TypeAlias = Literal["model", "tool", "day"]
@@ -161,7 +161,7 @@ class Stats:
         tally.durations.append(event.duration_ms)
         if event.first_token_ms is not None:
             tally.first_tokens.append(event.first_token_ms)
-        price = self._prices.cost(event.model, usage, event.time_ns, answered=event.reply.model)
+        price = self._prices.cost(event.model, usage, minute(event.timestamp).time_ns, answered=event.reply.model)
         if price is None:
             tally.unpriced += 1
         else:
@@ -202,7 +202,7 @@ class Stats:
 
 
 def _cell(cells: Cells, name: str, event: Counted) -> Tally:
-    key = (name, day(event.timestamp))
+    key = (name, minute(event.timestamp).day)
     tally = cells.get(key)
     if tally is None:
         tally = cells[key] = Tally()

@@ -75,7 +75,6 @@ def draw(cli: Cli, counted: Stats, tables: Sequence[By]) -> None:
     console = cli.console()
     for by in tables:
         rows = counted.rows(by)
-        names = [name for name, _ in rows]
         calls = [float(tally.calls) for _, tally in rows]
         wanted = columns(by)
         texts = [cells(tally, wanted) for _, tally in rows]
@@ -84,8 +83,8 @@ def draw(cli: Cli, counted: Stats, tables: Sequence[By]) -> None:
         parts = [len(wanted)] if by == "tool" or console.width >= WIDE else [len(COUNTS), len(wanted)]
         begin = 0
         for end in parts:
-            picked = [text[begin:end] for text in texts]
-            _draw(console, by, list(wanted)[begin:end], names, picked, calls if begin == 0 else None)
+            picked = [(name, text[begin:end]) for (name, _), text in zip(rows, texts, strict=True)]
+            _draw(console, by, list(wanted)[begin:end], picked, calls if begin == 0 else None)
             begin = end
     _draw_errors(console, counted)
 
@@ -94,16 +93,16 @@ def _draw(
     console: "Console",
     heading: str,
     headings: Sequence[str],
-    names: Sequence[str],
-    texts: Sequence[Sequence[str]],
+    rows: Sequence[tuple[str, Sequence[str]]],
     values: Sequence[float] | None,
 ) -> None:
-    """Print one table; with values, a bar for each in the room that is left."""
+    """Print one table of named rows; with values, a bar for each in the room that is left."""
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    shown = [visible(" ".join(name.split())) or "(none)" for name in names]
+    shown = [visible(" ".join(name.split())) or "(none)" for name, _ in rows]
+    texts = [text for _, text in rows]
     taken = sum(GAP + max(len(title), *(cell_len(text[at]) for text in texts)) for at, title in enumerate(headings))
     longest = max(len(heading), *map(cell_len, shown))
     name_room = min(longest, max(console.width - taken - (GAP + LEAST_BAR if values else 0), LONGEST_NAME // 2))
@@ -115,7 +114,7 @@ def _draw(
         table.add_column(title, no_wrap=True, justify="right")
     if drawn:
         table.add_column("", no_wrap=True, style="green")
-    lengths = list(bars(values or (), room)) if drawn else [""] * len(names)
+    lengths = list(bars(values or (), room)) if drawn else [""] * len(rows)
     for name, text, bar in zip(shown, texts, lengths, strict=True):
         table.add_row(Text(name), *map(Text, text), *([Text(bar)] if drawn else []))
     console.print(table)
@@ -126,8 +125,8 @@ def _draw_errors(console: "Console", counted: Stats) -> None:
     found = counted.errors.most_common()
     if not found:
         return
-    names = [f"{kind.where}: {kind.kind}" for kind, _ in found[:MOST_ERRORS]]
-    counts = [count for _, count in found[:MOST_ERRORS]]
-    _draw(console, "errors", ["count"], names, [(f"{count:,}",) for count in counts], counts)
+    shown = found[:MOST_ERRORS]
+    rows = [(f"{kind.where}: {kind.kind}", (f"{count:,}",)) for kind, count in shown]
+    _draw(console, "errors", ["count"], rows, [count for _, count in shown])
     if len(found) > MOST_ERRORS:
         console.print(f"and {plural(len(found) - MOST_ERRORS, 'more kind')} (--json has them all)")

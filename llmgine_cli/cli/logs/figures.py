@@ -2,10 +2,9 @@
 
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Protocol
 
 from llmgine_cli.cli.common import Cli
 
@@ -13,15 +12,9 @@ DELAY = 0.5  # seconds: what is over sooner needs no word
 STEP = 0.1
 
 
-class Told(Protocol):
-    """Takes how much is done, of how much."""
-
-    def __call__(self, done: int, of: int, /) -> None: ...
-
-
 @contextmanager
-def progress(cli: Cli, what: str) -> Generator[Told]:
-    """Show on a terminal how far a reading is, on one line that takes itself away."""
+def progress(cli: Cli, what: str) -> Generator[Callable[[int, int], None]]:
+    """Show on a terminal how far a reading is, on one line that takes itself away; tell it how much is done of how much."""
     began = last = time.monotonic()
     drawn = False
     shown = sys.stderr.isatty() and not cli.quiet

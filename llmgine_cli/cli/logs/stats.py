@@ -38,7 +38,7 @@ def stats(
     folder = folder or cli.settings().log_dir
     counted = Stats(Prices())
     _count(cli, folder, session, wanted, counted)
-    tables: tuple["By", ...] = (by,) if by else get_args(By)
+    tables: tuple[By, ...] = (by,) if by else get_args(By)
     if as_json:
         cli.json(_as_json(counted, tables))
     elif not counted.sessions:
@@ -53,9 +53,9 @@ def stats(
 
 def _count(cli: Cli, folder: Path, session: str | None, wanted: "Filter", counted: "Stats") -> None:
     from llmgine_cli.cli.logs.figures import plural, progress
-    from llmgine_cli.eventlog.summaries import chosen
     from llmgine_cli.errors import StorageError
     from llmgine_cli.eventlog.counted import CountedLog
+    from llmgine_cli.eventlog.summaries import chosen
 
     skipped = 0
     files = chosen(folder, session, wanted.since_ns)
