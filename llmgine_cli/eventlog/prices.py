@@ -86,9 +86,8 @@ class Prices:
             except (LookupError, ValueError):
                 continue
             prices: Any = found.model.prices
-            conditions = [price.constraint for price in prices] if isinstance(prices, list) else []
-            by_the_hour = any(type(condition).__name__ == "TimeOfDateConstraint" for condition in conditions)
-            return _Model(provider, candidate or "", _HALF_HOUR if by_the_hour else _DAY, _tiers(found.model_price))
+            step = _HALF_HOUR if "TimeOfDateConstraint" in repr(prices) else _DAY
+            return _Model(provider, candidate or "", step, _tiers(found.model_price))
         return None
 
     def _at(self, model: _Model, period: int, tier: int) -> _Rates | None:
@@ -132,5 +131,5 @@ def edition() -> str:
 
 
 def _tiers(price: Any) -> tuple[int, ...]:
-    starts = {tier.start for rate in vars(price).values() for tier in getattr(rate, "tiers", ())}
-    return tuple(sorted(starts))
+    rates: dict[str, Any] = price.__dict__
+    return tuple(sorted({int(tier.start) for rate in rates.values() for tier in getattr(rate, "tiers", ())}))

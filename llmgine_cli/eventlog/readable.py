@@ -23,5 +23,4 @@ def readable(data: Mapping[str, Any]) -> Iterator[str]:
             fields = cast("dict[str, Any]", value)
             stack.extend(fields[key] for key in reversed(fields) if key not in _NOISE)
         elif isinstance(value, list):
-            items: list[Any] = value
-            stack.extend(reversed(items))
+            stack += value[::-1]

@@ -40,8 +40,9 @@ def period(text: str, now_ns: int | None = None) -> tuple[int, int]:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", plain):
             return _day(date.fromisoformat(plain))
         if re.fullmatch(r"\d\d?:\d\d(:\d\d(\.\d+)?)?", plain):
-            plain = f"{today.isoformat()}T{plain:0>5}" if plain.count(":") == 1 else f"{today.isoformat()}T{plain}"
-        return _moment(plain)
+            hour, _, rest = plain.partition(":")
+            plain = f"{today.isoformat()}T{hour:0>2}:{rest}"
+        return _moment(plain.upper())
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(
             f"{text!r} is no time", hint="as 2h, 3d, today, yesterday, 2026-11-24, 2026-11-24T14:30 or 14:30"
@@ -71,5 +72,5 @@ def _moment(text: str) -> tuple[int, int]:
         seconds = int(moment.replace(microsecond=0).astimezone().timestamp())
         found = seconds * _SECOND + moment.microsecond * 1000
     else:
-        found = from_text(text.upper())
+        found = from_text(text)
     return found, found

@@ -19,11 +19,12 @@ TOOLS = ("read_file", "search_files", "run_command", "calculate")
 RARE = "quetzalcoatlus"
 """A word that stands in one message of a log."""
 
-_WORDS = (
-    "the a of to and in that it is was for with as on be at by this from or an which you were we have are not but all "
-    "file function returns value error request response token model server client path name list index test module "
-    "because however therefore should could would about after before between without within através größe naïve 東京"
-).split()
+_TEXT = """
+the a of to and in that it is was for with as on be at by this from or an which you were we have are not but all
+file function returns value error request response token model server client path name list index test module
+because however therefore should could would about after before between without within através größe naïve 東京
+"""
+_WORDS = _TEXT.split()
 
 
 class Story:
@@ -62,7 +63,8 @@ class Story:
         if self._random.random() < 0.02:
             yield self._at(
                 LLMCallFailed(
-                    session_id=name, parent_id=prompt.command_id, call_id=call.event_id, model=model, partial=assistant(""),
+                    session_id=name, parent_id=prompt.command_id, call_id=call.event_id, model=model,
+                    partial=assistant(""),
                     error="the vendor asks us to slow down", error_type="RateLimitedError", duration_ms=took,
                 )
             )  # fmt: skip

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WIDE = 150  # columns from which on counts and times stand in one table
 GAP = 2  # columns between two others
 LONGEST_BAR, LEAST_BAR = 40, 6  # columns
-LONGEST_NAME = 32  # columns, where there is not room for more
+LEAST_NAME = 12  # columns
 MOST_ERRORS = 20  # kinds that are drawn
 
 
@@ -80,11 +80,13 @@ def draw(cli: Cli, counted: Stats, tables: Sequence[By]) -> None:
         texts = [cells(tally, wanted) for _, tally in rows]
         if not rows:
             continue
+        some = [at for at in range(len(wanted)) if any(text[at] for text in texts)]
         parts = [len(wanted)] if by == "tool" or console.width >= WIDE else [len(COUNTS), len(wanted)]
         begin = 0
         for end in parts:
-            picked = [(name, text[begin:end]) for (name, _), text in zip(rows, texts, strict=True)]
-            _draw(console, by, list(wanted)[begin:end], picked, calls if begin == 0 else None)
+            shown = [at for at in some if begin <= at < end]  # a column of nothing would only take room
+            picked = [(name, [text[at] for at in shown]) for (name, _), text in zip(rows, texts, strict=True)]
+            _draw(console, by, [list(wanted)[at] for at in shown], picked, calls if begin == 0 else None)
             begin = end
     _draw_errors(console, counted)
 
@@ -105,11 +107,11 @@ def _draw(
     texts = [text for _, text in rows]
     taken = sum(GAP + max(len(title), *(cell_len(text[at]) for text in texts)) for at, title in enumerate(headings))
     longest = max(len(heading), *map(cell_len, shown))
-    name_room = min(longest, max(console.width - taken - (GAP + LEAST_BAR if values else 0), LONGEST_NAME // 2))
-    room = min(console.width - taken - name_room - GAP - 1, LONGEST_BAR)
+    name_room = min(longest, max(console.width - taken, LEAST_NAME))
+    room = min(console.width - taken - name_room - GAP, LONGEST_BAR)
     drawn = values is not None and room >= LEAST_BAR
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
-    table.add_column(heading, no_wrap=True, overflow="ellipsis", max_width=name_room, style="cyan")
+    table.add_column(heading, no_wrap=True, overflow="ellipsis", width=name_room, style="cyan")
     for title in headings:
         table.add_column(title, no_wrap=True, justify="right")
     if drawn:

@@ -14,7 +14,10 @@ STEP = 0.1
 
 @contextmanager
 def progress(cli: Cli, what: str) -> Generator[Callable[[int, int], None]]:
-    """Show on a terminal how far a reading is, on one line that takes itself away; tell it how much is done of how much."""
+    """Show on a terminal how far a reading is, on one line that takes itself away.
+
+    Give the function that it yields how much is done, and of how much.
+    """
     began = last = time.monotonic()
     drawn = False
     shown = sys.stderr.isatty() and not cli.quiet

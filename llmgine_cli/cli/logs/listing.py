@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,7 +14,13 @@ if TYPE_CHECKING:
     from llmgine_cli.eventlog.reader import LogFile
     from llmgine_cli.eventlog.summaries import Listed
 
-WIDE = 120  # columns from which on there is room for the engine, the name and how a session began
+WIDE = 120  # columns from which on there is room for years and providers
+GAP = 2  # columns between two others
+LEAST = 8  # columns below which a text that was cut says nothing
+HEADINGS = (
+    "session", "start", "state", "turns", "tokens", "price", "time", "model", "name", "engine", "begins with"
+)  # fmt: skip
+_CAPS = {"model": 36, "name": 24, "engine": 16, "begins with": 200}
 _STYLES = {"finished": "green", "failed": "red", "interrupted": "yellow", "running": "bold cyan"}
 
 
@@ -97,13 +103,15 @@ def _cells(listed: "Listed", session: str) -> tuple[str, ...]:
         money(summary.price, summary.unpriced, summary.calls),
         duration(summary.duration_ms),
         summary.models[-1] if summary.models else "",
-        summary.engine,
         summary.name,
+        summary.engine,
         summary.title,
     )
 
 
 def _print_table(cli: Cli, shown: "Sequence[Listed]", known: "Sequence[LogFile]") -> None:
+    """Print a table that fits: what has a length of its own stands whole, the rest shares the room that is left."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
@@ -113,19 +121,26 @@ def _print_table(cli: Cli, shown: "Sequence[Listed]", known: "Sequence[LogFile]"
     console = cli.console()
     wide = console.width >= WIDE
     short = ids([file.session for file in known], [listed.summary.session for listed in shown])
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0), expand=False)
-    for heading in ("session", "start", "state"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("turns", "tokens", "price", "time"):
-        table.add_column(heading, no_wrap=True, justify="right")
-    table.add_column("model", no_wrap=True, overflow="ellipsis")
-    for heading in ("engine", "name", "begins with") if wide else ():
-        table.add_column(heading, no_wrap=True, overflow="ellipsis")
-    for listed in shown:
-        cells = _cells(listed, short[listed.summary.session])
-        cells = (cells[0], cells[1] if wide else cells[1][5:], *cells[2 : 11 if wide else 8])
-        styles = ("cyan", "", _STYLES[cells[2]], *("" for _ in cells[3:]))
-        table.add_row(
-            *(Text(visible(" ".join(cell.split())), style) for cell, style in zip(cells, styles, strict=True))
-        )
+    rows = [[visible(" ".join(cell.split())) for cell in _cells(one, short[one.summary.session])] for one in shown]
+    if not wide:
+        for row in rows:
+            row[1], row[7] = row[1][5:], row[7].partition(":")[2]  # without the year, without the provider
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
+    room = console.width
+    picked: list[int] = []
+    for at, heading in enumerate(HEADINGS):
+        longest = max(map(cell_len, (heading, *(row[at] for row in rows))))
+        width = min(longest, room, _CAPS.get(heading, longest))
+        empty = heading in _CAPS and not any(row[at] for row in rows)
+        if not empty and width >= min(longest, LEAST):
+            table.add_column(heading, no_wrap=True, width=width, overflow="ellipsis", justify=_sides(at))
+            picked.append(at)
+            room -= width + GAP
+    for row in rows:
+        styles = {0: "cyan", 2: _STYLES[row[2]]}
+        table.add_row(*(Text(row[at], styles.get(at, "")) for at in picked))
     console.print(table)
+
+
+def _sides(column: int) -> Literal["left", "right"]:
+    return "right" if 3 <= column <= 6 else "left"
