@@ -41,7 +41,7 @@ def old(folder: Path, *, before_ns: int | None, keep: int | None) -> list[Old]:
             one for one in known if one.file.session.startswith(OUTSIDE) and before_ns is not None
         ]
     found = [one for one in known if before_ns is None or one.modified_ns < before_ns]
-    return [one for one in sorted(found, key=lambda one: one.modified_ns) if not is_being_written(one.file.path)]
+    return [one for one in sorted(found, key=lambda one: (one.modified_ns, one.file)) if not is_being_written(one.file.path)]
 
 
 def remove(one: Old) -> bool:
@@ -52,7 +52,7 @@ def remove(one: Old) -> bool:
     """
     path = one.file.path
     try:
-        if path.stat().st_mtime_ns != one.modified_ns or is_being_written(path):
+        if path.lstat().st_mtime_ns != one.modified_ns or is_being_written(path):
             return False
         path.unlink()
     except FileNotFoundError:

@@ -48,12 +48,19 @@ def files(folder: Path) -> list[LogFile]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if _NAME.fullmatch(entry.name) and entry.is_file()]
+            names = [entry.name for entry in entries if _NAME.fullmatch(entry.name) and _is_file(entry)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise StorageError(f"cannot read the event log in {folder}: {error.strerror}") from error
     return in_order(folder, names)
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False  # a link that leads to itself
 
 
 def in_order(folder: Path, names: Iterable[str]) -> list[LogFile]:

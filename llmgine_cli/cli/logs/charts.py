@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 150  # columns from which on counts and times stand in one table
+NARROW = 72  # columns below which the two kinds of times stand in two tables
 GAP = 2  # columns between two others
 LONGEST_BAR, LEAST_BAR = 40, 6  # columns
 LEAST_NAME = 12  # columns
@@ -81,14 +82,21 @@ def draw(cli: Cli, counted: Stats, tables: Sequence[By]) -> None:
         if not rows:
             continue
         some = [at for at in range(len(wanted)) if any(text[at] for text in texts)]
-        parts = [len(wanted)] if by == "tool" or console.width >= WIDE else [len(COUNTS), len(wanted)]
         begin = 0
-        for end in parts:
+        for end in _ends(by, console.width):
             shown = [at for at in some if begin <= at < end]  # a column of nothing would only take room
             picked = [(name, [text[at] for at in shown]) for (name, _), text in zip(rows, texts, strict=True)]
             _draw(console, by, [list(wanted)[at] for at in shown], picked, calls if begin == 0 else None)
             begin = end
     _draw_errors(console, counted)
+
+
+def _ends(by: By, width: int) -> list[int]:
+    """Return after which columns a table is broken, so that each part fits."""
+    counts, latency, everything = len(COUNTS), len(COUNTS) + len(LATENCY), len(columns(by))
+    if by == "tool" or width >= WIDE:
+        return [everything]
+    return [counts, everything] if width >= NARROW else [counts, latency, everything]
 
 
 def _draw(

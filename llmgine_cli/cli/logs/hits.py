@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CLOCK = "%H:%M:%S"
 TYPE_WIDTH = 18  # columns
-LEAD = 24  # characters shown at least before what was found, where a line is cut
+LEAD = 24  # characters shown before what was found, where a line is cut
 
 
 class HitPrinter:
@@ -104,7 +104,8 @@ def _highlighted(passage: "Passage", room: int) -> "Text":
     from rich.text import Text
 
     first, last = passage.spans[0]
-    begin = max(0, min(first - LEAD, last - room)) if last > room else 0
+    lead = min(LEAD, max(0, room - (last - first)) // 2)
+    begin = max(0, first - lead) if last > room else 0
     text = Text("…" if begin else "")
     place = begin + (1 if begin else 0)
     for start, end in passage.spans:

@@ -82,7 +82,7 @@ def _as_json(listed: "Listed") -> dict[str, Any]:
         "started": to_text(summary.started_ns),
         "ended": to_text(summary.ended_ns),
         "state": state(summary, listed.file.path),
-        "price": summary.price if known else None,
+        "price": round(summary.price, 9) if known else None,
         "path": str(listed.file.path),
         "bytes": listed.size,
     }

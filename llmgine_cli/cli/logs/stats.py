@@ -94,7 +94,7 @@ def _tally(tally: "Tally", *, tool: bool) -> dict[str, Any]:
             "input_tokens": tally.input_tokens,
             "output_tokens": tally.output_tokens,
             "cached_tokens": tally.cached_tokens,
-            "price": None if tally.unpriced else tally.price,
+            "price": None if tally.unpriced else round(tally.price, 9),
             "unpriced_calls": tally.unpriced,
         }
     return told
