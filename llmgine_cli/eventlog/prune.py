@@ -41,7 +41,8 @@ def old(folder: Path, *, before_ns: int | None, keep: int | None) -> list[Old]:
             one for one in known if one.file.session.startswith(OUTSIDE) and before_ns is not None
         ]
     found = [one for one in known if before_ns is None or one.modified_ns < before_ns]
-    return [one for one in sorted(found, key=lambda one: (one.modified_ns, one.file)) if not is_being_written(one.file.path)]
+    found.sort(key=lambda one: (one.modified_ns, one.file))
+    return [one for one in found if not is_being_written(one.file.path)]
 
 
 def remove(one: Old) -> bool:

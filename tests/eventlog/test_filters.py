@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 -- letters that look like others are what is tested here
 """A filter gives the same events with its look at the bytes as without, whoever wrote the log and whatever hit it."""
 
 import json
@@ -20,7 +21,8 @@ from tests.support.messages import Pong
 NOON = 1_795_521_600_000_000_000  # 2026-11-24 12:00 UTC
 
 TEXTS = (
-    "plain words", "Größe naïve", "東京 😀", "a/b/c", 'say "yes"', "back\\slash", "two\nlines", "\x1b[31mred", "ſecret Kelvin",
+    "plain words", "Größe naïve", "東京 😀", "a/b/c", 'say "yes"', "back\\slash", "two\nlines", "\x1b[31mred",
+    "ſecret Kelvin",
     "SSL Kit", "İstanbul ıssız", "tab\there", "<b>&'</b>", "\x7f\u2028", "",
 )  # fmt: skip
 LINES: list[bytes] = [

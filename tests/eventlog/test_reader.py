@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.errors import NotFoundError, UsageError
-from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.blocks import BLOCK
+from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.reader import LogReader, files, find, latest
 from llmgine_cli.eventlog.writer import EventLog

@@ -1,12 +1,14 @@
 """What was said and done is found, once, with what happened around it."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from llmgine_cli.bus import CommandStarted, Event
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.filters import Filter
+from llmgine_cli.eventlog.record import Record
 from llmgine_cli.eventlog.search import Hit, Passage, Search, ids, passages
 from llmgine_cli.llm.events import LLMCallFinished, MessageAdded
 from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, user
@@ -15,18 +17,18 @@ from llmgine_cli.toolkit.messages import ToolCallFinished
 from tests.support.messages import Pong
 
 
-def search(folder: Path, *events: Event, text: str, context: int = 0, **options: bool) -> list[Hit]:
+def search(folder: Path, *events: Event, text: str, context: int = 0, raw: bool = False) -> list[Hit]:
     path = folder / "log.jsonl"
     path.write_bytes(b"".join(map(encode, events)))
-    return list(Search(path, Filter(text=text, **options), context))
+    return list(Search(path, Filter(text=text, raw=raw), context))
 
 
 def pongs(*texts: str) -> list[Pong]:
     return [Pong(text=text) for text in texts]
 
 
-def told(records: tuple["object", ...]) -> list[str]:
-    return [str(getattr(record, "data")["text"]) for record in records]  # noqa: B009 -- any record
+def told(records: Iterable[Record]) -> list[str]:
+    return [record.data["text"] for record in records]
 
 
 def test_readable_texts_are_searched_and_ids_and_names_of_fields_are_not(tmp_path: Path) -> None:

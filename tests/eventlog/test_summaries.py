@@ -15,6 +15,7 @@ from tests.support.messages import Pong
 
 SECOND = 1_000_000_000
 NOON = 1_795_521_600 * SECOND  # 2026-11-24 12:00 UTC
+ALL = Wanted()
 PADDING = b" " * (1 << 20) + b"\n"
 
 
@@ -34,11 +35,11 @@ def add(folder: Path, hour: int, session: str, *, model: str = "m:x", text: str 
     return path
 
 
-def listed(folder: Path, wanted: Wanted = Wanted(), cache: Path | None = None) -> list[str]:
+def listed(folder: Path, wanted: Wanted = ALL, cache: Path | None = None) -> list[str]:
     return [one.summary.session for one in found(folder, wanted, cache)]
 
 
-def found(folder: Path, wanted: Wanted = Wanted(), cache: Path | None = None) -> list[Listed]:
+def found(folder: Path, wanted: Wanted = ALL, cache: Path | None = None) -> list[Listed]:
     def refuse(error: StorageError) -> None:
         raise error
 

@@ -17,7 +17,8 @@ MIDNIGHT = NOON - 12 * HOUR
 @pytest.mark.parametrize(
     ("text", "ago"),
     [
-        ("90s", 90 * SECOND), ("15m", HOUR // 4), ("2h", 2 * HOUR), ("3d", 3 * DAY), ("2w", 14 * DAY), ("1d12h", 36 * HOUR),
+        ("90s", 90 * SECOND), ("15m", HOUR // 4), ("2h", 2 * HOUR), ("3d", 3 * DAY), ("2w", 14 * DAY),
+        ("1d12h", 36 * HOUR),
         ("1.5h", HOUR * 3 // 2), ("1d 2h", 26 * HOUR), ("3D", 3 * DAY), ("0s", 0), ("now", 0),
     ],
 )  # fmt: skip

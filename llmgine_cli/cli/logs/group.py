@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from llmgine_cli.cli.common import Cli
+
 app = typer.Typer(name="logs", help="Look at what happened.", no_args_is_help=True)
 
 SessionName = Annotated[
@@ -25,6 +27,13 @@ Until = Annotated[
 ]
 ModelName = Annotated[str | None, typer.Option("--model", "-m", help="Only this model: provider:model, or a part.")]
 Query = Annotated[str | None, typer.Option("--query", "-q", help="Only with this text in what was said and done.")]
+
+
+def where(cli: Cli, folder: Path | None, session: str | None = None) -> Path:
+    """Return the folder of the logs; the settings are read only if they are needed to know it."""
+    if folder is None and session is not None and session.endswith(".jsonl") and Path(session).is_file():
+        return Path(session).parent
+    return folder or cli.settings().log_dir
 
 
 def words(types: list[str] | None) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, command
-from llmgine_cli.cli.logs.group import Folder, ModelName, Query, SessionName, Since, Until, app, times
+from llmgine_cli.cli.logs.group import Folder, ModelName, Query, SessionName, Since, Until, app, times, where
 
 if TYPE_CHECKING:
     from llmgine_cli.eventlog.reader import LogFile
@@ -44,7 +44,7 @@ def list_sessions(
     from llmgine_cli.eventlog.summaries import Summaries, Wanted, sessions
 
     since_ns, until_ns = times(since, until)
-    folder = folder or cli.settings().log_dir
+    folder = where(cli, folder, session)
     path = find(folder, session) if session else None
     with progress(cli, "session") as tell:
         found = sessions(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, command
-from llmgine_cli.cli.logs.group import Folder, app
+from llmgine_cli.cli.logs.group import Folder, app, where
 
 if TYPE_CHECKING:
     from llmgine_cli.eventlog.prune import Old
@@ -33,7 +33,7 @@ def prune(
 
     if older_than is None and keep is None:
         raise UsageError("say what may go", hint="as in --older-than 30d, --keep 100, or both")
-    folder = folder or cli.settings().log_dir
+    folder = where(cli, folder)
     found = old(folder, before_ns=None if older_than is None else period(older_than)[0], keep=keep)
     removed = _remove(cli, found) if found and (yes or (not as_json and _agreed(cli, found))) else []
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmgine_cli.cli.common import Cli, command
-from llmgine_cli.cli.logs.group import Folder, ModelName, SessionName, Since, Types, Until, app, times, words
+from llmgine_cli.cli.logs.group import Folder, ModelName, SessionName, Since, Types, Until, app, times, where, words
 
 if TYPE_CHECKING:
     from llmgine_cli.eventlog.filters import Filter
@@ -44,7 +44,7 @@ def search(
         types=words(type_), since_ns=since_ns, until_ns=until_ns, model=model,
         text=pattern, regex=regex, ignore_case=ignore_case, raw=raw,
     )  # fmt: skip
-    folder = folder or cli.settings().log_dir
+    folder = where(cli, folder, session)
     found = _search(cli, chosen(folder, session, since_ns), wanted, around, lines, as_json=as_json)
     if not found:
         cli.note("nothing found" if folder.is_dir() else f"no sessions yet in {folder}: run something first")

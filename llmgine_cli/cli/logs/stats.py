@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, command
-from llmgine_cli.cli.logs.group import Folder, ModelName, SessionName, Since, Until, app, times
+from llmgine_cli.cli.logs.group import Folder, ModelName, SessionName, Since, Until, app, times, where
 
 if TYPE_CHECKING:
     from llmgine_cli.eventlog.filters import Filter
@@ -35,7 +35,7 @@ def stats(
 
     since_ns, until_ns = times(since, until)
     wanted = Filter(types=TYPES, since_ns=since_ns, until_ns=until_ns, model=model)
-    folder = folder or cli.settings().log_dir
+    folder = where(cli, folder, session)
     counted = Stats(Prices())
     _count(cli, folder, session, wanted, counted)
     tables: tuple[By, ...] = (by,) if by else get_args(By)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmgine_cli.cli.common import Cli, command
-from llmgine_cli.cli.logs.group import Folder, ModelName, SessionName, Since, Types, Until, app, times, words
+from llmgine_cli.cli.logs.group import Folder, ModelName, SessionName, Since, Types, Until, app, times, where, words
 
 if TYPE_CHECKING:
     from llmgine_cli.cli.eventlines import Printer
@@ -36,7 +36,7 @@ def tail(
     types = words(type_)
     since_ns, until_ns = times(since, until)
     wanted = Filter(types=types, since_ns=since_ns, until_ns=until_ns, model=model)
-    folder = folder or cli.settings().log_dir
+    folder = where(cli, folder, session)
     path = find(folder, session) if session else latest(folder)
     follower = _follower(folder, path if session else None) if follow else None
     printer = Printer(cli, wanted=wanted, nested=not types and model is None, as_json=as_json)
