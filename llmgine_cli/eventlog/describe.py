@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from llmgine_cli.eventlog.reader import Record
+from llmgine_cli.eventlog.record import Record
 
 Kind: TypeAlias = Literal["session", "command", "message", "model", "tool", "status", "other", "error"]
 Data: TypeAlias = Mapping[str, Any]

@@ -55,9 +55,9 @@ def show(
 
 def _show_events(cli: Cli, path: Path, *, as_json: bool) -> None:
     from llmgine_cli.cli.eventlines import Printer
-    from llmgine_cli.eventlog.reader import matcher
+    from llmgine_cli.eventlog.reader import EVERYTHING
 
-    printer = Printer(cli, matches=matcher(), nested=True, as_json=as_json)
+    printer = Printer(cli, wanted=EVERYTHING, nested=True, as_json=as_json)
     for record in events(cli, path):
         printer.show(record)
     sys.stdout.flush()
