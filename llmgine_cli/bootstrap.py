@@ -10,11 +10,12 @@ Nothing here is global: two applications can live in one process.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from llmgine_cli import places
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
 from llmgine_cli.errors import EngineError, UsageError, near_miss
@@ -24,6 +25,7 @@ from llmgine_cli.llm.provider import Model
 from llmgine_cli.toolkit.messages import CallTool
 
 if TYPE_CHECKING:
+    from llmgine_cli.bus.schedule import Scheduler
     from llmgine_cli.errors import StorageError
     from llmgine_cli.eventlog.writer import EventLog
     from llmgine_cli.plugins import Plugins
@@ -156,16 +158,25 @@ class Application:
         plugins: Where engines and tools are found.
         catalog: Where models are found.
         log: The event log; None when it is off.
+        scheduler: Keeps what `bus.schedule` is given; `start` publishes what came due while nothing ran.
     """
 
     def __init__(
-        self, *, settings: "Settings", bus: Bus, plugins: "Plugins", catalog: "Catalog", log: "EventLog | None"
+        self,
+        *,
+        settings: "Settings",
+        bus: Bus,
+        plugins: "Plugins",
+        catalog: "Catalog",
+        log: "EventLog | None",
+        scheduler: "Scheduler",
     ) -> None:
         self.settings = settings
         self.bus = bus
         self.plugins = plugins
         self.catalog = catalog
         self.log = log
+        self.scheduler = scheduler
 
     async def __aenter__(self) -> Self:
         return self
@@ -177,14 +188,13 @@ class Application:
 
     async def aclose(self) -> None:
         """Finish what runs, close connections and the log. Harmless the second time."""
-        try:
+        self.scheduler.stop()
+        async with AsyncExitStack() as last:  # in the opposite order, whatever becomes of each
+            if self.log is not None:
+                last.callback(self.log.close)
+            last.push_async_callback(self.catalog.aclose)
+            last.push_async_callback(self.scheduler.aclose)
             await self.bus.aclose()
-        finally:
-            try:
-                await self.catalog.aclose()
-            finally:
-                if self.log is not None:
-                    self.log.close()
 
     @asynccontextmanager
     async def conversation(
@@ -277,6 +287,8 @@ def build(
     Raises:
         SettingsError: A setting is wrong.
     """
+    from llmgine_cli.bus.schedule import scheduler_for
+    from llmgine_cli.eventlog.codec import decode, encode
     from llmgine_cli.plugins import Plugins
     from llmgine_cli.providers.catalog import Catalog
     from llmgine_cli.providers.presets import VENDORS, merged
@@ -309,7 +321,13 @@ def build(
             idle_timeout=settings.limits.idle_timeout,
         ),
         log=log,
+        scheduler=scheduler_for(bus, schedule_file(), encode=encode, decode=decode),
     )
+
+
+def schedule_file() -> Path:
+    """Where the schedule is kept."""
+    return places.state_dir() / "schedule" / "schedule.db"
 
 
 async def run_engine(

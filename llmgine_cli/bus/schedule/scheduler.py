@@ -1,0 +1,379 @@
+"""Runs what is due: sleeps until the next moment, takes an entry, has it delivered, and says what came of it.
+
+An entry is held by a lease that a thread of its own renews while the delivery runs, so that a handler that blocks the
+event loop does not lose it. When a process dies, its leases end, and another one delivers the same event, with the same
+id, again. So an event is delivered once, and again only if nobody can know whether it was.
+"""
+
+import asyncio
+import contextvars
+import logging
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Any, TypeAlias, TypeVar
+
+from llmgine_cli.bus.messages import Event, UnknownEvent, new_id
+from llmgine_cli.bus.schedule.store import Entry, ScheduleStore
+from llmgine_cli.bus.schedule.wake import LOOK_AGAIN, Bell
+from llmgine_cli.errors import BusClosedError, LlmgineError, UsageError
+
+logger = logging.getLogger("llmgine_cli.bus")
+
+Deliver: TypeAlias = Callable[[Event, Entry], Awaitable[None]]
+
+LONGEST = 100 * 366 * 86_400.0  # seconds; what is further away is a mistake
+_TICK = 0.001  # seconds; the least one sleeps
+
+
+class GiveUpError(LlmgineError):
+    """Raised by a delivery: it failed, and trying again would not help."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How patient a scheduler is.
+
+    Attributes:
+        lease: Seconds after which what a dead process ran is given to another.
+        attempts: How often an event is tried before it is parked as failed.
+        delay: Seconds before the second attempt; doubled for each further one.
+        look_again: Seconds after which a sleeper looks at the clock even if nothing is due: that it was set forward is
+            noticed by then, and so is a change that nobody could tell us of.
+        together: How many deliveries may run at once.
+    """
+
+    lease: float = 30.0
+    attempts: int = 3
+    delay: float = 10.0
+    look_again: float = 30.0
+    together: int = 16
+
+
+class Scheduler:
+    """Keeps events until they are due and then has them delivered; one of any number on the same store.
+
+    Args:
+        store: Where they are kept.
+        deliver: Is given what is due. What it raises is a failed attempt; `GiveUpError`: the last one.
+        encode: Makes bytes of an event.
+        decode: Makes an event of the bytes; an `UnknownEvent` where its class is not loaded here.
+        queue: Which entries are ours.
+        takes_unknown: Whether events of a class that is not loaded here are delivered; otherwise they wait for a
+            process that knows them.
+        parked: Called for each entry that has failed for good, with the reason.
+        terms: How patient it is.
+    """
+
+    def __init__(
+        self,
+        store: ScheduleStore,
+        deliver: Deliver,
+        *,
+        encode: Callable[[Event], bytes],
+        decode: Callable[[bytes], object],
+        queue: str = "events",
+        takes_unknown: Callable[[], bool] = lambda: False,
+        parked: Callable[[Entry, str], Awaitable[None]] | None = None,
+        terms: Terms | None = None,
+    ) -> None:
+        self.store = store
+        self.queue = queue
+        self.owner = new_id()
+        self.terms = terms or Terms()
+        self._deliver = deliver
+        self._encode = encode
+        self._decode = decode
+        self._takes_unknown = takes_unknown
+        self._parked = parked
+        self._left: set[str] = set()  # types that nobody here knows, until the next look
+        self._told: set[str] = set()  # those of them that were told
+        self._running: set[asyncio.Task[None]] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._failed: BaseException | None = None
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    # -- keeping
+
+    async def schedule(self, event: Event, *, at: datetime | None = None, after: float | None = None) -> str:
+        """Keep an event until it is due, begin to fire what is due in this process too, and return its id.
+
+        Args:
+            event: Any event that can be logged can be kept.
+            at: When, by the wall clock; aware. What is past fires at once.
+            after: Or in how many seconds.
+
+        Raises:
+            UsageError: Neither or both were given, or they are no moment.
+            BusError: The event is in the schedule already.
+            StorageError: It could not be kept.
+        """
+        await asyncio.to_thread(self.keep, event, at=at, after=after)
+        if not self._stopping:
+            self.start()
+        return event.event_id
+
+    def keep(self, event: Event, *, at: datetime | None = None, after: float | None = None) -> int:
+        """As `schedule`, but wait for the disk here, fire nothing, and return the number of the entry."""
+        moment, seconds = _due(at, after)
+        return self.store.add(
+            self._encode(event),
+            event_id=event.event_id,
+            event_type=event.type_name if isinstance(event, UnknownEvent) else type(event).__name__,
+            queue=self.queue,
+            at=moment,
+            after=seconds,
+        )
+
+    async def cancel(self, event_id: str) -> bool:
+        """Have an event never fire; say whether that could still be done.
+
+        Raises:
+            StorageError: The schedule cannot be read or written.
+        """
+        entry = await asyncio.to_thread(self.store.find, event_id)
+        return entry is not None and await asyncio.to_thread(self.store.cancel, entry.number)
+
+    async def entries(self) -> list[Entry]:
+        """Return what is kept and not finished, the first due first.
+
+        Raises:
+            StorageError: The schedule cannot be read.
+        """
+        return await asyncio.to_thread(self.store.entries, states=("waiting", "running"), queue=self.queue)
+
+    # -- firing
+
+    def start(self) -> None:
+        """Fire what is due, what came due while nothing ran included, and go on. Harmless the second time."""
+        if self._task is None:
+            self._stopping = False
+            # A context of its own: what is fired must not seem to come from the handler that called this.
+            self._task = asyncio.create_task(self._run_aside(), name="schedule", context=contextvars.Context())
+
+    def stop(self) -> None:
+        """Take nothing more; what is being delivered goes on."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Fire what is due and go on until `stop`. Cancelled, it stops what is being delivered and puts it back.
+
+        Raises:
+            StorageError: The schedule cannot be read or written.
+        """
+        bell = Bell(self.store.bells, asyncio.get_running_loop(), self._wake.set)
+        most = self.terms.look_again if bell.works else min(LOOK_AGAIN, self.terms.look_again)
+        try:
+            async with self._delivering():
+                await asyncio.to_thread(self.store.forget_old)
+                while not self._stopping:
+                    self._wake.clear()  # before the look: what comes after it wakes us
+                    if not await self._take():
+                        await self._sleep(most)
+        finally:
+            bell.close()
+
+    async def run_due(self) -> None:
+        """Fire what is due now, and return when all of it has been delivered.
+
+        Raises:
+            StorageError: The schedule cannot be read or written.
+        """
+        async with self._delivering():
+            while await self._take() or self._running:
+                if self._running:
+                    await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+
+    async def aclose(self) -> None:
+        """Take nothing more, wait for what is being delivered, and close the store. Harmless the second time."""
+        self.stop()
+        if self._task is not None:
+            await self._task
+            self._task = None
+        self.store.close()
+
+    # -- inside
+
+    async def _run_aside(self) -> None:
+        try:
+            await self.run()
+        except LlmgineError as error:
+            logger.error("the schedule has stopped: %s", error)  # noqa: TRY400 -- the message says it all
+
+    @asynccontextmanager
+    async def _delivering(self) -> AsyncGenerator[None]:
+        """Keep the leases while deliveries run; at the end wait for them, or stop them if we are stopped."""
+        heart = _Heart(self.store, self.owner, self.terms.lease)
+        try:
+            yield
+            while self._running:
+                await asyncio.wait(self._running)
+            if self._failed is not None:
+                raise self._failed
+        finally:
+            for task in self._running:  # each puts its entry back itself
+                task.cancel()
+            if self._running:
+                await _through(asyncio.wait(self._running))
+            await _through(asyncio.to_thread(heart.stop))
+
+    async def _sleep(self, most: float) -> None:
+        seconds = None
+        if len(self._running) < self.terms.together:
+            seconds = await asyncio.to_thread(self.store.wait, self.queue, without=sorted(self._left))
+        # Timers may be a little early, and then one looks again.
+        timeout = most if seconds is None else min(max(seconds, _TICK), most)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), timeout)
+        if timeout == most:
+            self._left.clear()  # a class may have been loaded since
+
+    async def _take(self) -> bool:
+        """Begin to deliver one entry, if there is one and room for it."""
+        if self._stopping or len(self._running) >= self.terms.together:
+            return False
+        for dead in await asyncio.to_thread(self.store.bury, self.queue, most=self.terms.attempts):
+            await self._tell(dead, dead.error or "")
+        # An entry that was taken just when we are stopped must be known, to be put back.
+        taking = asyncio.ensure_future(asyncio.to_thread(self._lease))
+        try:
+            entry = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            if (entry := await taking) is not None:
+                await asyncio.to_thread(self.store.put_back, entry.number, self.owner)
+            raise
+        if entry is None:
+            return False
+        task = asyncio.create_task(self._handle(entry), name=f"schedule {entry.number}")
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return True
+
+    def _lease(self) -> Entry | None:
+        terms = self.terms
+        return self.store.lease(
+            self.queue, self.owner, seconds=terms.lease, most=terms.attempts, without=sorted(self._left)
+        )
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:  # what a delivery raises is written down; that this failed is another matter
+            self._failed = error
+            self.stop()
+
+    async def _handle(self, entry: Entry) -> None:
+        error: Exception | None = None
+        try:
+            event = self._decoded(entry)
+            if isinstance(event, UnknownEvent) and not self._takes_unknown():
+                await self._leave(entry)
+                return
+            await self._deliver(event, entry)
+        except asyncio.CancelledError:
+            await _through(asyncio.to_thread(self.store.put_back, entry.number, self.owner))
+            raise
+        except BusClosedError:
+            await _through(asyncio.to_thread(self.store.put_back, entry.number, self.owner))
+            return
+        except Exception as raised:  # noqa: BLE001 -- whatever a delivery raises is a failed attempt, and is told
+            error = raised
+        await _through(self._settle(entry, error))
+
+    def _decoded(self, entry: Entry) -> Event:
+        try:
+            event = self._decode(entry.event)
+        except Exception as error:
+            raise GiveUpError(f"it cannot be read: {error}") from error
+        if not isinstance(event, Event):
+            raise GiveUpError(f"{entry.type} is no event")
+        return event
+
+    async def _settle(self, entry: Entry, error: Exception | None) -> None:
+        """Write down what came of an attempt."""
+        reason = None if error is None else str(error) or type(error).__name__
+        if reason is None or isinstance(error, GiveUpError) or entry.attempts >= self.terms.attempts:
+            ours = await asyncio.to_thread(self.store.finish, entry.number, self.owner, error=reason)
+            if ours and reason is not None:
+                await self._tell(entry, reason)
+        else:
+            delay = self.terms.delay * 2 ** (entry.attempts - 1)
+            logger.warning("%s was not delivered, and is tried again in %g s: %s", entry.type, delay, reason)
+            ours = await asyncio.to_thread(
+                self.store.put_back, entry.number, self.owner, error=reason, after=delay
+            )  # fmt: skip
+        if not ours:
+            logger.warning("the lease of %s %s was lost: it may be delivered twice", entry.type, entry.id)
+
+    async def _leave(self, entry: Entry) -> None:
+        self._left.add(entry.type)
+        await _through(asyncio.to_thread(self.store.put_back, entry.number, self.owner))
+        if entry.type not in self._told:
+            self._told.add(entry.type)
+            logger.warning("%s is due, and nobody here knows what it is: it waits for a process that does", entry.type)
+
+    async def _tell(self, entry: Entry, reason: str) -> None:
+        logger.error("%s has failed for good after %d attempts: %s", entry.type, entry.attempts, reason)
+        if self._parked is not None:
+            await self._parked(entry, reason)
+
+
+class _Heart:
+    """Renews the leases of one owner, in a thread: an event loop may be blocked by a handler."""
+
+    def __init__(self, store: ScheduleStore, owner: str, seconds: float) -> None:
+        self._store = store
+        self._owner = owner
+        self._seconds = seconds
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="schedule leases", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._end.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._end.wait(self._seconds / 3):
+            try:
+                self._store.renew(self._owner, seconds=self._seconds)
+            except LlmgineError as error:  # the next beat may succeed; if none does, the lease is lost, and told
+                logger.warning("the leases of the schedule could not be renewed: %s", error)
+
+
+def _due(at: datetime | None, after: float | None) -> tuple[float | None, float]:
+    """Return the moment in seconds since 1970, or None and the seconds from now.
+
+    Raises:
+        UsageError: Neither or both were given, or they are no moment.
+    """
+    if (at is None) == (after is None):
+        raise UsageError("an event is scheduled either at a time or after some seconds", hint="give at=… or after=…")
+    if at is None:
+        seconds = float(after or 0.0)
+        if not isfinite(seconds) or not 0 <= seconds <= LONGEST:
+            raise UsageError(f"after={after!r} is no number of seconds from now", hint="0 or more, a century at most")
+        return None, seconds
+    if at.tzinfo is None:
+        raise UsageError("at=… has no time zone", hint="as in datetime(…, tzinfo=UTC), or datetime(…).astimezone()")
+    return at.timestamp(), 0.0
+
+
+T = TypeVar("T")
+
+
+async def _through(work: Coroutine[Any, Any, T]) -> T:
+    """Do something to the end, even if we are cancelled meanwhile; then be cancelled."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
