@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command, pairs
+from llmgine_cli.cli.talk.moments import At, In, when
 from llmgine_cli.cli.talk.opening import (
     ApproveMode,
     AskFirst,
@@ -58,6 +59,8 @@ def _run(
     usage: Usage = False,
     no_log: NoLog = False,
     raw: Raw = False,
+    at: At = None,
+    after: In = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask once and print the answer; a step in a pipeline.
@@ -65,6 +68,8 @@ def _run(
     The answer goes to stdout, everything else to stderr.
 
     What is piped in comes before the prompt: git diff | llmgine run "write a commit message"
+
+    With --at or --in it is put into the schedule, its id is printed, and llmgine schedule run answers it.
     """
     from llmgine_cli.cli.talk.input import prompt_text
 
@@ -82,6 +87,13 @@ def _run(
         stream=not no_stream,
     )
     settings = load_settings(cli, approve=approve, ask_first=ask_first, no_log=no_log)
+    if at is not None or after is not None:
+        if usage or raw:
+            raise UsageError(f"{'--usage' if usage else '--raw'} is for an answer now", hint="leave it out")
+        from llmgine_cli.cli.talk.later import put_off
+
+        put_off(cli, settings, opening, text, when=when(at, after), asks=bool(approve) or ask_first, as_json=as_json)
+        return
     code = cli.run(_ask(cli, settings, opening, text, raw=raw, as_json=as_json, usage=usage))
     if code:
         raise typer.Exit(code)
@@ -117,20 +129,20 @@ async def _ask(
         raise explained(talk.conversation.engine, outcome.error)
     result = outcome.result
     if as_json:
-        cli.json(_as_json(talk.conversation, result, account))
+        cli.json(facts(talk.conversation, result, account))
     else:
         screen.show_result(result)
     for remark in account.remarks(result):
         cli.note(remark)
     if usage:
         cli.note(account.summary())
-    _tell_ungranted(cli, talk.conversation, result)
+    tell_ungranted(cli, talk.conversation, result)
     if talk.conversation.denied:
         return 4
     return 6 if log_failures else 0
 
 
-def _tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
+def tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
     """Say that the model asked for tools which nobody granted; if it said nothing else, that is a failure."""
     from llmgine_cli.llm.stream import Reply
 
@@ -143,7 +155,8 @@ def _tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None
     cli.warn(f"{asked} (-T NAME grants one)")
 
 
-def _as_json(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
+def facts(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
+    """What `--json` prints of a run."""
     from llmgine_cli.llm.stream import Reply
 
     is_reply = isinstance(result, Reply)

@@ -69,10 +69,11 @@ def scheduler_for(
         if failures:
             raise BusError(f"{failures[0].handler} failed: {failures[0].error}")
 
-    async def tell(entry: Entry, reason: str) -> None:
-        await bus.publish(
-            ScheduledEventFailed(about_type=entry.type, about_id=entry.id, attempts=entry.attempts, error=reason)
-        )
+    async def tell(entry: Entry, reason: str, delay: float | None) -> None:
+        if delay is None:
+            await bus.publish(
+                ScheduledEventFailed(about_type=entry.type, about_id=entry.id, attempts=entry.attempts, error=reason)
+            )
 
     scheduler = Scheduler(
         ScheduleStore(path, clock=clock),
@@ -80,7 +81,7 @@ def scheduler_for(
         encode=encode,
         decode=decode,
         takes_unknown=lambda: bus.has_subscriber(UnknownEvent),
-        parked=tell,
+        failed=tell,
         terms=terms,
     )
     bus.keep_schedule(scheduler)

@@ -24,6 +24,7 @@ from llmgine_cli.errors import BusClosedError, LlmgineError, UsageError
 logger = logging.getLogger("llmgine_cli.bus")
 
 Deliver: TypeAlias = Callable[[Event, Entry], Awaitable[None]]
+Failed: TypeAlias = Callable[[Entry, str, float | None], Awaitable[None]]
 
 LONGEST = 100 * 366 * 86_400.0  # seconds; what is further away is a mistake
 _TICK = 0.001  # seconds; the least one sleeps
@@ -31,6 +32,10 @@ _TICK = 0.001  # seconds; the least one sleeps
 
 class GiveUpError(LlmgineError):
     """Raised by a delivery: it failed, and trying again would not help."""
+
+
+class HaltError(LlmgineError):
+    """Raised by a delivery: nothing can be delivered here any more. What it was is put back; its cause is raised."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +69,8 @@ class Scheduler:
         queue: Which entries are ours.
         takes_unknown: Whether events of a class that is not loaded here are delivered; otherwise they wait for a
             process that knows them.
-        parked: Called for each entry that has failed for good, with the reason.
+        failed: Called for each attempt that failed, with the reason and the seconds until the next one; None: there is
+            none, it has failed for good.
         terms: How patient it is.
     """
 
@@ -77,7 +83,7 @@ class Scheduler:
         decode: Callable[[bytes], object],
         queue: str = "events",
         takes_unknown: Callable[[], bool] = lambda: False,
-        parked: Callable[[Entry, str], Awaitable[None]] | None = None,
+        failed: Failed | None = None,
         terms: Terms | None = None,
     ) -> None:
         self.store = store
@@ -88,12 +94,12 @@ class Scheduler:
         self._encode = encode
         self._decode = decode
         self._takes_unknown = takes_unknown
-        self._parked = parked
+        self._tell_failed = failed
         self._left: set[str] = set()  # types that nobody here knows, until the next look
         self._told: set[str] = set()  # those of them that were told
         self._running: set[asyncio.Task[None]] = set()
         self._task: asyncio.Task[None] | None = None
-        self._failed: BaseException | None = None
+        self._broken: BaseException | None = None
         self._wake = asyncio.Event()
         self._stopping = False
 
@@ -213,8 +219,8 @@ class Scheduler:
             yield
             while self._running:
                 await asyncio.wait(self._running)
-            if self._failed is not None:
-                raise self._failed
+            if self._broken is not None:
+                raise self._broken
         finally:
             for task in self._running:  # each puts its entry back itself
                 task.cancel()
@@ -265,7 +271,7 @@ class Scheduler:
         self._wake.set()
         error = None if task.cancelled() else task.exception()
         if error is not None:  # what a delivery raises is written down; that this failed is another matter
-            self._failed = error
+            self._broken = error
             self.stop()
 
     async def _handle(self, entry: Entry) -> None:
@@ -279,8 +285,10 @@ class Scheduler:
         except asyncio.CancelledError:
             await _through(asyncio.to_thread(self.store.put_back, entry.number, self.owner))
             raise
-        except BusClosedError:
+        except (BusClosedError, HaltError) as halt:
             await _through(asyncio.to_thread(self.store.put_back, entry.number, self.owner))
+            if halt.__cause__ is not None:
+                raise halt.__cause__ from None
             return
         except Exception as raised:  # noqa: BLE001 -- whatever a delivery raises is a failed attempt, and is told
             error = raised
@@ -297,17 +305,19 @@ class Scheduler:
 
     async def _settle(self, entry: Entry, error: Exception | None) -> None:
         """Write down what came of an attempt."""
-        reason = None if error is None else str(error) or type(error).__name__
-        if reason is None or isinstance(error, GiveUpError) or entry.attempts >= self.terms.attempts:
-            ours = await asyncio.to_thread(self.store.finish, entry.number, self.owner, error=reason)
-            if ours and reason is not None:
-                await self._tell(entry, reason)
+        store, number, owner = self.store, entry.number, self.owner
+        if error is None:
+            ours = await asyncio.to_thread(store.finish, number, owner)
         else:
-            delay = self.terms.delay * 2 ** (entry.attempts - 1)
-            logger.warning("%s was not delivered, and is tried again in %g s: %s", entry.type, delay, reason)
-            ours = await asyncio.to_thread(
-                self.store.put_back, entry.number, self.owner, error=reason, after=delay
-            )  # fmt: skip
+            reason = str(error) or type(error).__name__
+            if isinstance(error, GiveUpError) or entry.attempts >= self.terms.attempts:
+                delay = None
+                ours = await asyncio.to_thread(store.finish, number, owner, error=reason)
+            else:
+                delay = self.terms.delay * 2 ** (entry.attempts - 1)
+                ours = await asyncio.to_thread(store.put_back, number, owner, error=reason, after=delay)
+            if ours:
+                await self._tell(entry, reason, delay)
         if not ours:
             logger.warning("the lease of %s %s was lost: it may be delivered twice", entry.type, entry.id)
 
@@ -318,10 +328,11 @@ class Scheduler:
             self._told.add(entry.type)
             logger.warning("%s is due, and nobody here knows what it is: it waits for a process that does", entry.type)
 
-    async def _tell(self, entry: Entry, reason: str) -> None:
-        logger.error("%s has failed for good after %d attempts: %s", entry.type, entry.attempts, reason)
-        if self._parked is not None:
-            await self._parked(entry, reason)
+    async def _tell(self, entry: Entry, reason: str, delay: float | None = None) -> None:
+        what = "has failed for good" if delay is None else f"failed, and is tried again in {delay:g} s"
+        logger.warning("%s %s after %d attempts: %s", entry.type, what, entry.attempts, reason)
+        if self._tell_failed is not None:
+            await self._tell_failed(entry, reason, delay)
 
 
 class _Heart:

@@ -83,8 +83,23 @@ def load_settings(cli: Cli, *, approve: str | None, ask_first: bool, no_log: boo
     return cli.settings(overrides)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What goes to the engine in one turn, the template filled in."""
+
+    text: str
+    system: str | None = None
+    messages: "tuple[Message, ...]" = ()
+
+
 class Talk:
-    """An open conversation, and what the command line said about its turns."""
+    """An open conversation, and what the command line said about its turns.
+
+    Attributes:
+        conversation: Where the turns go.
+        engine: The engine as it was named: by the flag, the template, a setting or default.
+        options: All options, the template's included, as they were given.
+    """
 
     def __init__(
         self,
@@ -93,18 +108,39 @@ class Talk:
         opening: Opening,
         template: "Template | None",
         engine_options: Mapping[str, Any],
+        *,
+        engine: str,
+        options: Mapping[str, Any],
     ) -> None:
         self._cli = cli
         self.conversation = conversation
+        self.engine = engine
+        self.options = options
         self._opening = opening
         self._template = template
         self._engine_options = engine_options
         self._turns = 0
 
     async def send(self, text: str) -> "CommandResult[Any]":
-        """Have the engine answer: the template and the system message open the first turn.
+        """Have the engine answer what `compose` makes of the text."""
+        turn = self.compose(text)
+        self._turns += 1
+        return await self.put(turn)
+
+    async def put(self, turn: Turn) -> "CommandResult[Any]":
+        """Have the engine answer a turn that is composed."""
+        return await self.conversation.send(
+            turn.text, system=turn.system, messages=turn.messages, **self._engine_options
+        )
+
+    def compose(self, text: str) -> Turn:
+        """Make the next turn: the template and the system message open the first one.
 
         A template with an `{input}` placeholder frames every turn; another one opens the conversation only.
+
+        Raises:
+            UsageError: There is nothing to ask.
+            PromptError: A value has no placeholder or is not what the front matter says.
         """
         system = self._opening.system
         messages: tuple[Message, ...] = ()
@@ -116,8 +152,7 @@ class Talk:
             self._tell_missing(rendered.missing)
         if not (text or messages):
             raise UsageError("there is nothing to ask", hint="the prompt template needs your text beside it")
-        self._turns += 1
-        return await self.conversation.send(text, system=system, messages=messages, **self._engine_options)
+        return Turn(text=text, system=system, messages=messages)
 
     def begin_anew(self) -> None:
         """Let the next turn open the conversation again: what was said is forgotten."""
@@ -180,7 +215,7 @@ async def open_talk(
             from llmgine_cli.llm.messages import system
 
             await conversation.history.change_system(system(opening.system))
-        yield Talk(cli, conversation, opening, template, own)
+        yield Talk(cli, conversation, opening, template, own, engine=engine, options=given)
 
 
 def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template | None":
