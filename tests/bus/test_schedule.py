@@ -179,7 +179,7 @@ async def test_an_event_is_scheduled_once(path: Path) -> None:
     async with desk(path) as here:
         event = Rang()
         await here.bus.schedule(event, after=PATIENT)
-        with pytest.raises(BusError, match="scheduled already"):
+        with pytest.raises(BusError, match="in the schedule already"):
             await here.bus.schedule(event, after=PATIENT)
 
 
