@@ -168,7 +168,7 @@ class ScheduleStore:
 
     def find(self, name: str) -> Entry | None:
         """Return the entry of a number or of an event's id; None if there is none."""
-        number = int(name) if name.isdecimal() and len(name) < 16 else 0
+        number = int(name) if name.isascii() and name.isdecimal() and len(name) < 16 else 0
         found = self._read(
             f"SELECT {_COLUMNS} FROM entries WHERE number = :number OR id = :id",  # noqa: S608 -- words of ours
             number=number, id=name,
