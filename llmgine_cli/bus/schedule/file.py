@@ -40,7 +40,8 @@ CREATE TABLE entries (
     error TEXT,
     finished REAL
 );
-CREATE INDEX entries_by_state ON entries (queue, state, due);
+CREATE INDEX entries_by_due ON entries (queue, state, boot, due, number);
+CREATE INDEX entries_by_steady ON entries (queue, state, boot, due_steady, number);
 PRAGMA user_version = {VERSION};
 """
 

@@ -243,8 +243,6 @@ class Scheduler:
         """Begin to deliver one entry, if there is one and room for it."""
         if self._stopping or len(self._running) >= self.terms.together:
             return False
-        for dead in await asyncio.to_thread(self.store.bury, self.queue, most=self.terms.attempts):
-            await self._tell(dead, dead.error or "")
         # An entry that was taken just when we are stopped must be known, to be put back.
         taking = asyncio.ensure_future(asyncio.to_thread(self._lease))
         try:
@@ -254,6 +252,8 @@ class Scheduler:
                 await asyncio.to_thread(self.store.put_back, entry.number, self.owner)
             raise
         if entry is None:
+            for dead in await asyncio.to_thread(self.store.bury, self.queue, most=self.terms.attempts):
+                await self._tell(dead, dead.error or "")
             return False
         task = asyncio.create_task(self._handle(entry), name=f"schedule {entry.number}")
         self._running.add(task)

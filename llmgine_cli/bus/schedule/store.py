@@ -6,6 +6,7 @@ is one transaction that takes the write lock first, so that of any number of pro
 The methods wait for the disk; a program with an event loop calls them in a thread. They may be called from any.
 """
 
+import sys
 import threading
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -24,10 +25,22 @@ if TYPE_CHECKING:
 State: TypeAlias = Literal["waiting", "running", "done", "failed", "cancelled"]
 KEPT = 30 * 86_400.0  # seconds that what is done or cancelled is still listed
 
-# By the steady clock while the machine runs that it was kept on, else by the wall clock.
-_WAITS = "CASE WHEN boot = :boot THEN due_steady - :steady ELSE due - :wall END"
 _LEASED = "CASE WHEN lease_boot = :boot THEN lease_steady - :steady ELSE lease_until - :wall END"
 _MINE = "queue = :queue AND type NOT IN (SELECT value FROM json_each(:without))"
+# What is next, and in how many seconds: by the steady clock while the machine runs that it was kept on, else by the
+# wall clock. Each part is answered from an index, however many entries there are.
+_NEXT = f"""
+WITH next (number, wait) AS (
+    SELECT * FROM (SELECT number, due - :wall FROM entries
+        WHERE {_MINE} AND state = 'waiting' AND boot IS NULL ORDER BY due, number LIMIT 1)
+    UNION ALL SELECT * FROM (SELECT number, due_steady - :steady FROM entries
+        WHERE {_MINE} AND state = 'waiting' AND boot = :boot ORDER BY due_steady, number LIMIT 1)
+    UNION ALL SELECT number, due - :wall FROM entries
+        WHERE {_MINE} AND state = 'waiting' AND boot IS NOT NULL AND boot IS NOT :boot
+    UNION ALL SELECT number, {_LEASED} FROM entries
+        WHERE {_MINE} AND state = 'running' AND attempts < :most
+)
+"""  # noqa: S608 -- words of ours
 # Where the wall clock was set since, the moment it is due is another one for an entry that counts seconds.
 _COLUMNS = (
     "number, id, queue, type, event, created, state, attempts, session_id, error, finished, "
@@ -189,13 +202,11 @@ class ScheduleStore:
         """
         with self._changing() as connection:
             rows = connection.execute(
-                "UPDATE entries SET state = 'running', owner = :owner, attempts = attempts + 1,"  # noqa: S608 -- words of ours
-                " lease_boot = :boot,"
-                " lease_until = :wall + :seconds, lease_steady = :steady + :seconds, session_id = NULL"
-                f" WHERE number = (SELECT number FROM entries WHERE {_MINE} AND"
-                f" ((state = 'waiting' AND {_WAITS} <= 0)"
-                f" OR (state = 'running' AND {_LEASED} <= 0 AND attempts < :most))"
-                f" ORDER BY due, number LIMIT 1) RETURNING {_COLUMNS}",
+                f"{_NEXT} UPDATE entries SET state = 'running', owner = :owner, attempts = attempts + 1,"  # noqa: S608
+                " lease_boot = :boot, lease_until = :wall + :seconds, lease_steady = :steady + :seconds,"
+                " session_id = NULL"
+                " WHERE number = (SELECT number FROM next WHERE wait <= 0 ORDER BY wait, number LIMIT 1)"
+                f" RETURNING {_COLUMNS}",
                 {**self._scope(queue, without), "owner": owner, "seconds": seconds, "most": most},
             ).fetchall()
         return _entry(rows[0]) if rows else None
@@ -264,9 +275,8 @@ class ScheduleStore:
         """Return the seconds until something is to be done: an entry due, or its lease over; None: nothing is kept."""
         with self._reading() as connection:
             (seconds,) = connection.execute(
-                f"SELECT min(CASE state WHEN 'waiting' THEN {_WAITS} ELSE {_LEASED} END) FROM entries"  # noqa: S608 -- words of ours
-                f" WHERE {_MINE} AND state IN ('waiting', 'running')",
-                self._scope(queue, without),
+                f"{_NEXT} SELECT min(wait) FROM next",  # noqa: S608 -- words of ours
+                {**self._scope(queue, without), "most": sys.maxsize},
             ).fetchone()
         return None if seconds is None else float(seconds)
 
