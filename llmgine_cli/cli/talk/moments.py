@@ -23,9 +23,9 @@ IN_FORMS = "90s, 10m, 2h30m, 3d or 1w"
 CENTURY = timedelta(days=36_525)
 
 _DAY = re.compile(r"(?P<day>today|tomorrow)[- ](?P<time>.+)")
-_TIME = re.compile(r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?")
-_FULL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?")
-_SPAN = re.compile(r"(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_TIME = re.compile(r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?", re.ASCII)
+_FULL = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
+_SPAN = re.compile("".join(rf"(?:([0-9]{{1,12}}){unit})?" for unit in "wdhms"))
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,7 @@ def when(at: str | None, after: str | None) -> When:
 def moment(text: str, now: datetime) -> datetime:
     """Read what `--at` is given, as an aware time.
 
-    A local time that the clocks skip is taken as if they had not yet been put forward; of one that comes twice, the
-    first is meant.
+    A local time that the clocks skip comes as much later as they skip; of one that comes twice, the first is meant.
 
     Args:
         text: One of the forms in `AT_FORMS`.
@@ -106,7 +105,8 @@ def shown(when: datetime) -> str:
 
 def _read(text: str, now: datetime) -> datetime | None:
     if _FULL.fullmatch(text):
-        return datetime.fromisoformat(text).astimezone()  # without a zone: local
+        full = datetime.fromisoformat(text)
+        return full.astimezone() if full.tzinfo else _local(full)
     day = _DAY.fullmatch(text)
     time = _TIME.fullmatch(day["time"] if day else text)
     if time is None:
@@ -115,5 +115,12 @@ def _read(text: str, now: datetime) -> datetime | None:
     found = today.replace(
         hour=int(time["hour"]), minute=int(time["minute"]), second=int(time["second"] or 0), microsecond=0
     )
-    later = (day is not None and day["day"] == "tomorrow") or (day is None and found.astimezone() <= now)
-    return (found + timedelta(days=1) if later else found).astimezone()
+    later = (day is not None and day["day"] == "tomorrow") or (day is None and _local(found) <= now)
+    return _local(found + timedelta(days=1) if later else found)
+
+
+def _local(time: datetime) -> datetime:
+    """A local time without a zone, as the moment it is; one that the clocks skip comes as much later."""
+    found = [time.replace(fold=fold).astimezone() for fold in (0, 1)]
+    skipped = found[0].replace(tzinfo=None) != time
+    return max(found) if skipped else found[0]
