@@ -58,7 +58,7 @@ class Desk:
     async def until(self, fact: Callable[[], object]) -> None:
         """Wait for a fact."""
         async with asyncio.timeout(PATIENT):
-            while not fact():
+            while not fact():  # noqa: ASYNC110 -- a fact of another thread's or process's making
                 await asyncio.sleep(0.002)
 
     async def entry(self, event_id: str) -> Entry:
@@ -109,15 +109,14 @@ async def test_what_came_due_while_nothing_ran_fires_at_the_next_start_the_oldes
 
 
 async def test_an_event_fires_once_however_often_one_starts(path: Path) -> None:
-    for _ in range(3):
+    async with desk(path) as here:
+        here.scheduler.keep(Rang(text="once"), after=0)
+        await here.scheduler.run_due()
+        assert here.texts == ["once"]
+    for _ in range(2):
         async with desk(path) as here:
-            if not path.exists():
-                here.scheduler.keep(Rang(text="once"), after=0)
-                await here.scheduler.run_due()
-                assert here.texts == ["once"]
-            else:
-                await here.scheduler.run_due()
-                assert here.texts == []
+            await here.scheduler.run_due()
+            assert here.texts == []
 
 
 async def test_an_earlier_one_that_is_added_later_fires_first(path: Path) -> None:

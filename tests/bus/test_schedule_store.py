@@ -266,7 +266,7 @@ class TestBells:
             bell.close()
         assert list((tmp_path / "bells").iterdir()) == []
 
-    async def test_a_bell_whose_process_has_died_is_taken_away_and_nothing_else_is(self, tmp_path: Path) -> None:
+    def test_a_bell_whose_process_has_died_is_taken_away_and_nothing_else_is(self, tmp_path: Path) -> None:
         dead, other = tmp_path / "dead", tmp_path / "a file"
         os.mkfifo(dead)
         other.write_text("mine")

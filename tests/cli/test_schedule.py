@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
+from llmgine_cli.bootstrap import schedule_file
+from llmgine_cli.bus.schedule import ScheduleStore
+from llmgine_cli.cli.talk.later import PromptDue, as_facts, job_of, keep
+from llmgine_cli.cli.talk.moments import When
 from tests.support.facts import logged, wait_until
-from tests.support.program import PROGRAM, Completed, Program
+from tests.support.program import PROGRAM, Program
 from tests.support.server import Answer, FakeVendor, Fault, Silence, ToolCalls
 from tests.support.terminal import Terminal
 from tests.support.wire import Script
@@ -41,17 +45,22 @@ def file(home: Path) -> Path:
     return home / "state" / "schedule" / "schedule.db"
 
 
-def listed(cli: Program, *arguments: str) -> list[dict[str, Any]]:
-    """What `schedule list --json` says."""
-    found: list[dict[str, Any]] = json.loads(cli("schedule", "list", "--json", *arguments).stdout)
-    return found
+def listed(*, everything: bool = False) -> list[dict[str, Any]]:
+    """What `schedule list --json` says; with all as `--all` does."""
+    store = ScheduleStore(schedule_file())
+    entries = store.entries(states=None if everything else ("waiting", "running"))
+    store.close()
+    facts: list[dict[str, Any]] = json.loads(json.dumps([as_facts(entry, job_of(entry)) for entry in entries]))
+    return facts
 
 
-def put_off(cli: Program, *arguments: str, **how: Any) -> str:
-    """Put a prompt into the schedule that is due at once; return its id."""
-    done: Completed = cli("run", "--in", "0s", *arguments, **how)
-    assert done.code == 0, done.stderr
-    return done.stdout.strip()
+def put_off(text: str, **about: Any) -> str:
+    """Put a prompt into the schedule that is due at once, as `run --in 0s` does; return its id."""
+    known: dict[str, Any] = {"engine": "single_pass", "model": "echo:echo", "approve": "ask", "folder": Path.cwd()}
+    store = ScheduleStore(schedule_file())
+    number = keep(store, PromptDue(text=text, **{**known, **about}), When(None, 0.0))
+    store.close()
+    return str(number)
 
 
 def leases_end(home: Path) -> None:
@@ -68,9 +77,9 @@ def test_the_id_alone_is_on_stdout_and_when_it_is_due_on_stderr(cli: Program) ->
     done = cli("run", "--at", "2031-01-02 03:04", "-m", "echo:echo", "hello", "there")
     assert (done.stdout, done.code) == ("1\n", 0)
     assert "due 2031-01-02 03:04" in done.stderr
-    (entry,) = listed(cli)
+    (entry,) = listed()
     assert (entry["id"], entry["prompt"], entry["state"]) == (1, "hello there", "waiting")
-    assert entry["due"] == "2031-01-02T03:04:00+00:00"
+    assert entry["due"] == "2031-01-02T03:04:00.000+00:00"
 
 
 def test_json_tells_everything_that_is_settled(cli: Program) -> None:
@@ -79,7 +88,7 @@ def test_json_tells_everything_that_is_settled(cli: Program) -> None:
         "-o", "temperature", "0", "hi",
     )  # fmt: skip
     told = json.loads(done.stdout)
-    assert told == listed(cli)[0]
+    assert {**told, "due": None} == {**listed()[0], "due": None}
     assert (told["engine"], told["model"], told["tools"]) == ("tool_chat", "echo:echo", ["calculate"])
     assert (told["approve"], told["options"], told["folder"]) == ("auto-read", {"temperature": "0"}, str(Path.cwd()))
     in_two_and_a_half = datetime.fromisoformat(told["created"]) + timedelta(hours=2.5)
@@ -89,7 +98,7 @@ def test_json_tells_everything_that_is_settled(cli: Program) -> None:
 def test_schedule_add_is_the_same(cli: Program) -> None:
     assert cli("schedule", "add", "--in", "1h", "-m", "echo:echo", "as an argument").stdout == "1\n"
     assert cli("schedule", "add", "--in", "1h", "-m", "echo:echo", input="from a pipe\n").stdout == "2\n"
-    assert [entry["prompt"] for entry in listed(cli)] == ["as an argument", "from a pipe"]
+    assert [entry["prompt"] for entry in listed()] == ["as an argument", "from a pipe"]
 
 
 @pytest.mark.parametrize(
@@ -125,12 +134,12 @@ def test_a_key_that_is_missing_is_told_now(cli: Program) -> None:
 
 
 def test_keys_are_not_kept(cli: Program, home: Path) -> None:
-    put_off(cli, "-m", "openai:gpt-4.1", "hi", env={"OPENAI_API_KEY": KEY})
+    assert cli("run", "--in", "1h", "-m", "openai:gpt-4.1", "hi", env={"OPENAI_API_KEY": KEY}).code == 0
     assert KEY.encode() not in b"".join(each.read_bytes() for each in file(home).parent.iterdir() if each.is_file())
 
 
 def test_putting_off_leaves_no_session_in_the_log(cli: Program, home: Path) -> None:
-    put_off(cli, "-m", "echo:echo", "hi")
+    put_off("hi")
     assert not (home / "state" / "logs").exists()
 
 
@@ -159,7 +168,7 @@ def test_the_list_on_a_terminal_has_headings_and_fits() -> None:
 
 
 def test_an_event_of_somebody_elses_program_is_listed_by_its_type(cli: Program, home: Path) -> None:
-    put_off(cli, "-m", "echo:echo", "hi")
+    put_off("hi")
     with sqlite3.connect(file(home)) as connection:
         connection.execute(
             "INSERT INTO entries (id, queue, type, event, created, due) VALUES ('x', 'events', 'Tea', 'garbage', 0, 0)"
@@ -167,18 +176,18 @@ def test_an_event_of_somebody_elses_program_is_listed_by_its_type(cli: Program, 
     connection.close()
     assert "(Tea)" in cli("schedule", "list").stdout
     assert cli("schedule", "run", "--once").stdout == "hi\n"
-    assert [entry["type"] for entry in listed(cli)] == ["Tea"]
+    assert [entry["type"] for entry in listed()] == ["Tea"]
 
 
 def test_cancelled_prompts_are_never_answered(cli: Program) -> None:
-    ids = [put_off(cli, "-m", "echo:echo", str(number)) for number in range(3)]
+    ids = [put_off(str(number)) for number in range(3)]
     assert cli("schedule", "cancel", *ids[:2]).stdout == "1\n2\n"
     assert cli("schedule", "run", "--once").stdout == "2\n"
-    assert [entry["state"] for entry in listed(cli, "--all")] == ["cancelled", "cancelled", "done"]
+    assert [entry["state"] for entry in listed(everything=True)] == ["cancelled", "cancelled", "done"]
 
 
 def test_what_cannot_be_cancelled_is_told_and_the_others_are(cli: Program) -> None:
-    put_off(cli, "-m", "echo:echo", "hi")
+    put_off("hi")
     done = cli("schedule", "cancel", "--json", "1", "7")
     assert (json.loads(done.stdout), done.code) == ({"cancelled": [1]}, 2)
     assert "'7'" in done.stderr
@@ -191,13 +200,13 @@ def test_what_cannot_be_cancelled_is_told_and_the_others_are(cli: Program) -> No
 
 
 def test_a_due_prompt_is_answered_once_in_a_session_of_its_own(cli: Program, home: Path) -> None:
-    put_off(cli, "-m", "echo:echo", "hello there")
+    put_off("hello there")
     done = cli("schedule", "run", "--once")
     assert (done.stdout, done.code) == ("hello there\n", 0)
     assert "1: hello there" in done.stderr
     again = cli("schedule", "run", "--once")
     assert (again.stdout, again.stderr, again.code) == ("", "", 0)
-    (entry,) = listed(cli, "--all")
+    (entry,) = listed(everything=True)
     assert (entry["state"], entry["attempts"]) == ("done", 1)
     assert entry["session_id"] in done.stderr
     assert {event["session_id"] for event in logged(home)} == {entry["session_id"]}
@@ -210,23 +219,23 @@ def test_nothing_is_answered_before_it_is_due(cli: Program) -> None:
     cli("run", "--in", "1h", "-m", "echo:echo", "later")
     done = cli("schedule", "run", "--once")
     assert (done.stdout, done.code) == ("", 0)
-    assert listed(cli)[0]["attempts"] == 0
+    assert listed()[0]["attempts"] == 0
 
 
 def test_several_are_answered_in_the_order_they_are_due(cli: Program) -> None:
     for text in ("first", "second", "third"):
-        put_off(cli, "-m", "echo:echo", text)
+        put_off(text)
     done = cli("schedule", "run", "--once", "--quiet")
     assert (done.stdout, done.stderr) == ("first\nsecond\nthird\n", "")
 
 
 def test_json_is_a_line_for_each(cli: Program) -> None:
-    put_off(cli, "-m", "echo:echo", "fine")
-    put_off(cli, "-m", "openai:gpt-4.1", "no key", env={"OPENAI_API_KEY": KEY})
+    put_off("fine")
+    put_off("no key", model="openai:gpt-4.1")
     done = cli("schedule", "run", "--once", "--json")
     fine, failed = map(json.loads, done.stdout.splitlines())
     assert (fine["id"], fine["prompt"], fine["state"], fine["answer"]) == (1, "fine", "done", "fine")
-    assert fine["session_id"] == listed(cli, "--all")[0]["session_id"]
+    assert fine["session_id"] == listed(everything=True)[0]["session_id"]
     assert (failed["id"], failed["prompt"], failed["state"]) == (2, "no key", "failed")
     assert "OPENAI_API_KEY" in failed["error"]
     assert done.code == 3
@@ -236,9 +245,9 @@ def test_template_system_and_options_are_settled_when_it_is_put_off(cli: Program
     prompt = tmp_path / "shout.md"
     prompt.write_text("# system:\nBe {mood}.\n# user:\nSay it: {input}", encoding="utf-8")
     with FakeVendor([Answer("ok")]) as vendor:
-        put_off(
-            cli, "-m", "openai:gpt-4.1", "-t", str(prompt), "-p", "mood", "brief", "-o", "temperature", "0", "good day",
-            env=vendor_env(vendor),
+        cli(
+            "run", "--in", "0s", "-m", "openai:gpt-4.1", "-t", str(prompt), "-p", "mood", "brief",
+            "-o", "temperature", "0", "good day", env=vendor_env(vendor),
         )  # fmt: skip
         prompt.unlink()
         assert cli("schedule", "run", "--once", env=vendor_env(vendor)).stdout == "ok\n"
@@ -256,8 +265,8 @@ def test_it_runs_in_its_own_folder_with_the_tools_it_was_granted(cli: Program, t
     elsewhere.mkdir()
     (folder / "mine.py").write_text(SECRETIVE)
     with FakeVendor([ToolCalls(("whereabouts", {})), Answer("done")]) as vendor:
-        put_off(
-            cli, "-m", "openai:gpt-4.1", "-T", "mine.py", "--approve", "all", "where?",
+        cli(
+            "run", "--in", "0s", "-m", "openai:gpt-4.1", "-T", "mine.py", "--approve", "all", "where?",
             env=vendor_env(vendor), cwd=folder,
         )  # fmt: skip
         done = cli("schedule", "run", "--once", env=vendor_env(vendor), cwd=elsewhere)
@@ -268,9 +277,7 @@ def test_it_runs_in_its_own_folder_with_the_tools_it_was_granted(cli: Program, t
 
 def test_nobody_is_asked_even_where_there_is_a_terminal(cli: Program) -> None:
     with FakeVendor([ToolCalls(("calculate", {"expression": "1+1"})), Answer("I could not.")]) as vendor:
-        put_off(
-            cli, "-m", "openai:gpt-4.1", "-T", "calculate", "--approve", "ask", "add", env=vendor_env(vendor)
-        )  # fmt: skip
+        put_off("add", model="openai:gpt-4.1", engine="tool_chat", tools=("calculate",))
         with Terminal([str(PROGRAM), "schedule", "run", "--once"], env=vendor_env(vendor)) as terminal:
             assert terminal.wait_end() == 4
             assert "I could not." in terminal.everything()
@@ -279,12 +286,12 @@ def test_nobody_is_asked_even_where_there_is_a_terminal(cli: Program) -> None:
 def test_a_folder_that_is_gone_is_a_failure_that_is_told(cli: Program, tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
-    put_off(cli, "-m", "echo:echo", "hi", cwd=folder)
+    put_off("hi", folder=folder)
     folder.rmdir()
     done = cli("schedule", "run", "--once")
     assert (done.stdout, done.code) == ("", 2)
     assert str(folder) in done.stderr
-    assert listed(cli) == []
+    assert listed() == []
     assert "1 failed" in cli("schedule", "list").stderr
     row = cli("schedule", "list", "--all").stdout
     assert "failed" in row
@@ -296,7 +303,7 @@ def test_code_that_nobody_trusts_any_more_does_not_run(cli: Program, tmp_path: P
     (project / "tools").mkdir(parents=True)
     (project / "tools" / "mine.py").write_text(SECRETIVE)
     assert cli("trust", "--yes", cwd=project).code == 0
-    put_off(cli, "-m", "echo:echo", "-T", "whereabouts", "--approve", "all", "hi", cwd=project)
+    put_off("hi", engine="tool_chat", tools=("whereabouts",), approve="all", folder=project)
     (project / "tools" / "mine.py").write_text(SECRETIVE + "\n# changed\n")
     done = cli("schedule", "run", "--once")
     assert (done.stdout, done.code) == ("", 3)
@@ -306,10 +313,10 @@ def test_code_that_nobody_trusts_any_more_does_not_run(cli: Program, tmp_path: P
 def test_a_model_that_is_down_is_asked_again_later_and_one_that_refuses_is_not(cli: Program) -> None:
     with FakeVendor([Fault(400, "no such thing"), *[Fault(503, "down")] * 10]) as vendor:
         for text in ("refused", "down"):
-            put_off(cli, "-m", "openai:gpt-4.1", text, env=vendor_env(vendor))
+            put_off(text, model="openai:gpt-4.1")
         done = cli("schedule", "run", "--once", env=vendor_env(vendor))
     assert done.code == 1
-    refused, down = listed(cli, "--all")
+    refused, down = listed(everything=True)
     assert (refused["state"], refused["attempts"]) == ("failed", 1)
     assert "no such thing" in refused["error"]
     assert (down["state"], down["attempts"]) == ("waiting", 1)
@@ -319,7 +326,7 @@ def test_a_model_that_is_down_is_asked_again_later_and_one_that_refuses_is_not(c
 
 
 def test_no_log_leaves_no_trace_in_the_log(cli: Program, home: Path) -> None:
-    put_off(cli, "-n", "-m", "echo:echo", "secret plans")
+    assert cli("run", "--in", "0s", "-n", "-m", "echo:echo", "secret plans").code == 0
     assert cli("schedule", "run", "--once").stdout == "secret plans\n"
     assert not (home / "state" / "logs").exists()
 
@@ -328,7 +335,7 @@ def test_a_worker_answers_what_comes_until_ctrl_c(cli: Program) -> None:
     with cli.start("schedule", "run") as worker:
         assert worker.stdout
         for text in ("one", "two"):
-            put_off(cli, "-m", "echo:echo", text)
+            put_off(text)
             assert worker.stdout.readline() == f"{text}\n".encode()
         worker.send_signal(signal.SIGINT)
         assert worker.wait(60) == 130
@@ -337,7 +344,7 @@ def test_a_worker_answers_what_comes_until_ctrl_c(cli: Program) -> None:
 def test_workers_share_what_is_due_and_each_prompt_is_asked_once(cli: Program) -> None:
     with FakeVendor([Answer("ok")] * 20) as vendor:
         for number in range(6):
-            put_off(cli, "-m", "openai:gpt-4.1", f"prompt {number}", env=vendor_env(vendor))
+            put_off(f"prompt {number}", model="openai:gpt-4.1")
         workers = [cli.start("schedule", "run", "--once", env=vendor_env(vendor)) for _ in range(3)]
         answers = [worker.communicate(timeout=120)[0] for worker in workers]
         asked = sorted(request.body["messages"][0]["content"] for request in vendor.requests)
@@ -348,16 +355,16 @@ def test_workers_share_what_is_due_and_each_prompt_is_asked_once(cli: Program) -
 
 def test_a_worker_that_is_killed_leaves_its_prompt_to_the_next_one(cli: Program, home: Path) -> None:
     with FakeVendor([Silence(), Answer("at last")]) as vendor:
-        put_off(cli, "-m", "openai:gpt-4.1", "hi", env=vendor_env(vendor))
+        put_off("hi", model="openai:gpt-4.1")
         with cli.start("schedule", "run", env=vendor_env(vendor)) as worker:
             wait_until(lambda: vendor.requests)
             worker.kill()
-        (held,) = listed(cli)
+        (held,) = listed()
         assert (held["state"], held["attempts"]) == ("running", 1)
         assert cli("schedule", "run", "--once", env=vendor_env(vendor)).stdout == ""  # its lease is not over
         leases_end(home)
         assert cli("schedule", "run", "--once", env=vendor_env(vendor)).stdout == "at last\n"
-    (entry,) = listed(cli, "--all")
+    (entry,) = listed(everything=True)
     assert (entry["state"], entry["attempts"], entry["event_id"]) == ("done", 2, held["event_id"])
     assert entry["session_id"] != held["session_id"]
 
@@ -367,19 +374,19 @@ def test_a_worker_that_is_stopped_in_an_answer_puts_the_prompt_back(
     cli: Program, home: Path, number: signal.Signals
 ) -> None:
     with FakeVendor([Silence(), Answer("at last")]) as vendor:
-        put_off(cli, "-m", "openai:gpt-4.1", "hi", env=vendor_env(vendor))
+        put_off("hi", model="openai:gpt-4.1")
         with cli.start("schedule", "run", env=vendor_env(vendor)) as worker:
             wait_until(lambda: vendor.requests)
             worker.send_signal(number)
             assert worker.wait(60) == 128 + number
-        (entry,) = listed(cli)
+        (entry,) = listed()
         assert (entry["state"], entry["attempts"]) == ("waiting", 0)
         assert logged(home, "LLMCallInterrupted")
         assert cli("schedule", "run", "--once", env=vendor_env(vendor)).stdout == "at last\n"
 
 
 def test_an_answer_that_nobody_reads_ends_the_worker_and_is_not_taken_for_given(cli: Program) -> None:
-    put_off(cli, "-m", "echo:echo", "word " * 50_000)
+    put_off("word " * 50_000)
     with cli.start("schedule", "run", "--once") as worker:
         assert worker.stdout
         assert worker.stderr
@@ -387,7 +394,7 @@ def test_an_answer_that_nobody_reads_ends_the_worker_and_is_not_taken_for_given(
         worker.stdout.close()
         errors = worker.stderr.read()
     assert worker.returncode == 141, errors
-    (entry,) = listed(cli)
+    (entry,) = listed()
     assert (entry["state"], entry["attempts"]) == ("waiting", 0)
 
 
@@ -430,7 +437,7 @@ def test_a_chat_has_due_prompts_answered_and_says_so_above_what_is_being_typed(c
         chat.prompts(1)
         chat.send("half a sen")
         chat.wait_for("> half a sen")
-        put_off(cli, "-m", "echo:echo", "feed the cat")
+        put_off("feed the cat")
         chat.wait_for("prompt 1 (feed the cat) is answered: llmgine chat --session ")
         chat.wait_for("> half a sen")
         assert chat.everything().count("feed the cat") == 1
@@ -439,7 +446,7 @@ def test_a_chat_has_due_prompts_answered_and_says_so_above_what_is_being_typed(c
         chat.prompts(2)
         chat.send("\x04")
         assert chat.wait_end() == 0
-    (entry,) = listed(cli, "--all")
+    (entry,) = listed(everything=True)
     assert (entry["state"], entry["attempts"]) == ("done", 1)
     assert f"--session {entry['session_id'][:12]}" in chat.everything()
     assert len({event["session_id"] for event in logged(home)}) == 2
@@ -450,8 +457,8 @@ def test_while_a_chat_answers_it_keeps_to_itself_what_came_of_a_prompt(cli: Prog
         chat.prompts(1)
         chat.send("hello\r")
         wait_until(lambda: vendor.requests)
-        put_off(cli, "-m", "echo:echo", "feed the cat")
-        wait_until(lambda: listed(cli) == [])
+        put_off("feed the cat")
+        wait_until(lambda: listed() == [])
         chat.send("\x03")
         chat.wait_for("prompt 1 (feed the cat) is answered")
         seen = chat.everything()
@@ -464,7 +471,7 @@ def test_while_a_chat_answers_it_keeps_to_itself_what_came_of_a_prompt(cli: Prog
 def test_a_prompt_that_fails_beside_a_chat_is_told(cli: Program, tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
-    put_off(cli, "-m", "echo:echo", "hi", cwd=folder)
+    put_off("hi", folder=folder)
     folder.rmdir()
     with Chat("echo:echo", cols=200) as chat:
         chat.wait_for("prompt 1 (hi) failed: its folder")
@@ -480,14 +487,14 @@ def test_a_prompt_that_is_being_answered_when_the_chat_is_left_is_answered_to_th
         yield Answer("done")
 
     with FakeVendor(once_the_chat_is_left()) as vendor:
-        put_off(cli, "-m", "openai:fake", "slow", env=vendor_env(vendor))
+        put_off("slow", model="openai:fake")
         with Chat("echo:echo", env=vendor_env(vendor)) as chat:
             chat.prompts(1)
-            wait_until(lambda: [entry["state"] for entry in listed(cli)] == ["running"])
+            wait_until(lambda: [entry["state"] for entry in listed()] == ["running"])
             chat.send("\x04")
             assert chat.wait_end() == 0
         left.set()
-        wait_until(lambda: [entry["state"] for entry in listed(cli, "--all")] == ["done"])
+        wait_until(lambda: [entry["state"] for entry in listed(everything=True)] == ["done"])
 
 
 def test_a_chat_goes_on_with_a_spoilt_schedule(home: Path) -> None:
@@ -503,15 +510,15 @@ def test_a_chat_goes_on_with_a_spoilt_schedule(home: Path) -> None:
 
 
 def test_a_scripted_chat_answers_its_lines_and_nothing_else(cli: Program) -> None:
-    put_off(cli, "-m", "echo:echo", "not now")
+    put_off("not now")
     done = cli("chat", "-m", "echo:echo", input="one\n")
     assert done.stdout == "one\n"
-    assert listed(cli)[0]["state"] == "waiting"
+    assert listed()[0]["state"] == "waiting"
 
 
 def test_the_pipe_of_the_list_may_be_closed(cli: Program) -> None:
     for number in range(3):
-        put_off(cli, "-m", "echo:echo", str(number))
+        put_off(str(number))
     command = f'"{PROGRAM}" schedule list | head -1'
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True, timeout=60)
     assert done.stdout.startswith(b"1\t")

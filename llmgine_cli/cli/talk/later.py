@@ -150,7 +150,7 @@ def as_facts(entry: "Entry", job: PromptDue | None) -> dict[str, Any]:
     """All about an entry, for programs; times in ISO 8601, UTC."""
 
     def iso(seconds: float | None) -> str | None:
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat()
+        return None if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
 
     facts: dict[str, Any] = {
         "id": entry.number,
