@@ -11,6 +11,7 @@ Nothing here is global: two applications can live in one process.
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -158,25 +159,25 @@ class Application:
         plugins: Where engines and tools are found.
         catalog: Where models are found.
         log: The event log; None when it is off.
-        scheduler: Keeps what `bus.schedule` is given; `start` publishes what came due while nothing ran.
     """
 
     def __init__(
-        self,
-        *,
-        settings: "Settings",
-        bus: Bus,
-        plugins: "Plugins",
-        catalog: "Catalog",
-        log: "EventLog | None",
-        scheduler: "Scheduler",
+        self, *, settings: "Settings", bus: Bus, plugins: "Plugins", catalog: "Catalog", log: "EventLog | None"
     ) -> None:
         self.settings = settings
         self.bus = bus
         self.plugins = plugins
         self.catalog = catalog
         self.log = log
-        self.scheduler = scheduler
+        bus.keep_schedule(lambda: self.scheduler)
+
+    @cached_property
+    def scheduler(self) -> "Scheduler":
+        """Keeps what `bus.schedule` is given; `start` publishes what came due while nothing ran."""
+        from llmgine_cli.bus.schedule import scheduler_for
+        from llmgine_cli.eventlog.codec import decode, encode
+
+        return scheduler_for(self.bus, schedule_file(), encode=encode, decode=decode)
 
     async def __aenter__(self) -> Self:
         return self
@@ -188,12 +189,13 @@ class Application:
 
     async def aclose(self) -> None:
         """Finish what runs, close connections and the log. Harmless the second time."""
-        self.scheduler.stop()
         async with AsyncExitStack() as last:  # in the opposite order, whatever becomes of each
             if self.log is not None:
                 last.callback(self.log.close)
             last.push_async_callback(self.catalog.aclose)
-            last.push_async_callback(self.scheduler.aclose)
+            if "scheduler" in self.__dict__:  # it was used
+                self.scheduler.stop()
+                last.push_async_callback(self.scheduler.aclose)
             await self.bus.aclose()
 
     @asynccontextmanager
@@ -287,8 +289,6 @@ def build(
     Raises:
         SettingsError: A setting is wrong.
     """
-    from llmgine_cli.bus.schedule import scheduler_for
-    from llmgine_cli.eventlog.codec import decode, encode
     from llmgine_cli.plugins import Plugins
     from llmgine_cli.providers.catalog import Catalog
     from llmgine_cli.providers.presets import VENDORS, merged
@@ -321,7 +321,6 @@ def build(
             idle_timeout=settings.limits.idle_timeout,
         ),
         log=log,
-        scheduler=scheduler_for(bus, schedule_file(), encode=encode, decode=decode),
     )
 
 

@@ -87,12 +87,12 @@ class Bus:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
-        self._scheduler: Scheduler | None = None
+        self._scheduler: Callable[[], Scheduler] | None = None
 
     # -- wiring
 
-    def keep_schedule(self, scheduler: "Scheduler") -> None:
-        """Have this scheduler keep what is scheduled here."""
+    def keep_schedule(self, scheduler: "Callable[[], Scheduler]") -> None:
+        """Have what is scheduled here kept by what this returns; it is asked when something is."""
         self._scheduler = scheduler
 
     def register(self, command_type: type[C], handler: Callable[[C], Any], *, session_id: str | None = None) -> None:
@@ -234,7 +234,7 @@ class Bus:
             raise BusClosedError(f"the bus is closed; {type(event).__name__} was not scheduled")
         if self._scheduler is None:
             raise BusError("this bus has no schedule", hint="scheduler_for(bus, path, …) gives it one")
-        return await self._scheduler.schedule(event, at=at, after=after)
+        return await self._scheduler().schedule(event, at=at, after=after)
 
     def has_subscriber(self, event_type: type[Event], *, session_id: str | None = None) -> bool:
         """Whether somebody listens to exactly this type, as opposed to all events, in a session or at the root."""

@@ -165,6 +165,9 @@ def test_the_list_on_a_terminal_has_headings_and_fits() -> None:
         assert terminal.wait_end() == 0
         assert terminal.screen().splitlines()[0].split() == ["id", "due", "state", "tries", "session", "prompt"]
         assert "a long prompt" in terminal.screen()
+        assert len(terminal.screen().splitlines()) == 2
+    done = Program()("schedule", "list")
+    assert done.stdout.rstrip("\n").endswith("a long prompt " * 19 + "a long prompt")  # nothing is cut in a pipe
 
 
 def test_an_event_of_somebody_elses_program_is_listed_by_its_type(cli: Program, home: Path) -> None:
@@ -323,6 +326,29 @@ def test_a_model_that_is_down_is_asked_again_later_and_one_that_refuses_is_not(c
     assert datetime.fromisoformat(down["due"]) > datetime.now(UTC)
     assert "1 failed" in done.stderr
     assert "tried again in 60 s" in done.stderr
+
+
+def test_a_prompt_of_a_version_that_wrote_it_otherwise_is_told(cli: Program, home: Path) -> None:
+    put_off("hi")
+    with sqlite3.connect(file(home)) as connection:
+        connection.execute("UPDATE entries SET event = replace(event, '\"engine\"', '\"motor\"')")
+    connection.close()
+    done = cli("schedule", "run", "--once")
+    assert (done.stdout, done.code) == ("", 1)
+    assert "another version of llmgine" in done.stderr
+    assert listed(everything=True)[0]["state"] == "failed"
+
+
+def test_a_home_that_is_named_from_where_one_stands_stays_where_it_is(cli: Program, tmp_path: Path) -> None:
+    env = {"LLMGINE_HOME": "mine"}
+    assert cli("run", "--in", "0s", "-m", "echo:echo", "hi", env=env).code == 0
+    here = Path.cwd() / "mine"
+    with sqlite3.connect(file(here)) as connection:
+        connection.execute("UPDATE entries SET event = replace(event, ?, ?)", (str(Path.cwd()), str(tmp_path)))
+    connection.close()
+    assert cli("schedule", "run", "--once", env=env).stdout == "hi\n"
+    assert len(list((here / "state" / "logs").iterdir())) == 1
+    assert not (tmp_path / "mine").exists()
 
 
 def test_no_log_leaves_no_trace_in_the_log(cli: Program, home: Path) -> None:

@@ -84,5 +84,5 @@ def scheduler_for(
         failed=tell,
         terms=terms,
     )
-    bus.keep_schedule(scheduler)
+    bus.keep_schedule(lambda: scheduler)
     return scheduler

@@ -1,6 +1,8 @@
 """`llmgine schedule list`."""
 
+import sys
 from datetime import UTC, datetime
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
     from llmgine_cli.cli.talk.later import PromptDue
 
 All = Annotated[bool, typer.Option("--all", help="Those that are done, failed or cancelled too.")]
-SHOWN = 60  # columns of a prompt
+LEAST = 20  # columns of a prompt
+DIGITS = 12  # of a session's id; its first will do
 
 
 @command(app, "list")
@@ -29,7 +32,8 @@ def list_schedule(cli: Cli, *, everything: All = False, as_json: JsonFlag = Fals
     if as_json:
         cli.json([as_facts(entry, job) for entry, job in jobs])
     elif jobs:
-        rows = [_row(entry, job, everything) for entry, job in jobs]
+        room = _room(everything)
+        rows = [_row(entry, job, everything, room) for entry, job in jobs]
         headings = ("id", "due", "state", "tries", *(("session",) if everything else ()), "prompt")
         print_rows(cli, headings, rows)
     else:
@@ -38,13 +42,23 @@ def list_schedule(cli: Cli, *, everything: All = False, as_json: JsonFlag = Fals
         cli.note(f"{failed} failed: llmgine schedule list --all shows why")
 
 
-def _row(entry: "Entry", job: "PromptDue | None", everything: bool) -> tuple[str, ...]:
+def _row(entry: "Entry", job: "PromptDue | None", everything: bool, room: int | None) -> tuple[str, ...]:
     from llmgine_cli.cli.screen.spinner import clip
     from llmgine_cli.cli.talk.moments import shown
 
-    about = clip(job.line, SHOWN) if job else f"({entry.type})"
+    due = shown(datetime.fromtimestamp(int(entry.due), UTC))
+    session = entry.session_id or ""
+    about = job.line if job else f"({entry.type})"
+    if room is not None:
+        about, session = clip(about, room), session[:DIGITS]
     if everything and entry.error:
         about += f" [{entry.error}]"
-    session = (entry.session_id or "",) if everything else ()
-    due = shown(datetime.fromtimestamp(int(entry.due), UTC))
-    return (str(entry.number), due, entry.state, str(entry.attempts), *session, about)
+    return (str(entry.number), due, entry.state, str(entry.attempts), *((session,) if everything else ()), about)
+
+
+def _room(everything: bool) -> int | None:
+    """The columns that are left for a prompt; None in a pipe, where nothing is cut."""
+    if not sys.stdout.isatty():
+        return None
+    taken = len("10000  2026-11-24 07:00:00  waiting  10     ") + (DIGITS + 2 if everything else 0)
+    return max(get_terminal_size().columns - taken, LEAST)

@@ -4,6 +4,7 @@ They run in the process that has their lease: when it dies, they die with it, an
 without two of them ever running at once.
 """
 
+import asyncio
 import errno
 import os
 import sys
@@ -52,7 +53,14 @@ class Errands:
         # One at a time: the folder one runs in is the process's.
         terms = Terms(together=1, delay=DELAY)
         made = Scheduler(
-            self._store, self._do, encode=encode, decode=decode, queue=QUEUE, failed=self._tell, terms=terms
+            self._store,
+            self._do,
+            encode=encode,
+            decode=decode,
+            queue=QUEUE,
+            takes_unknown=lambda: True,  # to say what is the matter with it
+            failed=self._tell,
+            terms=terms,
         )
         self._owner = made.owner
         return made
@@ -65,9 +73,9 @@ class Errands:
             GiveUpError: It failed, and would fail again.
         """
         if not isinstance(event, PromptDue):
-            raise GiveUpError(f"{entry.type} is no prompt")
+            raise GiveUpError("it was scheduled by another version of llmgine")
         session_id = new_id()
-        self._store.runs_in(entry.number, self._owner, session_id)
+        await asyncio.to_thread(self._store.runs_in, entry.number, self._owner, session_id)
         try:
             await self._answer(event, entry, session_id)
             sys.stdout.flush()
