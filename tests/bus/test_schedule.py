@@ -80,6 +80,13 @@ async def desk(path: Path, *, clock: Clock | None = None, terms: Terms | None = 
         await made.scheduler.aclose()
 
 
+def spoil(path: Path) -> Path:
+    """Put garbage in the place of a file; return where the file is."""
+    aside = path.rename(path.with_name("aside"))
+    path.write_bytes(b"garbage! " * 1000)
+    return aside
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """Where the schedule of the test is."""
@@ -429,6 +436,25 @@ class TestFailures:
         async with desk(path) as here:
             await here.scheduler.run_due()
             assert here.heard.only(Rang)[0].event_id == event_id
+
+    async def test_a_store_that_cannot_be_read_for_a_while_is_told_once_and_the_schedule_goes_on(
+        self, path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with desk(path) as here:
+            here.scheduler.keep(Rang(text="kept"), after=0)
+            here.scheduler.store.close()
+            aside = spoil(path)
+            looks: set[int] = set()
+
+            def looked() -> int:
+                looks.add(path.with_name("bells").stat().st_mtime_ns)  # each look hangs up a bell and takes it away
+                return len(looks)
+
+            here.scheduler.start()
+            await here.until(lambda: "stands still" in caplog.text and looked() > 5)
+            aside.replace(path)
+            await here.until(lambda: here.texts == ["kept"])
+        assert caplog.text.count("stands still") == 1
 
     async def test_one_that_hangs_does_not_keep_the_others(self, path: Path) -> None:
         async with desk(path) as here:

@@ -187,6 +187,18 @@ class TestSpoilt:
             store.entries()
         assert path.with_name("schedule.db-wal").read_bytes() == (tmp_path / "left").read_bytes()
 
+    def test_a_schedule_that_is_moved_away_while_it_is_open_is_begun_anew(
+        self, path: Path, store: ScheduleStore, tmp_path: Path
+    ) -> None:
+        fill(store, 3)
+        path.parent.rename(tmp_path / "aside")
+        fill(store, 1)
+        assert len(store.entries()) == 1
+        assert path.exists()
+        aside = ScheduleStore(tmp_path / "aside" / path.name)
+        assert len(aside.entries()) == 3
+        aside.close()
+
     def test_a_folder_in_its_place(self, path: Path, store: ScheduleStore) -> None:
         path.mkdir(parents=True)
         with pytest.raises(StorageError):

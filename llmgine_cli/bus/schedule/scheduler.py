@@ -177,7 +177,7 @@ class Scheduler:
         try:
             async with self._delivering():
                 await asyncio.to_thread(self.store.forget_old)
-                while not self._stopping:
+                while not (self._stopping or self._broken):
                     self._wake.clear()  # before the look: what comes after it wakes us
                     if not await self._take():
                         await self._sleep(most)
@@ -206,10 +206,18 @@ class Scheduler:
     # -- inside
 
     async def _run_aside(self) -> None:
-        try:
-            await self.run()
-        except LlmgineError as error:
-            logger.error("the schedule has stopped: %s", error)  # noqa: TRY400 -- the message says it all
+        """Run in a task of nobody's: what is wrong with the store is told once, and may pass."""
+        told = ""
+        while not self._stopping:
+            try:
+                await self.run()
+            except LlmgineError as error:
+                if str(error) != told:
+                    told = str(error)
+                    logger.error("the schedule stands still: %s", error)  # noqa: TRY400 -- the message says it all
+                self._broken = None
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self.terms.look_again)
 
     @asynccontextmanager
     async def _delivering(self) -> AsyncGenerator[None]:
@@ -241,7 +249,7 @@ class Scheduler:
 
     async def _take(self) -> bool:
         """Begin to deliver one entry, if there is one and room for it."""
-        if self._stopping or len(self._running) >= self.terms.together:
+        if self._stopping or self._broken or len(self._running) >= self.terms.together:
             return False
         # An entry that was taken just when we are stopped must be known, to be put back.
         taking = asyncio.ensure_future(asyncio.to_thread(self._lease))
@@ -272,7 +280,6 @@ class Scheduler:
         error = None if task.cancelled() else task.exception()
         if error is not None:  # what a delivery raises is written down; that this failed is another matter
             self._broken = error
-            self.stop()
 
     async def _handle(self, entry: Entry) -> None:
         error: Exception | None = None

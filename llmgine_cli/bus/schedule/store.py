@@ -94,6 +94,7 @@ class ScheduleStore:
         self.clock = clock or Clock()
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
 
     @property
     def bells(self) -> Path:
@@ -318,8 +319,13 @@ class ScheduleStore:
     @contextmanager
     def _reading(self) -> "Generator[sqlite3.Connection]":
         with self._lock, told(self.path):
+            if self._connection is not None and _identity(self.path) != self._file:
+                # It was moved away, as one does with a file that is broken: what is in its place counts.
+                self._connection.close()
+                self._connection = None
             if self._connection is None:
                 self._connection = connect(self.path)
+                self._file = _identity(self.path)
             yield self._connection
 
     @contextmanager
@@ -334,6 +340,14 @@ class ScheduleStore:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _entry(row: "sqlite3.Row") -> Entry:
