@@ -177,7 +177,7 @@ class Application:
         from llmgine_cli.bus.schedule import scheduler_for
         from llmgine_cli.eventlog.codec import decode, encode
 
-        return scheduler_for(self.bus, schedule_file(), encode=encode, decode=decode)
+        return scheduler_for(self.bus, places.schedule_file(), encode=encode, decode=decode)
 
     async def __aenter__(self) -> Self:
         return self
@@ -322,11 +322,6 @@ def build(
         ),
         log=log,
     )
-
-
-def schedule_file() -> Path:
-    """Where the schedule is kept."""
-    return places.state_dir() / "schedule" / "schedule.db"
 
 
 async def run_engine(

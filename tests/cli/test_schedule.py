@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from llmgine_cli.bootstrap import schedule_file
 from llmgine_cli.bus.schedule import ScheduleStore
 from llmgine_cli.cli.talk.later import PromptDue, as_facts, job_of, keep
 from llmgine_cli.cli.talk.moments import When
+from llmgine_cli.places import schedule_file
 from tests.support.facts import logged, wait_until
 from tests.support.program import PROGRAM, Program
 from tests.support.server import Answer, FakeVendor, Fault, Silence, ToolCalls

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmgine_cli.bus.messages import Event, HandlerFailed, UnknownEvent
-from llmgine_cli.bus.schedule.scheduler import Scheduler, Terms
-from llmgine_cli.bus.schedule.store import Entry, ScheduleStore
+from llmgine_cli.bus.schedule.entry import Entry
+from llmgine_cli.bus.schedule.scheduler import Scheduler
+from llmgine_cli.bus.schedule.store import ScheduleStore
+from llmgine_cli.bus.schedule.terms import Terms
 from llmgine_cli.errors import BusError
 
 if TYPE_CHECKING:

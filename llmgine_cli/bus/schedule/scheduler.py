@@ -8,54 +8,25 @@ id, again. So an event is delivered once, and again only if nobody can know whet
 import asyncio
 import contextvars
 import logging
-import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
-from math import isfinite
 from typing import Any, TypeAlias, TypeVar
 
 from llmgine_cli.bus.messages import Event, UnknownEvent, new_id
-from llmgine_cli.bus.schedule.store import Entry, ScheduleStore
+from llmgine_cli.bus.schedule.entry import Entry
+from llmgine_cli.bus.schedule.heart import Heart
+from llmgine_cli.bus.schedule.store import ScheduleStore
+from llmgine_cli.bus.schedule.terms import GiveUpError, HaltError, Terms, due
 from llmgine_cli.bus.schedule.wake import LOOK_AGAIN, Bell
-from llmgine_cli.errors import BusClosedError, LlmgineError, UsageError
+from llmgine_cli.errors import BusClosedError, LlmgineError
 
 logger = logging.getLogger("llmgine_cli.bus")
 
 Deliver: TypeAlias = Callable[[Event, Entry], Awaitable[None]]
 Failed: TypeAlias = Callable[[Entry, str, float | None], Awaitable[None]]
 
-LONGEST = 100 * 366 * 86_400.0  # seconds; what is further away is a mistake
 _TICK = 0.001  # seconds; the least one sleeps
-
-
-class GiveUpError(LlmgineError):
-    """Raised by a delivery: it failed, and trying again would not help."""
-
-
-class HaltError(LlmgineError):
-    """Raised by a delivery: nothing can be delivered here any more. What it was is put back; its cause is raised."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """How patient a scheduler is.
-
-    Attributes:
-        lease: Seconds after which what a dead process ran is given to another.
-        attempts: How often an event is tried before it is parked as failed.
-        delay: Seconds before the second attempt; doubled for each further one.
-        look_again: Seconds after which a sleeper looks at the clock even if nothing is due: that it was set forward is
-            noticed by then, and so is a change that nobody could tell us of.
-        together: How many deliveries may run at once.
-    """
-
-    lease: float = 30.0
-    attempts: int = 3
-    delay: float = 10.0
-    look_again: float = 30.0
-    together: int = 16
 
 
 class Scheduler:
@@ -98,6 +69,7 @@ class Scheduler:
         self._left: set[str] = set()  # types that nobody here knows, until the next look
         self._told: set[str] = set()  # those of them that were told
         self._running: set[asyncio.Task[None]] = set()
+        self._held: set[int] = set()  # the numbers of the entries they deliver
         self._task: asyncio.Task[None] | None = None
         self._broken: BaseException | None = None
         self._wake = asyncio.Event()
@@ -125,7 +97,7 @@ class Scheduler:
 
     def keep(self, event: Event, *, at: datetime | None = None, after: float | None = None) -> int:
         """As `schedule`, but wait for the disk here, fire nothing, and return the number of the entry."""
-        moment, seconds = _due(at, after)
+        moment, seconds = due(at, after)
         return self.store.add(
             self._encode(event),
             event_id=event.event_id,
@@ -222,7 +194,7 @@ class Scheduler:
     @asynccontextmanager
     async def _delivering(self) -> AsyncGenerator[None]:
         """Keep the leases while deliveries run; at the end wait for them, or stop them if we are stopped."""
-        heart = _Heart(self.store, self.owner, self.terms.lease)
+        heart = Heart(self.store, self.owner, self._held, self.terms.lease)
         try:
             yield
             while self._running:
@@ -263,6 +235,7 @@ class Scheduler:
             for dead in await asyncio.to_thread(self.store.bury, self.queue, most=self.terms.attempts):
                 await self._tell(dead, dead.error or "")
             return False
+        self._held.add(entry.number)
         task = asyncio.create_task(self._handle(entry), name=f"schedule {entry.number}")
         self._running.add(task)
         task.add_done_callback(self._ended)
@@ -299,6 +272,8 @@ class Scheduler:
             return
         except Exception as raised:  # noqa: BLE001 -- whatever a delivery raises is a failed attempt, and is told
             error = raised
+        finally:
+            self._held.discard(entry.number)
         await _through(self._settle(entry, error))
 
     def _decoded(self, entry: Entry) -> Event:
@@ -340,48 +315,6 @@ class Scheduler:
         logger.warning("%s %s after %d attempts: %s", entry.type, what, entry.attempts, reason)
         if self._tell_failed is not None:
             await self._tell_failed(entry, reason, delay)
-
-
-class _Heart:
-    """Renews the leases of one owner, in a thread: an event loop may be blocked by a handler."""
-
-    def __init__(self, store: ScheduleStore, owner: str, seconds: float) -> None:
-        self._store = store
-        self._owner = owner
-        self._seconds = seconds
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="schedule leases", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End the thread."""
-        self._end.set()
-        self._thread.join()
-
-    def _beat(self) -> None:
-        while not self._end.wait(self._seconds / 3):
-            try:
-                self._store.renew(self._owner, seconds=self._seconds)
-            except LlmgineError as error:  # the next beat may succeed; if none does, the lease is lost, and told
-                logger.warning("the leases of the schedule could not be renewed: %s", error)
-
-
-def _due(at: datetime | None, after: float | None) -> tuple[float | None, float]:
-    """Return the moment in seconds since 1970, or None and the seconds from now.
-
-    Raises:
-        UsageError: Neither or both were given, or they are no moment.
-    """
-    if (at is None) == (after is None):
-        raise UsageError("an event is scheduled either at a time or after some seconds", hint="give at=… or after=…")
-    if at is None:
-        seconds = float(after or 0.0)
-        if not isfinite(seconds) or not 0 <= seconds <= LONGEST:
-            raise UsageError(f"after={after!r} is no number of seconds from now", hint="0 or more, a century at most")
-        return None, seconds
-    if at.tzinfo is None:
-        raise UsageError("at=… has no time zone", hint="as in datetime(…, tzinfo=UTC), or datetime(…).astimezone()")
-    return at.timestamp(), 0.0
 
 
 T = TypeVar("T")

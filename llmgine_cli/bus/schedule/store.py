@@ -10,11 +10,11 @@ import sys
 import threading
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from llmgine_cli.bus.schedule.clock import Clock
+from llmgine_cli.bus.schedule.entry import Entry, State
 from llmgine_cli.bus.schedule.file import connect, told
 from llmgine_cli.bus.schedule.wake import ring
 from llmgine_cli.errors import BusError
@@ -22,7 +22,6 @@ from llmgine_cli.errors import BusError
 if TYPE_CHECKING:
     import sqlite3
 
-State: TypeAlias = Literal["waiting", "running", "done", "failed", "cancelled"]
 KEPT = 30 * 86_400.0  # seconds that what is done or cancelled is still listed
 
 _LEASED = "CASE WHEN lease_boot = :boot THEN lease_steady - :steady ELSE lease_until - :wall END"
@@ -46,39 +45,6 @@ _COLUMNS = (
     "number, id, queue, type, event, created, state, attempts, session_id, error, finished, "
     "CASE WHEN boot = :boot AND state = 'waiting' THEN :wall + due_steady - :steady ELSE due END AS due"
 )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One thing that is kept.
-
-    Attributes:
-        number: Counts up from 1; for people.
-        id: The id of the event, the same however often it is tried.
-        queue: Who is to run it.
-        type: The name of the event's class.
-        event: The event as its codec wrote it.
-        created: When it was kept, in seconds since 1970.
-        due: When it is due, in seconds since 1970.
-        state: What became of it.
-        attempts: How often it was begun.
-        session_id: The session of the last attempt, where it has one of its own.
-        error: Why the last attempt failed.
-        finished: When it was done, failed or cancelled.
-    """
-
-    number: int
-    id: str
-    queue: str
-    type: str
-    event: bytes
-    created: float
-    due: float
-    state: State
-    attempts: int
-    session_id: str | None
-    error: str | None
-    finished: float | None
 
 
 class ScheduleStore:
@@ -212,13 +178,16 @@ class ScheduleStore:
             ).fetchall()
         return _entry(rows[0]) if rows else None
 
-    def renew(self, owner: str, *, seconds: float) -> None:
-        """Go on holding what the owner holds, for so many seconds from now."""
+    def renew(self, owner: str, numbers: Sequence[int], *, seconds: float) -> None:
+        """Go on holding these entries, as far as the owner still has them, for so many seconds from now."""
+        import json
+
         with self._changing() as connection:
             connection.execute(
                 "UPDATE entries SET lease_boot = :boot, lease_until = :wall + :seconds,"
-                " lease_steady = :steady + :seconds WHERE owner = :owner AND state = 'running'",
-                {**self._now(), "owner": owner, "seconds": seconds},
+                " lease_steady = :steady + :seconds WHERE owner = :owner AND state = 'running'"
+                " AND number IN (SELECT value FROM json_each(:numbers))",
+                {**self._now(), "owner": owner, "seconds": seconds, "numbers": json.dumps(list(numbers))},
             )
 
     def runs_in(self, number: int, owner: str, session_id: str) -> None:

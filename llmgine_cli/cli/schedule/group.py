@@ -19,8 +19,8 @@ def schedule() -> "Generator[ScheduleStore]":
     Raises:
         StorageError: It cannot be read or written.
     """
-    from llmgine_cli.bootstrap import schedule_file
     from llmgine_cli.bus.schedule import ScheduleStore
+    from llmgine_cli.places import schedule_file
 
     store = ScheduleStore(schedule_file())
     try:

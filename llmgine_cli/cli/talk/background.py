@@ -79,8 +79,8 @@ async def prompts_answered(cli: Cli, lines: Lines) -> AsyncGenerator[Lines]:
 
 
 async def _answer(beside: Interleaved) -> None:
-    from llmgine_cli.bootstrap import schedule_file
     from llmgine_cli.bus.schedule import ScheduleStore
+    from llmgine_cli.places import schedule_file
 
     store = ScheduleStore(schedule_file())
     try:

@@ -93,8 +93,8 @@ def put_off(
         UsageError: There are tools, and nobody said which of their calls may run; or as `open_talk`.
         StorageError: It could not be kept.
     """
-    from llmgine_cli.bootstrap import schedule_file
     from llmgine_cli.bus.schedule import ScheduleStore
+    from llmgine_cli.places import schedule_file
 
     if opening.tools and settings.tools.approve == "ask" and not asks:
         raise UsageError(
