@@ -150,6 +150,21 @@ class TestSpoilt:
         store.close()
         assert path.read_bytes() == left
 
+    def test_what_stands_in_the_log_beside_a_spoilt_file_is_not_touched_either(
+        self, path: Path, store: ScheduleStore, tmp_path: Path
+    ) -> None:
+        fill(store, 50)
+        left = {file.name: file.read_bytes() for file in path.parent.iterdir()}  # as after a kill -9
+        store.close()
+        for name, content in left.items():
+            path.with_name(name).write_bytes(content)
+        path.write_bytes(b"garbage! " * 1000)
+        with pytest.raises(StorageError):
+            store.entries()
+        assert path.with_name("schedule.db-wal").read_bytes() == left["schedule.db-wal"]
+        path.write_bytes(left["schedule.db"])
+        assert len(store.entries()) == 50
+
     def test_the_way_out_that_is_named_works(self, path: Path, store: ScheduleStore) -> None:
         self.spoil(path, store, lambda whole: whole[:5000])
         with pytest.raises(StorageError) as told:

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shlex
+import struct
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 VERSION = 1
+APPLICATION = 0x6C6C6D67  # "llmg", by which a database says whose it is
+_HEAD = struct.Struct(">16xH10xI28xI4xI28x")  # of a database: page size, pages, user_version, application_id
 BUSY = 30.0  # seconds to wait for another process that writes; each of them takes milliseconds
 
 # Times are seconds: due and lease_until of the wall clock, due_steady and lease_steady since the machine's start that
@@ -42,6 +45,7 @@ CREATE TABLE entries (
 );
 CREATE INDEX entries_by_due ON entries (queue, state, boot, due, number);
 CREATE INDEX entries_by_steady ON entries (queue, state, boot, due_steady, number);
+PRAGMA application_id = {APPLICATION};
 PRAGMA user_version = {VERSION};
 """
 
@@ -60,18 +64,11 @@ def connect(path: Path) -> "sqlite3.Connection":
                 # What SQLite keeps beside the file belongs to that very file, and would spoil another one.
                 raise StorageError(f"the schedule's file {path} is missing", hint=_begin_anew(path))
             _make(path)
-        elif not path.stat().st_size:
-            # Ours are put in their place when they are complete: an empty one was cut, and may not pass for a new one.
-            raise StorageError(f"the schedule in {path} is empty: it was cut", hint=_begin_anew(path))
+        _examine(path)
         connection = sqlite3.connect(path, timeout=BUSY, isolation_level=None, check_same_thread=False)
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = FULL")  # kept is kept, even when the power goes
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                raise StorageError(f"{path} is no schedule of llmgine", hint=_begin_anew(path))
-            if version > VERSION:
-                raise StorageError(f"the schedule in {path} is of a newer llmgine", hint="update this one")
         except BaseException:
             connection.close()
             raise
@@ -97,6 +94,38 @@ def told(path: Path) -> Generator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise StorageError(f"the schedule in {path} cannot be used: {reason}", hint=_way_out("", path)) from error
+
+
+def _examine(path: Path) -> None:
+    """See that the file is a schedule, and whole, before SQLite does anything about it.
+
+    SQLite would take what stands in the write-ahead log beside a broken file for done, and away. The head of a database
+    is described in https://www.sqlite.org/fileformat.html
+
+    Raises:
+        StorageError: It is none, or was cut.
+    """
+    head, size = _head(path)
+    if not size:
+        # Ours are put in their place when they are complete: an empty one may not pass for a new one.
+        raise StorageError(f"the schedule in {path} is empty: it was cut", hint=_begin_anew(path))
+    if len(head) < _HEAD.size or not head.startswith(b"SQLite format 3\0"):
+        raise StorageError(f"the schedule in {path} cannot be read: it is no database", hint=_begin_anew(path))
+    page, pages, version, application = _HEAD.unpack(head)
+    if application != APPLICATION:
+        raise StorageError(f"{path} is no schedule of llmgine", hint=_begin_anew(path))
+    if version > VERSION:
+        raise StorageError(f"the schedule in {path} is of a newer llmgine", hint="update this one")
+    if size < pages * page and not path.with_name(path.name + "-wal").exists():
+        # With a log beside it, the rest may be there; if another process has just put that into the file, it is now.
+        head, size = _head(path)
+        if size < _HEAD.unpack(head)[1] * page:
+            raise StorageError(f"the schedule in {path} is not whole: it was cut", hint=_begin_anew(path))
+
+
+def _head(path: Path) -> tuple[bytes, int]:
+    with path.open("rb") as file:
+        return file.read(_HEAD.size), file.seek(0, os.SEEK_END)
 
 
 def _make(path: Path) -> None:
