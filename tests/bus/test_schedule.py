@@ -383,7 +383,7 @@ class TestFailures:
             elsewhere = ScheduleStore(path, clock=hands.clock)
 
             def block(_: Rang) -> None:
-                for _ in range(5):  # three lives of the lease, and not one moment for the event loop
+                for _round in range(5):  # three lives of the lease, and not one moment for the event loop
                     hands.run(0.2)
                     assert elsewhere.lease("events", "another", seconds=1, most=9) is None
                     wait_until(lambda: (elsewhere.wait("events") or 0) > 0.25)

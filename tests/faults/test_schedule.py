@@ -78,11 +78,11 @@ def test_killed_right_after_keeping_nothing_kept_is_lost_and_each_fires_once(pat
 
 def test_killed_while_a_handler_runs_the_event_is_delivered_once_more_with_the_same_id(path: Path) -> None:
     run(path, "add", "1", "0")
-    with running(path, "hang", "0.5") as process:
+    with running(path, "hang", "1") as process:
         wait_until(lambda: rang(path))
         process.kill()
     assert states(path) == {"running": 1}
-    with running(path, "work", "0.5"):
+    with running(path, "work", "10"):
         wait_until(lambda: states(path) == {"done": 1})
     (entry,) = entries(path)
     assert [event_id for _, event_id, _ in rang(path)] == [entry.id] * 2
@@ -90,7 +90,7 @@ def test_killed_while_a_handler_runs_the_event_is_delivered_once_more_with_the_s
 
 
 def test_a_worker_that_waits_takes_over_from_one_that_dies(path: Path) -> None:
-    with running(path, "hang", "0.5") as first, running(path, "work", "0.5") as second:
+    with running(path, "hang", "3") as first, running(path, "work", "3") as second:
         run(path, "add", "40", "0")
         wait_until(lambda: str(first.pid) in {process for _, _, process in rang(path)})
         first.kill()
@@ -105,9 +105,9 @@ def test_a_worker_that_waits_takes_over_from_one_that_dies(path: Path) -> None:
 def test_an_event_that_kills_whoever_runs_it_is_parked_and_not_tried_for_ever(path: Path) -> None:
     run(path, "add", "1", "0")
     for attempt in (1, 2, 3):
-        with running(path, "hang", "0.2"):
+        with running(path, "hang", "0.5"):
             wait_until(lambda: len(rang(path)) == attempt)  # noqa: B023 -- asked at once
-    with running(path, "work", "0.2"):
+    with running(path, "work", "10"):
         wait_until(lambda: states(path) == {"failed": 1})
     (entry,) = entries(path)
     assert (entry.attempts, entry.error) == (3, "the process that ran it died, 3 times")

@@ -205,7 +205,7 @@ class Scheduler:
             for task in self._running:  # each puts its entry back itself
                 task.cancel()
             if self._running:
-                await _through(asyncio.wait(self._running))
+                await _through(asyncio.wait(set(self._running)))
             await _through(asyncio.to_thread(heart.stop))
 
     async def _sleep(self, most: float) -> None:
