@@ -11,11 +11,13 @@ Nothing here is global: two applications can live in one process.
 
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from llmgine_cli import places
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
 from llmgine_cli.errors import EngineError, UsageError, near_miss
@@ -27,6 +29,7 @@ from llmgine_cli.toolkit.messages import CallTool
 from llmgine_cli.values import value_of
 
 if TYPE_CHECKING:
+    from llmgine_cli.bus.schedule import Scheduler
     from llmgine_cli.errors import StorageError
     from llmgine_cli.eventlog.writer import EventLog
     from llmgine_cli.plugins import Plugins
@@ -171,6 +174,15 @@ class Application:
         self.plugins = plugins
         self.catalog = catalog
         self.log = log
+        bus.keep_schedule(lambda: self.scheduler)
+
+    @cached_property
+    def scheduler(self) -> "Scheduler":
+        """Keeps what `bus.schedule` is given; `start` publishes what came due while nothing ran."""
+        from llmgine_cli.bus.schedule import scheduler_for
+        from llmgine_cli.eventlog.codec import decode, encode
+
+        return scheduler_for(self.bus, places.schedule_file(), encode=encode, decode=decode)
 
     async def __aenter__(self) -> Self:
         return self
@@ -182,14 +194,14 @@ class Application:
 
     async def aclose(self) -> None:
         """Finish what runs, close connections and the log. Harmless the second time."""
-        try:
+        async with AsyncExitStack() as last:  # in the opposite order, whatever becomes of each
+            if self.log is not None:
+                last.callback(self.log.close)
+            last.push_async_callback(self.catalog.aclose)
+            if "scheduler" in self.__dict__:  # it was used
+                self.scheduler.stop()
+                last.push_async_callback(self.scheduler.aclose)
             await self.bus.aclose()
-        finally:
-            try:
-                await self.catalog.aclose()
-            finally:
-                if self.log is not None:
-                    self.log.close()
 
     @asynccontextmanager
     async def conversation(

@@ -42,6 +42,11 @@ def state_dir() -> Path:
     return _place("state")
 
 
+def schedule_file() -> Path:
+    """What is to happen later."""
+    return state_dir() / "schedule" / "schedule.db"
+
+
 def cache_dir() -> Path:
     """What can be thrown away."""
     return _place("cache")

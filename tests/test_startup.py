@@ -49,7 +49,8 @@ UNNEEDED = {
     "prompt list": NETWORK | SCREEN | {"jinja2", "pydantic_settings"},
     "prompt render summarize -p input hello": NETWORK | SCREEN | {"jinja2", "pydantic_settings", "rich"},
     "logs tail": NETWORK | SCREEN | TEMPLATES,
-    "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | {"rich"},
+    "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | {"rich", "sqlite3"},
+    "schedule list": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich"},
 }
 
 

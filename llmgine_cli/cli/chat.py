@@ -1,6 +1,7 @@
 """`llmgine chat`: a conversation in the terminal, or line by line from a pipe."""
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -89,8 +90,9 @@ async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: 
     from llmgine_cli.bootstrap import build
     from llmgine_cli.cli.screen.approval import ask_on_terminal
     from llmgine_cli.cli.screen.screen import Screen
+    from llmgine_cli.cli.talk.background import prompts_answered
     from llmgine_cli.cli.talk.dialogue import Dialogue
-    from llmgine_cli.cli.talk.lines import PipedLines, TypedLines
+    from llmgine_cli.cli.talk.lines import Lines, PipedLines, TypedLines
     from llmgine_cli.cli.talk.resume import how_to_resume, recap
 
     unlogged: list[Exception] = []
@@ -107,12 +109,13 @@ async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: 
             talk.tell_model()
             typed = sys.stdin.isatty() and sys.stderr.isatty()
             dialogue = Dialogue(cli, app, talk, screen, typed=typed)
-            lines = TypedLines(cli, talk.conversation, vi_mode=settings.chat.vi_mode) if typed else PipedLines()
+            lines: Lines = TypedLines(cli, talk.conversation, vi_mode=settings.chat.vi_mode) if typed else PipedLines()
             if going_on.path is not None:
                 cli.note(recap(talk.conversation.history.messages))
             if typed:
                 cli.note(f"chatting with {talk.conversation.model}; /help lists commands, Ctrl-D leaves")
-            code = await dialogue.run(lines)
+            async with prompts_answered(cli, lines) if typed else nullcontext(lines) as lines:
+                code = await dialogue.run(lines)
             path = app.log.path(talk.conversation.session_id) if app.log else None
             if path is not None and path.is_file() and dialogue.turns and not unlogged:
                 cli.note(how_to_resume(settings.log_dir, path, "chat"))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command
+from llmgine_cli.cli.talk.moments import At, In, when
 from llmgine_cli.cli.talk.opening import (
     ApproveMode,
     AskFirst,
@@ -62,6 +63,8 @@ def _run(
     usage: Usage = False,
     no_log: NoLog = False,
     raw: Raw = False,
+    at: At = None,
+    after: In = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask once and print the answer; a step in a pipeline.
@@ -69,6 +72,8 @@ def _run(
     The answer goes to stdout, everything else to stderr.
 
     What is piped in comes before the prompt: git diff | llmgine run "write a commit message"
+
+    With --at or --in it is put into the schedule, its id is printed, and llmgine schedule run answers it.
     """
     from llmgine_cli.cli.talk.input import prompt_text
 
@@ -90,6 +95,18 @@ def _run(
         no_stream=no_stream,
         no_log=no_log,
     )
+    if at is not None or after is not None:
+        if go_on or session is not None or fork or name is not None:
+            raise UsageError(
+                "a prompt that runs later begins a session of its own",
+                hint="leave out --continue, --session, --fork and --name",
+            )
+        if usage or raw:
+            raise UsageError(f"{'--usage' if usage else '--raw'} is for an answer now", hint="leave it out")
+        from llmgine_cli.cli.talk.later import put_off
+
+        put_off(cli, settings, opening, text, when=when(at, after), asks=bool(approve) or ask_first, as_json=as_json)
+        return
     going_on = read_going_on(settings, go_on=go_on, session=session, fork=fork, name=name)
     code = cli.run(_ask(cli, settings, opening, going_on, text, raw=raw, as_json=as_json, usage=usage))
     if code:
@@ -137,7 +154,7 @@ async def _ask(
         raise explained(talk.conversation.engine, outcome.error)
     result = outcome.result
     if as_json:
-        cli.json(_as_json(talk.conversation, result, account))
+        cli.json(facts(talk.conversation, result, account))
     else:
         screen.show_result(result)
     for remark in account.remarks(result):
@@ -146,13 +163,13 @@ async def _ask(
         cli.note(account.summary())
     if cli.verbose and not log_failures and app.log and (path := app.log.path(talk.conversation.session_id)):
         cli.detail(how_to_resume(app.log.folder, path, "run"))
-    _tell_ungranted(cli, talk.conversation, result)
+    tell_ungranted(cli, talk.conversation, result)
     if talk.conversation.denied:
         return 4
     return 6 if log_failures else 0
 
 
-def _tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
+def tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
     """Say that the model asked for tools which nobody granted; if it said nothing else, that is a failure."""
     from llmgine_cli.llm.stream import Reply
 
@@ -165,7 +182,8 @@ def _tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None
     cli.warn(f"{asked} (-T NAME grants one)")
 
 
-def _as_json(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
+def facts(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
+    """What `--json` prints of a run."""
     from llmgine_cli.llm.stream import Reply
 
     is_reply = isinstance(result, Reply)

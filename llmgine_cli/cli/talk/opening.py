@@ -124,8 +124,23 @@ def read_options(
     return cli.settings(overrides), opening
 
 
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What goes to the engine in one turn, the template filled in."""
+
+    text: str
+    system: str | None = None
+    messages: "tuple[Message, ...]" = ()
+
+
 class Talk:
-    """An open conversation, and what the command line said about its turns."""
+    """An open conversation, and what the command line said about its turns.
+
+    Attributes:
+        conversation: Where the turns go.
+        engine: The engine as it was named: by the flag, the template, a setting or default.
+        options: All options, the template's included, as they were given.
+    """
 
     def __init__(
         self,
@@ -134,9 +149,14 @@ class Talk:
         opening: Opening,
         template: "Template | None",
         engine_options: Mapping[str, Any],
+        *,
+        engine: str,
+        options: Mapping[str, Any],
     ) -> None:
         self._cli = cli
         self.conversation = conversation
+        self.engine = engine
+        self.options = options
         self._opening = opening
         self._template = template
         self._engine_options = engine_options
@@ -150,9 +170,26 @@ class Talk:
         self._model_told = True
 
     async def send(self, text: str) -> "CommandResult[Any]":
-        """Have the engine answer: the template and the system message open the first turn.
+        """Have the engine answer what `compose` makes of the text."""
+        turn = self.compose(text)
+        self._turns += 1
+        self.tell_model()
+        return await self.put(turn)
+
+    async def put(self, turn: Turn) -> "CommandResult[Any]":
+        """Have the engine answer a turn that is composed."""
+        return await self.conversation.send(
+            turn.text, system=turn.system, messages=turn.messages, **self._engine_options
+        )
+
+    def compose(self, text: str) -> Turn:
+        """Make the next turn: the template and the system message open the first one.
 
         A template with an `{input}` placeholder frames every turn; another one opens the conversation only.
+
+        Raises:
+            UsageError: There is nothing to ask.
+            PromptError: A value has no placeholder or is not what the front matter says.
         """
         system = self._opening.system
         messages: tuple[Message, ...] = ()
@@ -164,9 +201,7 @@ class Talk:
             self._tell_missing(rendered.missing)
         if not (text or messages):
             raise UsageError("there is nothing to ask", hint="the prompt template needs your text beside it")
-        self._turns += 1
-        self.tell_model()
-        return await self.conversation.send(text, system=system, messages=messages, **self._engine_options)
+        return Turn(text=text, system=system, messages=messages)
 
     def begin_anew(self) -> None:
         """Let the next turn open the conversation again: what was said is forgotten."""
@@ -186,9 +221,10 @@ async def open_talk(
     cli: Cli,
     app: "Application",
     opening: Opening,
-    going_on: GoingOn,
+    going_on: GoingOn = GoingOn(),  # noqa: B008 -- it is frozen
     *,
     default_engine: str | None = None,
+    session_id: str | None = None,
 ) -> AsyncGenerator[Talk]:
     """Open a conversation as the command line says.
 
@@ -198,6 +234,7 @@ async def open_talk(
         opening: What the user asked for.
         going_on: Which earlier conversation to go on with, if any.
         default_engine: When neither a flag, nor the template, nor the conversation, nor a setting names one.
+        session_id: What to call a new session; default: any new id.
 
     Raises:
         NotFoundError: There is no such engine, template, tool or provider.
@@ -221,7 +258,7 @@ async def open_talk(
         session_model=before.model,
         tools=opening.tools,
         options=sampling,
-        session_id=before.session_id,
+        session_id=before.session_id or session_id,
         messages=before.messages,
         stream=opening.stream,
     ) as conversation:
@@ -231,7 +268,7 @@ async def open_talk(
             from llmgine_cli.llm.messages import system
 
             await conversation.history.change_system(system(opening.system))
-        yield Talk(cli, conversation, opening, template, own)
+        yield Talk(cli, conversation, opening, template, own, engine=engine, options=given)
 
 
 def _rounds(engine: "Engine", opening: Opening) -> dict[str, str]:
