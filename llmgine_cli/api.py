@@ -7,9 +7,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llmgine_cli.asking import AskUser, UserAnswered
     from llmgine_cli.bus import Bus, Command, CommandResult, Event, Session
     from llmgine_cli.engine import Engine, Prompt, Run, engine
-    from llmgine_cli.errors import LimitReachedError, LlmgineError, ProviderError, ToolError, UsageError
+    from llmgine_cli.errors import (
+        LimitReachedError,
+        LlmgineError,
+        ProviderError,
+        ToolError,
+        UnansweredError,
+        UsageError,
+    )
     from llmgine_cli.llm.events import StatusChanged
     from llmgine_cli.llm.history import History
     from llmgine_cli.llm.messages import (
@@ -30,9 +38,10 @@ if TYPE_CHECKING:
     from llmgine_cli.toolkit.tool import Setting, tool
 
 _HOMES = {
+    "asking": ("AskUser", "UserAnswered"),
     "bus": ("Bus", "Command", "CommandResult", "Event", "Session"),
     "engine": ("Engine", "Prompt", "Run", "engine"),
-    "errors": ("LimitReachedError", "LlmgineError", "ProviderError", "ToolError", "UsageError"),
+    "errors": ("LimitReachedError", "LlmgineError", "ProviderError", "ToolError", "UnansweredError", "UsageError"),
     "llm.events": ("StatusChanged",),
     "llm.history": ("History",),
     "llm.messages": (
@@ -55,6 +64,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "AskUser",
     "Bus",
     "Command",
     "CommandResult",
@@ -80,8 +90,10 @@ __all__ = [
     "ToolError",
     "ToolResult",
     "ToolSpec",
+    "UnansweredError",
     "Usage",
     "UsageError",
+    "UserAnswered",
     "assistant",
     "engine",
     "system",

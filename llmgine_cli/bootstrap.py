@@ -12,20 +12,25 @@ Nothing here is global: two applications can live in one process.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from llmgine_cli import places
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
 from llmgine_cli.errors import EngineError, UsageError, near_miss
+from llmgine_cli.llm.events import ConversationOpened
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.toolkit.messages import CallTool
+from llmgine_cli.values import value_of
 
 if TYPE_CHECKING:
+    from llmgine_cli.bus.schedule import Scheduler
     from llmgine_cli.errors import StorageError
     from llmgine_cli.eventlog.writer import EventLog
     from llmgine_cli.plugins import Plugins
@@ -34,6 +39,8 @@ if TYPE_CHECKING:
     from llmgine_cli.sinks import Sink
     from llmgine_cli.toolkit.runner import ToolRunner
     from llmgine_cli.toolkit.tool import Tool
+
+logger = logging.getLogger(__name__)
 
 
 class Conversation:
@@ -177,6 +184,15 @@ class Application:
         self.catalog = catalog
         self.log = log
         self._sinks = sinks
+        bus.keep_schedule(lambda: self.scheduler)
+
+    @cached_property
+    def scheduler(self) -> "Scheduler":
+        """Keeps what `bus.schedule` is given; `start` publishes what came due while nothing ran."""
+        from llmgine_cli.bus.schedule import scheduler_for
+        from llmgine_cli.eventlog.codec import decode, encode
+
+        return scheduler_for(self.bus, places.schedule_file(), encode=encode, decode=decode)
 
     async def __aenter__(self) -> Self:
         return self
@@ -188,15 +204,15 @@ class Application:
 
     async def aclose(self) -> None:
         """Finish what runs, close connections, the log and the other sinks. Harmless the second time."""
-        try:
+        async with AsyncExitStack() as last:  # in the opposite order, whatever becomes of each
+            last.push_async_callback(_close_all, self._sinks)
+            if self.log is not None:
+                last.callback(self.log.close)
+            last.push_async_callback(self.catalog.aclose)
+            if "scheduler" in self.__dict__:  # it was used
+                self.scheduler.stop()
+                last.push_async_callback(self.scheduler.aclose)
             await self.bus.aclose()
-        finally:
-            try:
-                await self.catalog.aclose()
-            finally:
-                if self.log is not None:
-                    self.log.close()
-                await asyncio.gather(*(sink.aclose() for sink in self._sinks))
 
     @asynccontextmanager
     async def conversation(
@@ -205,6 +221,7 @@ class Application:
         engine: str | None = None,
         model: str | None = None,
         template_model: str | None = None,
+        session_model: str | None = None,
         tools: Sequence[str] = (),
         options: ModelOptions | None = None,
         session_id: str | None = None,
@@ -217,6 +234,7 @@ class Application:
             engine: Name, or path of a file; default: the setting, else `tool_chat` with tools, `single_pass` without.
             model: `provider:model` or an alias; default: see `Catalog.choose`.
             template_model: What a prompt template asks for; `model` goes before it.
+            session_model: What the earlier session had; both go before it.
             tools: Names of tools, or paths of files whose tools are all granted.
             options: How to sample.
             session_id: To go on with an earlier session.
@@ -231,7 +249,13 @@ class Application:
         """
         name = engine or self.settings.engine or ("tool_chat" if tools else "single_pass")
         found = self.plugins.engine(name)
-        chosen = self.catalog.choose(flag=model, template=template_model, setting=self.settings.model)
+        chosen = self.catalog.choose(
+            flag=model,
+            template=template_model,
+            session=session_model,
+            setting=self.settings.model,
+            unvouched=self.settings.circumstances.model_from,
+        )
         session = self.bus.session(session_id)
         talk = Conversation(
             self,
@@ -246,6 +270,8 @@ class Application:
         async with session:
             session.register(found.command, talk.handle)
             session.register(CallTool, talk.call_tool)
+            granted = tuple(tool.name for tool in talk.tools)
+            await self.bus.publish(ConversationOpened(engine=name, model=str(chosen), tools=granted))
             yield talk
 
     def find_tools(self, names: Sequence[str]) -> "list[Tool]":
@@ -283,6 +309,7 @@ def build(
     on_log_failure: "Callable[[StorageError], None] | None" = None,
     on_sink_failure: Callable[[str], None] | None = None,
     show: Callable[[str], None] | None = None,
+    tell: Callable[[str], object] = logger.warning,
 ) -> Application:
     """Make an application.
 
@@ -291,6 +318,7 @@ def build(
         on_log_failure: Called once if the event log cannot be written; the run goes on without it.
         on_sink_failure: Told once of each other sink that fails; default: the logger `llmgine_cli.sinks` is.
         show: Shows a line of the sink `console`; default: stderr does.
+        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -327,7 +355,7 @@ def build(
     return Application(
         settings=settings,
         bus=bus,
-        plugins=Plugins(project=settings.project, trust=TrustStore()),
+        plugins=Plugins(project=settings.project, trust=TrustStore(), tell=tell),
         catalog=Catalog(
             vendors=vendors,
             aliases=settings.aliases,
@@ -374,6 +402,10 @@ async def run_engine(
     return outcome.unwrap()
 
 
+async def _close_all(sinks: "Sequence[Sink]") -> None:
+    await asyncio.gather(*(sink.aclose() for sink in sinks))
+
+
 def split_options(engine: Engine, given: Mapping[str, Any]) -> tuple[dict[str, Any], ModelOptions]:
     """Tell an engine's own options from those of the model.
 
@@ -400,15 +432,4 @@ def split_options(engine: Engine, given: Mapping[str, Any]) -> tuple[dict[str, A
 
 
 def _option(name: str, kind: Any, value: Any) -> Any:
-    import msgspec
-
-    if not isinstance(value, str):
-        return msgspec.convert(value, kind)
-    if name == "stop":
-        return (value,)
-    try:
-        if name == "extra":
-            return msgspec.json.decode(value, type=dict[str, Any])
-        return msgspec.convert(value, kind, strict=False)
-    except msgspec.MsgspecError as error:
-        raise UsageError(f"option {name!r} is {value!r}: {error}", hint=f"as in -o {name} VALUE") from error
+    return (value,) if name == "stop" and isinstance(value, str) else value_of(value, kind, name=name)

@@ -13,11 +13,11 @@ and a `Run` to a result::
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
-from enum import Enum
 from typing import Any, TypeVar, get_type_hints, overload
 
+from llmgine_cli.asking import YES, AskUser, ask, word
 from llmgine_cli.bus import Bus, Command
-from llmgine_cli.errors import LlmgineError, UsageError, near_miss
+from llmgine_cli.errors import LlmgineError, NobodyToAskError, ToolError, UsageError, near_miss
 from llmgine_cli.llm.call import call_model
 from llmgine_cli.llm.events import StatusChanged
 from llmgine_cli.llm.history import History
@@ -29,12 +29,14 @@ from llmgine_cli.llm.messages import (
     ToolResult,
     ToolSpec,
     assistant,
+    failed_result,
     system,
     user,
 )
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.stream import Reply, ReplyBuilder
 from llmgine_cli.toolkit.messages import CallTool
+from llmgine_cli.values import value_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,8 @@ class Prompt(Command[Any]):
 
 
 _BASE_FIELDS = frozenset(field.name for field in fields(Prompt))
+_ENOUGH = 3  # times in a row that the same calls may fail in the same way
+_SHORT = 120  # characters of what is quoted in an error
 P = TypeVar("P", bound=Prompt)
 EngineFunction = Callable[[P, "Run"], Awaitable[Any]]
 
@@ -99,11 +103,7 @@ class Engine:
         for name, value in options.items():
             if name not in known:
                 raise UsageError(f"engine {self.name!r} has no option {name!r}", hint=near_miss(name, known))
-            try:
-                values[name] = _converted(value, known[name][0])
-            except (TypeError, ValueError) as error:  # a type that msgspec does not know, or a value that does not fit
-                hint = f"a list or table is given as JSON: -o {name} '[…]'" if _wants_json(error) else None
-                raise UsageError(f"engine {self.name!r}: option {name!r} is {value!r}: {error}", hint=hint) from error
+            values[name] = value_of(value, known[name][0], name=name, owner=f"engine {self.name!r}")
         missing = [name for name, (_, default) in known.items() if default is MISSING and name not in values]
         if missing:
             raise UsageError(
@@ -111,34 +111,6 @@ class Engine:
                 hint=f"give it with -o {missing[0]} VALUE",
             )
         return self.command(**base, **values)
-
-
-def _converted(value: Any, kind: Any) -> Any:
-    """Make of a value what a field's type says; text may be JSON where a list or a table is wanted."""
-    import msgspec
-
-    def other(wanted: Any, given: Any) -> Any:  # Path and the like, which are made of text
-        return wanted(given)
-
-    if not isinstance(value, str):
-        if isinstance(value, Enum) and type(value) is kind:
-            return value  # to msgspec it is its name or number
-        return msgspec.convert(value, kind, dec_hook=other)
-    try:
-        return msgspec.convert(value, kind, strict=False, dec_hook=other)
-    except msgspec.ValidationError as error:
-        if not _wants_json(error):
-            raise
-        try:
-            data = msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            raise error from None
-        return msgspec.convert(data, kind, dec_hook=other)
-
-
-def _wants_json(error: Exception) -> bool:
-    wanted, _, given = str(error).partition(", got ")
-    return given.startswith("`str`") and ("array" in wanted or "object" in wanted)
 
 
 @overload
@@ -200,6 +172,8 @@ class Run:
         self.tools = tuple(tools)
         self.options = options or ModelOptions()
         self._stream = stream
+        self._failures: tuple[tuple[str, str, str], ...] = ()  # of the last round, if all its calls failed
+        self._times = 0  # that these came in a row
 
     async def say(self, prompt: Prompt) -> None:
         """Add what the user said to the conversation: messages, then text; its system message is that of the prompt."""
@@ -250,8 +224,13 @@ class Run:
 
         A tool that fails or is refused has an error result, which the model reads as any other. So have the calls that
         were not done when the run was cancelled: vendors refuse a conversation with unanswered calls.
+
+        Raises:
+            NobodyToAskError: All of them need an approval that nobody can give; asking the model again changes nothing.
+            ToolError: The same calls have failed in the same way several times in a row: the model learns nothing.
         """
-        tasks = [asyncio.ensure_future(self._call_tool(call)) for call in calls]
+        unasked: list[NobodyToAskError] = []
+        tasks = [asyncio.ensure_future(self._call_tool(call, unasked)) for call in calls]
         try:
             await _all(tasks)
             results = tuple(task.result() for task in tasks)
@@ -264,16 +243,63 @@ class Run:
                 await self._add(*_told(_result_of(call, task) for call, task in zip(calls, tasks, strict=True)))
             raise
         await self._add(*_told(results))
+        if calls and len(unasked) == len(calls):
+            raise unasked[0]
+        self._stop_when_in_vain(calls, results)
         return results
+
+    def _stop_when_in_vain(self, calls: Sequence[ToolCall], results: Sequence[ToolResult]) -> None:
+        """Small models ask the same again and again; each time costs a call of the model, and maybe of the user."""
+        pairs = list(zip(calls, results, strict=True))
+        failures = tuple((call.name, call.arguments, result.content) for call, result in pairs if result.is_error)
+        if len(failures) < len(pairs):
+            failures = ()
+        self._times = self._times + 1 if failures == self._failures else 1
+        self._failures = failures
+        if failures and self._times == _ENOUGH:
+            name, arguments, why = failures[0]
+            raise ToolError(
+                f"the model asked {_ENOUGH} times for what cannot be done: {name} {_short(arguments)}: {_short(why)}",
+                hint="say it in other words, or take another model",
+            )
 
     async def status(self, text: str) -> None:
         """Say what is going on, for the spinner."""
         await self.bus.publish(StatusChanged(status=text))
 
-    async def _call_tool(self, call: ToolCall) -> ToolResult:
+    async def confirm(self, question: str, *, default: bool | None = None, unattended: bool | None = None) -> bool:
+        """Have the user say yes or no.
+
+        Args:
+            question: One sentence.
+            default: What Enter alone means; None: nothing.
+            unattended: What it means that nobody can be asked, or nobody answers; None: that is an error.
+
+        Raises:
+            UnansweredError: Nobody answered, and `unattended` does not say what that means.
+        """
+        command = AskUser(kind="confirm", question=question, default=word(default), unattended=word(unattended))
+        return await ask(self.bus, command) == YES
+
+    async def select(
+        self, question: str, choices: Sequence[str], *, default: str | None = None, unattended: str | None = None
+    ) -> str:
+        """Have the user choose one of several; arguments and errors as for `confirm`."""
+        command = AskUser(
+            kind="select", question=question, choices=tuple(choices), default=default, unattended=unattended
+        )
+        return await ask(self.bus, command)
+
+    async def input(self, question: str, *, default: str | None = None, unattended: str | None = None) -> str:
+        """Have the user write a line of text, which may be empty; arguments and errors as for `confirm`."""
+        return await ask(self.bus, AskUser(kind="text", question=question, default=default, unattended=unattended))
+
+    async def _call_tool(self, call: ToolCall, unasked: list[NobodyToAskError]) -> ToolResult:
         outcome = await self.bus.execute(CallTool(call=call))
+        if isinstance(outcome.error, NobodyToAskError):
+            unasked.append(outcome.error)
         if isinstance(outcome.error, LlmgineError):
-            return _failure(call, str(outcome.error))
+            return failed_result(call, str(outcome.error))
         return outcome.unwrap()
 
     async def _add(self, *messages: Message) -> None:
@@ -296,14 +322,15 @@ async def _all(tasks: "Sequence[asyncio.Task[ToolResult]]") -> None:
         await asyncio.wait(tasks)
 
 
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
+
+
 def _result_of(call: ToolCall, task: "asyncio.Task[ToolResult]") -> ToolResult:
     """What the model is told of a call when the turn could not be finished."""
     if not task.done() or task.cancelled():
-        return _failure(call, "interrupted by the user before it was done")
+        return failed_result(call, "interrupted by the user before it was done")
     if error := task.exception():
-        return _failure(call, f"it could not be run: {error or type(error).__name__}")
+        return failed_result(call, f"it could not be run: {error or type(error).__name__}")
     return task.result()
-
-
-def _failure(call: ToolCall, why: str) -> ToolResult:
-    return ToolResult(call_id=call.id, name=call.name, content=why, is_error=True)

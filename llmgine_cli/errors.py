@@ -24,6 +24,8 @@
     ├── EngineError                   1   an engine raised something of its own
     ├── ToolError                     4   a tool cannot be used as asked
     │   └── DeniedError               4   the approval said no
+    │       └── NobodyToAskError      4   there is nobody who could say yes
+    ├── UnansweredError               4   a question for the user, and nobody answered
     ├── LimitReachedError             5   rounds, tokens, time or money are used up
     ├── StorageError                  6   a local file or log could not be written
     └── InterruptedRunError           130 the user pressed Ctrl-C
@@ -168,6 +170,16 @@ class ToolError(LlmgineError):
 
 class DeniedError(ToolError):
     """An approval was asked for, and the answer was no."""
+
+
+class NobodyToAskError(DeniedError):
+    """An approval was needed and there is nobody to ask, which will not change in this run."""
+
+
+class UnansweredError(LlmgineError):
+    """A question needed the user, and nobody answered it."""
+
+    exit_code = 4
 
 
 class LimitReachedError(LlmgineError):

@@ -10,6 +10,17 @@ from typing import Literal, TypeAlias
 Kind: TypeAlias = Literal["engines", "tools", "prompts"]
 KINDS: tuple[Kind, ...] = ("engines", "tools", "prompts")
 PROJECT_FILE = "llmgine.toml"
+# What ships, by name: in a checkout other files may lie beside these, and those are a project's like any other's.
+SHIPPED: dict[Kind, frozenset[str]] = {
+    "engines": frozenset({"single_pass.py", "tool_chat.py"}),
+    "tools": frozenset({"calculate.py", "clock.py", "files.py", "weather.py"}),
+    "prompts": frozenset(
+        {
+            *("code-review.md", "commit-message.md", "explain-error.md", "pirate.md"),
+            *("shell-command.md", "summarize.md", "translate.md"),
+        }
+    ),
+}
 
 
 def _place(kind: Literal["config", "state", "cache", "data"]) -> Path:
@@ -29,6 +40,11 @@ def config_dir() -> Path:
 def state_dir() -> Path:
     """Event logs, trust, chat input history: what a user would miss, and no backup needs."""
     return _place("state")
+
+
+def schedule_file() -> Path:
+    """What is to happen later."""
+    return state_dir() / "schedule" / "schedule.db"
 
 
 def cache_dir() -> Path:
@@ -51,15 +67,21 @@ def config_file() -> Path:
 def bundled_root() -> Path:
     """The folder whose `engines/`, `tools/` and `prompts/` ship: inside the wheel, or the root of a checkout."""
     package = Path(__file__).resolve().parent
-    shipped = package / "_bundled"
-    return shipped if shipped.is_dir() else package.parent
+    bundled = package / "_bundled"
+    return bundled if bundled.is_dir() else package.parent
+
+
+def ships(file: Path) -> bool:
+    """Whether a file is one that came with llmgine."""
+    root = bundled_root()
+    return any(file.parent == root / kind and file.name in names for kind, names in SHIPPED.items())
 
 
 def project_dir(start: Path | None = None) -> Path | None:
     """Return the folder of the project that `start` (default: the working folder) is in, or None.
 
     That is the nearest folder upward that has an `llmgine.toml`; failing that, `start` itself if it has a folder
-    `engines`, `tools` or `prompts`. A checkout of llmgine is no project beside what it already ships.
+    `engines`, `tools` or `prompts`. A checkout of llmgine is one if it has more in these than what ships.
     """
     try:
         start = (start or Path.cwd()).resolve()
@@ -68,6 +90,10 @@ def project_dir(start: Path | None = None) -> Path | None:
     for folder in (start, *start.parents):
         if (folder / PROJECT_FILE).is_file():
             return folder
-    if start == bundled_root():
-        return None
-    return start if any((start / kind).is_dir() for kind in KINDS) else None
+    return start if any(_has_own(start / kind) for kind in KINDS) else None
+
+
+def _has_own(folder: Path) -> bool:
+    if folder.parent != bundled_root():
+        return folder.is_dir()
+    return any(file.suffix in (".py", ".md") and not ships(file) for file in folder.iterdir())

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 from llmgine_cli import places
 from llmgine_cli.errors import StorageError
 
-State: TypeAlias = Literal["trusted", "changed", "new", "outside", "unreadable"]
+State: TypeAlias = Literal["trusted", "changed", "new", "outside", "unreadable", "gone"]
 Part: TypeAlias = Literal["engines", "tools", "settings"]
 CODE: tuple[Part, ...] = ("engines", "tools")
 
@@ -105,8 +105,8 @@ class TrustStore:
         return gone
 
     def trusted(self) -> dict[Path, State]:
-        """Every file ever trusted and not revoked: "trusted", "changed" since, or "unreadable" now."""
-        return {path: self._state(path, _read(path)) for path, _ in self._records()}
+        """Every file ever trusted and not revoked: "trusted", "changed" since, "unreadable" now, or "gone"."""
+        return {path: self._state(path, _read(path)) if path.exists() else "gone" for path, _ in self._records()}
 
     def status(self, project: Path) -> list[Status]:
         """What a project has that counts only when trusted: `llmgine.toml`, `engines/*.py`, `tools/*.py`."""
@@ -115,7 +115,7 @@ class TrustStore:
         if (project / places.PROJECT_FILE).is_file():
             found.append((project / places.PROJECT_FILE, "settings"))
         for kind in CODE:
-            found.extend((file, kind) for file in python_files(project / kind))
+            found.extend((file, kind) for file in python_files(project / kind) if not places.ships(file))
         return [self.judge(file, kind, project) for file, kind in found]
 
     def judge(self, file: Path, kind: Part, project: Path) -> Status:

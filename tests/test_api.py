@@ -9,10 +9,10 @@ from llmgine_cli import api
 
 # The public names. A new one is added here on purpose; one that goes breaks the files of users.
 PUBLIC = [
-    "Bus", "Command", "CommandResult", "Engine", "Event", "File", "History", "Image", "LimitReachedError",
+    "AskUser", "Bus", "Command", "CommandResult", "Engine", "Event", "File", "History", "Image", "LimitReachedError",
     "LlmgineError", "Message", "ModelOptions", "Prompt", "ProviderError", "Reasoning", "Reply", "Run", "Session",
-    "Setting", "StatusChanged", "Text", "ToolCall", "ToolError", "ToolResult", "ToolSpec", "Usage", "UsageError",
-    "assistant", "engine", "system", "tool", "user",
+    "Setting", "StatusChanged", "Text", "ToolCall", "ToolError", "ToolResult", "ToolSpec", "UnansweredError",
+    "Usage", "UsageError", "UserAnswered", "assistant", "engine", "system", "tool", "user",
 ]  # fmt: skip
 
 HEAVY = {"anthropic", "httpx2", "openai", "prompt_toolkit", "pydantic", "rich", "typer", "yaml"}

@@ -1,6 +1,7 @@
 """Engines, their options, and what a run gives them."""
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import MISSING, dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -10,7 +11,14 @@ import pytest
 
 from llmgine_cli.bus import Bus
 from llmgine_cli.engine import Engine, Prompt, Run, engine
-from llmgine_cli.errors import DeniedError, LimitReachedError, NoHandlerError, RateLimitedError, UsageError
+from llmgine_cli.errors import (
+    DeniedError,
+    LimitReachedError,
+    NobodyToAskError,
+    NoHandlerError,
+    RateLimitedError,
+    UsageError,
+)
 from llmgine_cli.llm.events import LLMCallStarted, MessageAdded, StatusChanged, SystemChanged, TextChunk
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolCall, ToolResult, ToolSpec, assistant, system, user
@@ -185,19 +193,21 @@ def test_text_for_lists_and_tables_is_json_and_paths_and_choices_are_made_of_it(
 @pytest.mark.parametrize(
     ("name", "text", "message", "hint"),
     [
-        ("topics", "a,b", "Expected `array`, got `str`", "a list or table is given as JSON: -o topics '[…]'"),
-        ("topics", "[1]", "Expected `str`, got `int`", None),
-        ("topics", '{"a": 1}', "Expected `array`, got `object`", None),
-        ("weights", "a", "Expected `object | null`, got `str`", "a list or table is given as JSON"),
-        ("folder", 3, "expected str, bytes or os.PathLike", None),
-        ("eye", "blind", "Invalid enum value", None),
+        ("topics", "a,b", "must be a list of texts, not 'a,b'", "a list or table is given as JSON: -o topics '[…]'"),
+        ("topics", "[1]", "must be a list of texts, not '[1]'", None),
+        ("topics", '{"a": 1}', "must be a list of texts, not", None),
+        ("weights", "a", "must be a table, not 'a'", "a list or table is given as JSON"),
+        ("folder", 3, "must be a path, not 3", None),
+        ("eye", "blind", "must be one of: sharp, soft, not 'blind'", None),
+        ("eye", "sharpe", "must be one of: sharp, soft", "did you mean sharp?"),
+        ("size", "3", "must be one of: 1, 2, not '3'", None),
         ("odd", "a", "not supported", None),
     ],
 )
 def test_what_does_not_fit_a_rich_type_is_told(name: str, text: Any, message: str, hint: str | None) -> None:
     with pytest.raises(UsageError) as raised:
         rich.prompt({name: text})
-    assert f"option {name!r} is {text!r}: " in raised.value.message
+    assert raised.value.message.startswith(f"engine 'rich': {name} ")
     assert message in raised.value.message
     assert (raised.value.hint or "").startswith(hint or "")
     assert bool(raised.value.hint) == bool(hint)
@@ -208,9 +218,9 @@ def test_what_does_not_fit_a_rich_type_is_told(name: str, text: Any, message: st
     [
         ({"rounds": 1, "stile": "x"}, "engine 'draft' has no option 'stile'", "did you mean style?"),
         ({"rounds": 1, "text": "x"}, "engine 'draft' has no option 'text'", "known: "),
-        ({"rounds": "many"}, "engine 'draft': option 'rounds' is 'many': ", None),
-        ({"rounds": 1.5}, "engine 'draft': option 'rounds' is 1.5: ", None),
-        ({"rounds": 1, "style": "loud"}, "engine 'draft': option 'style' is 'loud': ", None),
+        ({"rounds": "many"}, "engine 'draft': rounds must be a whole number, not 'many'", None),
+        ({"rounds": 1.5}, "engine 'draft': rounds must be a whole number, not 1.5", None),
+        ({"rounds": 1, "style": "loud"}, "engine 'draft': style must be one of: plain, ornate, not 'loud'", None),
         ({}, "engine 'draft' needs the option rounds", "give it with -o rounds VALUE"),
     ],
 )
@@ -319,6 +329,23 @@ async def test_an_error_of_ours_becomes_a_result_that_the_model_reads() -> None:
     run.bus.register(CallTool, refuse)
     (one,) = await run.call_tools([call(0)])
     assert (one.is_error, one.content, one.call_id, one.name) == (True, "the user said no", "c0", "t")
+
+
+@pytest.mark.parametrize("refused", [{"c0"}, {"c0", "c1"}])
+async def test_a_turn_ends_the_run_only_when_none_of_its_calls_can_ever_be_approved(refused: set[str]) -> None:
+    run = run_with()
+
+    def handle(command: CallTool) -> ToolResult:
+        if command.call.id in refused:
+            raise NobodyToAskError("there is nobody to ask")
+        return answer(command)
+
+    run.bus.register(CallTool, handle)
+    with pytest.raises(NobodyToAskError) if len(refused) == 2 else nullcontext():
+        await run.call_tools([call(0), call(1)])
+    told = [part for message in run.history.messages for part in message.parts if isinstance(part, ToolResult)]
+    assert [part.call_id for part in told if part.is_error] == sorted(refused)
+    assert len(told) == 2, "the conversation stays valid"
 
 
 async def test_no_calls_are_no_results() -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.program import Program
+from tests.support.facts import logged
+from tests.support.program import PROGRAM, Program
+from tests.support.terminal import Terminal
 
 PAGE = Path(__file__).parents[1] / "docs" / "engines.md"
 
@@ -56,7 +58,47 @@ def test_the_example_refuses_an_option_of_the_wrong_kind(cli: Program, engine_fi
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    ("answers", "expected"), [(["2\r"], "French"), (["3\r", "y"], "Klingon"), (["3\r", "n"], "English")]
+)
+def test_the_example_that_asks_is_answered_on_the_terminal(
+    home: Path, tmp_path: Path, answers: list[str], expected: str
+) -> None:
+    file = tmp_path / "polyglot.py"
+    file.write_text(_blocks("python")[1], encoding="utf-8")
+    argv = [str(PROGRAM), "run", "-m", "echo:echo", "-e", str(file), "hello"]
+    with Terminal(argv) as terminal:
+        for prompt, answer in zip(("Enter for 1:", "[y/N]"), answers, strict=False):
+            terminal.wait_for(prompt)
+            terminal.send(answer)
+        assert terminal.wait_end() == 0
+        assert terminal.screen().endswith("hello")
+    said = [event["message"]["parts"][0]["text"] for event in logged(home) if "message" in event]
+    assert f"Answer in {expected}." in said
+
+
+def test_the_example_that_asks_takes_the_declared_answer_without_a_terminal(
+    cli: Program, home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "polyglot.py"
+    file.write_text(_blocks("python")[1], encoding="utf-8")
+    done = cli("run", "-m", "echo:echo", "-e", file, "hello")
+    assert (done.stdout, done.code) == ("hello\n", 0)
+    assert [(event["answer"], event["by"]) for event in logged(home, "UserAnswered")] == [("English", "default")]
+
+
+def test_a_question_without_a_declared_answer_and_without_a_terminal_ends_with_exit_code_4(
+    cli: Program, tmp_path: Path
+) -> None:
+    file = tmp_path / "polyglot.py"
+    file.write_text(_blocks("python")[1].replace(', unattended="English"', ""), encoding="utf-8")
+    done = cli("run", "-m", "echo:echo", "-e", file, "hello")
+    assert (done.stdout, done.code) == ("", 4)
+    assert "nobody answered: In which language?" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_the_python_example_runs() -> None:
-    done = subprocess.run([sys.executable, "-c", _blocks("python")[1]], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", _blocks("python")[2]], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "Say hello"

@@ -18,7 +18,7 @@ PACKAGE = "llmgine_cli"
 FOUNDATION = {"errors", "places"}
 SPEECH = FOUNDATION | {"bus", "llm"}
 PARTS = {"settings", "trust", "providers", "toolkit", "eventlog", "prompting"}
-CORE = SPEECH | PARTS | {"engine", "plugins", "sinks", "api"}
+CORE = SPEECH | PARTS | {"asking", "engine", "values", "plugins", "sinks", "api"}
 
 # For each layer (a module or a package of ours): the other layers it may import.
 LAYERS: dict[str, set[str]] = {
@@ -32,8 +32,10 @@ LAYERS: dict[str, set[str]] = {
     "toolkit": SPEECH,
     "eventlog": SPEECH,
     "prompting": SPEECH,
-    "engine": SPEECH | {"toolkit.messages"},
-    "api": SPEECH | {"engine", "toolkit"},
+    "asking": FOUNDATION | {"bus"},
+    "values": FOUNDATION,
+    "engine": SPEECH | {"asking", "toolkit.messages", "values"},
+    "api": SPEECH | {"asking", "engine", "toolkit"},
     "sinks": SPEECH | {"eventlog", "engine", "toolkit.messages", "toolkit.stdout", ""},
     "plugins": SPEECH | {"engine", "toolkit", "trust", "api"},
     "bootstrap": CORE,
@@ -48,8 +50,8 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "prompt_toolkit": {"cli"},
-    "markdown_it": {"cli"},
-    "pygments": {"cli"},
+    "markdown_it": {"cli", "eventlog"},
+    "pygments": {"cli", "eventlog"},
     "httpx2": {"providers"},
     "openai": {"providers"},
     "anthropic": {"providers"},

@@ -1,5 +1,9 @@
 """Where things are."""
 
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import platformdirs
@@ -79,5 +83,39 @@ def test_a_folder_named_like_the_settings_file_makes_no_project() -> None:
     assert places.project_dir() is None
 
 
+def test_what_ships_is_what_the_repository_has() -> None:
+    """A file that is missing in the list would need trust in a checkout, and count as shipped in a wheel."""
+    for kind in places.KINDS:
+        folder = places.bundled_root() / kind
+        there = {file.name for file in folder.iterdir() if file.suffix in (".py", ".md")}
+        assert there == places.SHIPPED[kind]
+        assert all(places.ships(folder / name) for name in there)
+
+
 def test_a_checkout_is_no_project_beside_what_it_ships() -> None:
     assert places.project_dir(places.bundled_root()) is None
+
+
+def test_a_file_of_the_users_in_a_checkout_makes_it_a_project_and_does_not_ship(tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    for part in (*places.KINDS, "llmgine_cli"):
+        shutil.copytree(places.bundled_root() / part, checkout / part, ignore=shutil.ignore_patterns("__pycache__"))
+    (checkout / "tools" / "dice.py").write_text('def dice() -> int:\n    """Roll."""\n    return 4\n')
+    (checkout / "prompts" / "mine.md").write_text("Hello")
+
+    def program(*arguments: str) -> str:
+        # The package in the working folder goes before the installed one.
+        command = [sys.executable, "-m", "llmgine_cli", *arguments]
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    assert "tools/dice.py" in program("trust", "--show")
+    assert "clock.py" not in program("trust", "--show")
+    listed = {tool["name"]: tool["llmgine"] for tool in json.loads(program("tools", "list", "--json", "--quiet"))}
+    assert (listed["dice"]["origin"], listed["dice"]["problem"]) == ("project", "not trusted")
+    assert (listed["current_time"]["origin"], listed["current_time"]["problem"]) == ("bundled", None)
+    assert "not trusted" in program("tools", "call", "dice")
+    prompts = {prompt["name"]: prompt["origin"] for prompt in json.loads(program("prompt", "list", "--json"))}
+    assert (prompts["mine"], prompts["pirate"]) == ("project", "bundled")
+    program("trust", "--yes")
+    assert program("tools", "call", "dice") == "4\n"

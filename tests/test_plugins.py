@@ -171,12 +171,39 @@ class TestTrust:
             there.tool("evil_tool")
         assert not mark.exists()
 
-    def test_an_untrusted_file_hides_nothing(self, project: Path, mark: Path) -> None:
-        write(project / "engines" / "evil.py", hostile(mark) + engine_source("single_pass", "Evil."))
-        there = plugins(project)
+    def test_an_untrusted_file_hides_nothing_and_it_is_told_that_it_was_passed_over(
+        self, project: Path, mark: Path
+    ) -> None:
+        evil = write(project / "engines" / "evil.py", hostile(mark) + engine_source("single_pass", "Evil."))
+        told: list[str] = []
+        there = Plugins(project=project, trust=TrustStore(), tell=told.append)
         assert there.engines()["single_pass"].origin == "bundled"
+        assert there.engine("tool_chat").name == "tool_chat"
+        assert told == []
         assert there.engine("single_pass").doc == "One prompt, one reply, no tools."
+        assert told == [f"{evil} is not trusted: the bundled 'single_pass' is used instead"]
         assert not mark.exists()
+
+    def test_a_file_that_changed_since_it_was_trusted_is_not_replaced_by_another_of_the_name(
+        self, project: Path, mark: Path
+    ) -> None:
+        mine = write(project / "engines" / "mine.py", engine_source("single_pass", "Mine."))
+        trust(mine)
+        write(mine, hostile(mark) + engine_source("single_pass", "Changed."))
+        there = plugins(project)
+        with pytest.raises(UntrustedError, match="changed since it was trusted"):
+            there.engine("single_pass")
+        assert there.engines()["single_pass"].problem == "changed since it was trusted"
+        bundled = next(each for each in there.all_engines() if each.origin == "bundled" and each.name == "single_pass")
+        assert bundled.shadowed_by == "project"
+        assert not mark.exists()
+
+    def test_the_way_to_trust_a_folder_with_a_space_can_be_pasted_into_a_shell(self, tmp_path: Path) -> None:
+        folder = tmp_path / "my project"
+        write(folder / "tools" / "mine.py", tool_source("mine"))
+        with pytest.raises(UntrustedError) as caught:
+            plugins(folder).tool("mine")
+        assert f"llmgine trust '{folder}'" in (caught.value.hint or "")
 
     def test_nothing_is_run_when_something_else_is_asked_for(self, project: Path, mark: Path) -> None:
         write(project / "engines" / "evil.py", hostile(mark))

@@ -220,17 +220,13 @@ class TestMistakesInFiles:
 
     @pytest.mark.parametrize("text", ["x = " + "[" * 100_000, "x = " + "9" * 10_000, "x = { a = " * 10_000])
     def test_a_file_made_to_break_the_reader_is_told(self, text: str) -> None:
-        project_file(text, trusted=False)
+        project_file(text)
         assert problem().message.startswith("llmgine.toml:1: ")
 
     @pytest.mark.parametrize("value", ["inf", "nan", "0", "1e300"])
     def test_a_time_nobody_can_wait_is_refused(self, value: str) -> None:
         user_file(f"[limits]\nidle_timeout = {value}\n")
         assert "limits.idle_timeout" in problem().message
-
-    def test_a_table_name_in_a_folder_nobody_trusted_is_checked_as_well(self) -> None:
-        project_file("[tools]\naprove = 'all'\n", trusted=False)
-        assert problem().message == "llmgine.toml:2: tools.aprove: unknown key"
 
     def test_the_users_file_is_named_in_full(self) -> None:
         file = user_file("x = 1\n")
@@ -243,10 +239,6 @@ class TestMistakesInFiles:
     def test_a_file_that_is_not_utf8_names_the_line(self) -> None:
         user_file("").write_bytes(b'model = "x:y"\nengine = "\xff"\n')
         assert problem().message.endswith("config.toml:2: not UTF-8")
-
-    def test_an_env_file_that_is_not_utf8_is_named(self) -> None:
-        Path(".env").write_bytes(b"A=\xff\n")
-        assert problem().message == ".env: not UTF-8" or problem().message.startswith(".env:")
 
     def test_a_byte_order_mark_is_no_mistake(self) -> None:
         user_file("").write_bytes(b'\xef\xbb\xbfmodel = "x:y"\n')
@@ -316,8 +308,59 @@ class TestUntrusted:
         file = project_file(self.HOSTILE, trusted=False)
         [notice] = load().notices
         assert notice == (
-            f"llmgine.toml: ignored {self.IGNORED}: not trusted; llmgine trust {file.parent} shows and allows it"
+            f"llmgine.toml is not trusted: ignored {self.IGNORED} "
+            f"(llmgine trust {file.parent} shows what it would set, and asks)"
         )
+
+    def test_where_the_model_is_named_is_known_if_nobody_vouched_for_that(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = project_file('model = "openai:gpt-5-mini"\n', trusted=False)
+        assert load().circumstances.model_from == "llmgine.toml, which nobody has vouched for"
+        TrustStore().trust([file])
+        assert load().circumstances.model_from is None
+        Path(".env").write_text("LLMGINE_MODEL=echo:echo\n")
+        assert load().circumstances.model_from == "LLMGINE_MODEL in .env, which nobody has vouched for"
+        monkeypatch.setenv("LLMGINE_MODEL", "echo:mine")
+        assert load().circumstances.model_from is None
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("[limits]\nidle_timeout = 5\n[a\n", "llmgine.toml:3: expected ']'"),
+            ("[limits]\nidle_timeout = 5\n[tools]\naprove = 'all'\n", "llmgine.toml:4: tools.aprove: unknown key"),
+            ("[limits]\nidle_timeout = 'soon'\n", "llmgine.toml:2: limits.idle_timeout: 'soon': "),
+            ("x = " + "[" * 100_000, "llmgine.toml:1: "),
+        ],
+    )
+    def test_a_broken_file_nobody_trusted_is_told_each_time_and_stops_nothing(self, text: str, told: str) -> None:
+        project_file(text, trusted=False)
+        for _ in range(2):
+            settings = load()
+            [notice] = settings.notices
+            assert notice.startswith(told)
+            assert notice.endswith("nothing in this file counts until that is mended")
+            assert settings.limits == Settings().limits
+            settings.told()
+
+    @pytest.mark.parametrize(
+        ("content", "told"),
+        [
+            (b"A=\xff\n", ".env: not UTF-8"),
+            (b"LLMGINE_LIMITS__IDLE_TIMEOUT=soon\n", "LLMGINE_LIMITS__IDLE_TIMEOUT in .env: 'soon': "),
+        ],
+    )
+    def test_a_broken_env_file_is_told_and_stops_nothing(self, content: bytes, told: str) -> None:
+        Path(".env").write_bytes(content)
+        settings = load()
+        assert [notice.startswith(told) for notice in settings.notices] == [True]
+        assert settings.limits == Settings().limits
+
+    def test_a_wrong_value_in_an_env_file_takes_no_key_away(self) -> None:
+        Path(".env").write_text("LLMGINE_LIMITS__IDLE_TIMEOUT=soon\nOPENAI_API_KEY=sk-1234567890\n")
+        key = load().key("OPENAI_API_KEY")
+        assert key is not None
+        assert key.get_secret_value() == "sk-1234567890"
 
     def test_it_is_told_once_and_again_when_the_file_changes(self) -> None:
         project_file(self.HOSTILE, trusted=False)
@@ -468,10 +511,6 @@ class TestDotenv:
         key = load().key("OPENAI_API_KEY")
         assert key is not None
         assert key.get_secret_value() == "${ANTHROPIC_API_KEY}"
-
-    def test_a_mistake_names_the_file(self) -> None:
-        Path(".env").write_text("LLMGINE_LIMITS__IDLE_TIMEOUT=soon\n")
-        assert problem().message.startswith("LLMGINE_LIMITS__IDLE_TIMEOUT in .env: 'soon': ")
 
     def test_keys_are_not_in_the_repr(self) -> None:
         Path(".env").write_text("OPENAI_API_KEY=sk-very-secret\n")

@@ -51,7 +51,8 @@ UNNEEDED = {
     "prompt render summarize -p input hello": NETWORK | SCREEN | {"jinja2", "pydantic_settings", "rich"},
     "logs tail": NETWORK | SCREEN | TEMPLATES,
     "sinks list": NETWORK | SCREEN | TEMPLATES | {"opentelemetry", "llmgine_cli.eventlog"},
-    "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | TRACES | {"rich"},
+    "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | TRACES | {"rich", "sqlite3"},
+    "schedule list": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich"},
 }
 
 

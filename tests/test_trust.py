@@ -151,7 +151,7 @@ def test_what_is_trusted_is_listed_with_what_became_of_it(store: TrustStore, pro
     assert {path.name: state for path, state in store.trusted().items()} == {
         "llmgine.toml": "changed",
         "one.py": "trusted",
-        "two.py": "unreadable",
+        "two.py": "gone",
     }
 
 

@@ -11,7 +11,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import Token
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgine_cli.bus.messages import (
     Command,
@@ -26,6 +27,9 @@ from llmgine_cli.bus.messages import (
 )
 from llmgine_cli.bus.session import Session
 from llmgine_cli.errors import BusClosedError, BusError, DuplicateHandlerError, NoHandlerError
+
+if TYPE_CHECKING:
+    from llmgine_cli.bus.schedule.scheduler import Scheduler
 
 R = TypeVar("R")
 C = TypeVar("C", bound=Command[Any])
@@ -83,8 +87,13 @@ class Bus:
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
+        self._scheduler: Callable[[], Scheduler] | None = None
 
     # -- wiring
+
+    def keep_schedule(self, scheduler: "Callable[[], Scheduler]") -> None:
+        """Have what is scheduled here kept by what this returns; it is asked when something is."""
+        self._scheduler = scheduler
 
     def register(self, command_type: type[C], handler: Callable[[C], Any], *, session_id: str | None = None) -> None:
         """Make `handler` the one handler of `command_type` in a session, or everywhere.
@@ -206,6 +215,26 @@ class Bus:
             )
         finally:
             self._leave(token)
+
+    async def schedule(self, event: Event, *, at: datetime | None = None, after: float | None = None) -> str:
+        """Publish an event later, here or in any process with the same schedule; return its id once it is on disk.
+
+        Args:
+            event: What to publish.
+            at: When, by the wall clock; aware. What is past fires at once.
+            after: Or in how many seconds.
+
+        Raises:
+            UsageError: Neither or both were given, or they are no moment.
+            BusError: The bus has no schedule, or the event is in it already.
+            BusClosedError: The bus was closed.
+            StorageError: It could not be kept.
+        """
+        if self._closed:
+            raise BusClosedError(f"the bus is closed; {type(event).__name__} was not scheduled")
+        if self._scheduler is None:
+            raise BusError("this bus has no schedule", hint="scheduler_for(bus, path, …) gives it one")
+        return await self._scheduler().schedule(event, at=at, after=after)
 
     def has_subscriber(self, event_type: type[Event], *, session_id: str | None = None) -> bool:
         """Whether somebody listens to exactly this type, as opposed to all events, in a session or at the root."""

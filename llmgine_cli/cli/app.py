@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from llmgine_cli.cli import chat, config, engines, logs, models, prompt, run, sinks, tools, trust
+from llmgine_cli.cli import chat, config, engines, logs, models, prompt, run, schedule, sinks, tools, trust
 from llmgine_cli.cli.common import Color, Flags, Quiet, Verbose
 from llmgine_cli.cli.help import Group
 
@@ -52,10 +52,15 @@ def _options(
     context.ensure_object(Flags).add(color=color, quiet=quiet, verbose=verbose)
 
 
+def _take_flags(context: typer.Context, color: Color = "auto", quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Take the common flags between a group and its command."""
+    context.ensure_object(Flags).add(color=color, quiet=quiet, verbose=verbose)
+
+
 for module in (run, chat):
     module.add_to(app)
-for module in (tools, prompt, engines, models, logs, sinks, config):
-    app.add_typer(module.app, cls=Group)
+for module in (tools, prompt, engines, models, logs, schedule, sinks, config):
+    app.add_typer(module.app, cls=Group, callback=_take_flags)
 trust.add_to(app)
 
 
@@ -98,9 +103,10 @@ def tell_unwritten(error: OSError) -> int:
 
 def _tell(message: str, hint: str | None, code: int, error: BaseException | None) -> int:
     from llmgine_cli.cli.sanitize import visible
+    from llmgine_cli.cli.wrapping import fitted
 
     line = " ".join(visible(message).split())
-    said = f"llmgine: {line}" + (f" ({visible(hint)})" if hint else "") + "\n"
+    said = fitted(f"llmgine: {line}" + (f" ({visible(hint)})" if hint else "")) + "\n"
     if error is not None:
         import traceback
 

@@ -1,11 +1,13 @@
 """`llmgine chat`: a conversation in the terminal, or line by line from a pipe."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import typer
 
-from llmgine_cli.cli.common import Cli, command, pairs
+from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.talk.opening import (
     ApproveMode,
     AskFirst,
@@ -21,20 +23,14 @@ from llmgine_cli.cli.talk.opening import (
     SystemText,
     TemplateName,
     ToolNames,
-    load_settings,
     open_talk,
-    options_of,
+    read_options,
 )
-from llmgine_cli.errors import StorageError, UsageError
+from llmgine_cli.cli.talk.resume import Continue, Fork, GoingOn, SessionName, SessionRef, read_going_on
+from llmgine_cli.errors import StorageError
 
 if TYPE_CHECKING:
-    from llmgine_cli.llm.messages import Message
     from llmgine_cli.settings import Settings
-
-Continue = Annotated[bool, typer.Option("-c", "--continue", help="Go on with the latest conversation.")]
-SessionId = Annotated[
-    str | None, typer.Option("--session", metavar="ID", help="Go on with this conversation; its first digits will do.")
-]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,7 +52,9 @@ def _chat(
     ask_first: AskFirst = False,
     chain_limit: ChainLimit = None,
     go_on: Continue = False,
-    session: SessionId = None,
+    session: SessionRef = None,
+    fork: Fork = False,
+    name: SessionName = None,
     no_stream: NoStream = False,
     no_log: NoLog = False,
     raw: Raw = False,
@@ -65,44 +63,36 @@ def _chat(
 
     Ctrl-C stops an answer, Ctrl-D leaves. Without a terminal on stdin, each line of it is a message, never a command.
     """
-    if go_on and session:
-        raise UsageError("--continue and --session exclude each other", hint="--session names one conversation")
-    settings = load_settings(cli, approve=approve, ask_first=ask_first, no_log=no_log)
-    opening = Opening(
-        engine=engine,
+    settings, opening = read_options(
+        cli,
         model=model,
         system=system,
         template=template,
-        params=pairs(param),
-        tools=tuple(settings.chat.tools if tool is None else tool),
-        options=options_of(option, chain_limit),
-        stream=not no_stream,
+        param=param,
+        engine=engine,
+        option=option,
+        tool=tool,
+        approve=approve,
+        ask_first=ask_first,
+        chain_limit=chain_limit,
+        no_stream=no_stream,
+        no_log=no_log,
     )
-    session_id: str | None = None
-    messages: tuple[Message, ...] = ()
-    if go_on or session:
-        from llmgine_cli.cli.talk.resume import earlier
-
-        session_id, messages = earlier(settings.log_dir, session)
-    code = cli.run(_converse(cli, settings, opening, session_id, messages, raw=raw))
+    if tool is None:
+        opening = replace(opening, tools=tuple(settings.chat.tools))
+    going_on = read_going_on(settings, go_on=go_on, session=session, fork=fork, name=name)
+    code = cli.run(_converse(cli, settings, opening, going_on, raw=raw))
     if code:
         raise typer.Exit(code)
 
 
-async def _converse(
-    cli: Cli,
-    settings: "Settings",
-    opening: Opening,
-    session_id: str | None,
-    messages: "tuple[Message, ...]",
-    *,
-    raw: bool,
-) -> int:
+async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: GoingOn, *, raw: bool) -> int:
     from llmgine_cli.bootstrap import build
     from llmgine_cli.cli.screen.approval import ask_on_terminal
     from llmgine_cli.cli.screen.screen import Screen
+    from llmgine_cli.cli.talk.background import prompts_answered
     from llmgine_cli.cli.talk.dialogue import Dialogue
-    from llmgine_cli.cli.talk.lines import PipedLines, TypedLines
+    from llmgine_cli.cli.talk.lines import Lines, PipedLines, TypedLines
     from llmgine_cli.cli.talk.resume import how_to_resume, recap
 
     unlogged: list[Exception] = []
@@ -112,25 +102,23 @@ async def _converse(
         cli.warn(f"{error}; the chat goes on without a log")
 
     screen = Screen(cli, raw=raw, reasoning=not cli.quiet, width=settings.chat.width)
-    async with build(settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line) as app:
+    async with build(
+        settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line, tell=cli.warn
+    ) as app:
         screen.attach(app.bus)
         ask_on_terminal(app.bus, screen)
-        async with open_talk(
-            cli,
-            app,
-            opening,
-            default_engine=settings.chat.engine,
-            session_id=session_id,
-            messages=messages,
-        ) as talk:
+        async with open_talk(cli, app, opening, going_on, default_engine=settings.chat.engine) as talk:
+            talk.tell_model()
             typed = sys.stdin.isatty() and sys.stderr.isatty()
             dialogue = Dialogue(cli, app, talk, screen, typed=typed)
-            lines = TypedLines(cli, talk.conversation, vi_mode=settings.chat.vi_mode) if typed else PipedLines()
-            if messages:
-                cli.note(recap(messages))
+            lines: Lines = TypedLines(cli, talk.conversation, vi_mode=settings.chat.vi_mode) if typed else PipedLines()
+            if going_on.path is not None:
+                cli.note(recap(talk.conversation.history.messages))
             if typed:
                 cli.note(f"chatting with {talk.conversation.model}; /help lists commands, Ctrl-D leaves")
-            code = await dialogue.run(lines)
-            if app.log is not None and dialogue.turns and not unlogged:
-                cli.note(how_to_resume(talk.conversation.session_id))
+            async with prompts_answered(cli, lines) if typed else nullcontext(lines) as lines:
+                code = await dialogue.run(lines)
+            path = app.log.path(talk.conversation.session_id) if app.log else None
+            if path is not None and path.is_file() and dialogue.turns and not unlogged:
+                cli.note(how_to_resume(settings.log_dir, path, "chat"))
     return code or (StorageError.exit_code if unlogged else 0)

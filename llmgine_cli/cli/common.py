@@ -13,11 +13,13 @@ import typer
 
 from llmgine_cli.cli.help import Command, wants_colour
 from llmgine_cli.cli.sanitize import safe_json, visible
+from llmgine_cli.cli.wrapping import fitted
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from llmgine_cli.plugins import Plugins
     from llmgine_cli.settings import Settings
 
 T = TypeVar("T")
@@ -120,6 +122,14 @@ class Cli:
             settings.told()
         return settings
 
+    def plugins(self) -> "Plugins":
+        """Return the engines and tools there are here."""
+        from llmgine_cli import places
+        from llmgine_cli.plugins import Plugins
+        from llmgine_cli.trust import TrustStore
+
+        return Plugins(project=places.project_dir(), trust=TrustStore(), tell=self.warn)
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run async work to its end, or until Ctrl-C or another signal stops it; see `interrupts.run`."""
         from llmgine_cli.cli import interrupts, records
@@ -129,7 +139,7 @@ class Cli:
 
     def _say(self, label: str, text: str, style: str) -> None:
         codes = {"dim": "2", "yellow": "33"}
-        line = label + visible(text)
+        line = "\n".join(fitted(line) for line in (label + visible(text)).split("\n"))
         if self.styled(stderr=True):
             line = f"\x1b[{codes[style]}m{line}\x1b[0m"
         with suppress(OSError):  # stderr has gone; the answer matters more

@@ -88,7 +88,10 @@ def init(
         raise StorageError(f"cannot write {file}: {error.strerror}") from error
     cli.print(str(file))
     if project:
-        cli.note("aliases, what says where data goes and what runs without asking count only after `llmgine trust`")
+        cli.note(
+            "without `llmgine trust`, only what is harmless in it counts: the names of a model and an engine, limits,"
+            " how a chat looks; never aliases, addresses, tools, approvals or where the log is"
+        )
 
 
 def _keys(settings: "Settings") -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from llmgine_cli.cli.common import Cli, JsonFlag, command
 
 if TYPE_CHECKING:
     from llmgine_cli.engine import Engine
-    from llmgine_cli.plugins import Found, Plugins
+    from llmgine_cli.plugins import Found
 
 app = typer.Typer(name="engines", help="List, show and create engines.", no_args_is_help=True)
 
@@ -20,7 +20,7 @@ def list_(cli: Cli, json: JsonFlag = False) -> None:
     """List the engines, and where each comes from."""
     from llmgine_cli.cli.listing import print_rows
 
-    found = _plugins().all_engines()
+    found = cli.plugins().all_engines()
     if json:
         cli.json([_facts(each) for each in found])
         return
@@ -30,7 +30,7 @@ def list_(cli: Cli, json: JsonFlag = False) -> None:
 @command(app)
 def show(cli: Cli, name: Name, json: JsonFlag = False) -> None:
     """Show an engine: what it does, its options, where it comes from."""
-    plugins = _plugins()
+    plugins = cli.plugins()
     engine = plugins.engine(name)
     found = next((each for each in plugins.all_engines() if each.value is engine), None)
     options = _options(engine)
@@ -75,7 +75,7 @@ def new(
     source = engine_source(name)
     root = places.config_dir() if user else places.project_dir() or Path.cwd()
     file = root / "engines" / f"{name}.py"
-    hidden = _plugins().engines().get(name)
+    hidden = cli.plugins().engines().get(name)
     if file.exists():
         raise UsageError(f"{file} is there already", hint="take another name, or edit that file")
     try:
@@ -89,14 +89,6 @@ def new(
         cli.note(f"it hides the {hidden.origin} engine of the same name")
     run = f'llmgine run -e {name} "Hello"'
     cli.note(f"next: {run}" if user else f"next: llmgine trust, then {run}")
-
-
-def _plugins() -> "Plugins":
-    from llmgine_cli import places
-    from llmgine_cli.plugins import Plugins
-    from llmgine_cli.trust import TrustStore
-
-    return Plugins(project=places.project_dir(), trust=TrustStore())
 
 
 def _about(found: "Found[Engine]") -> str:

@@ -1,7 +1,6 @@
 """Events of the log as lines: coloured and cut to the width of a terminal, plain and whole in a pipe."""
 
 import sys
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,9 @@ from llmgine_cli.eventlog.tree import Tree
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from llmgine_cli.eventlog.reader import LogReader, Record
+    from llmgine_cli.eventlog.filters import Filter
+    from llmgine_cli.eventlog.reader import LogReader
+    from llmgine_cli.eventlog.record import Record
 
 TYPE_WIDTH = 22  # columns of the guides and the event's type; a deeper one pushes its text to the right
 CONTEXT = 256 * 1024  # bytes before the first shown event that are searched for the commands it happened in
@@ -35,14 +36,14 @@ class Printer:
 
     Args:
         cli: How to print.
-        matches: Which records are printed.
+        wanted: Which records are printed.
         nested: Whether guides show what happened inside what.
         as_json: Whether records are printed as they stand in the log.
     """
 
-    def __init__(self, cli: Cli, *, matches: "Callable[[Record], bool]", nested: bool, as_json: bool) -> None:
+    def __init__(self, cli: Cli, *, wanted: "Filter", nested: bool, as_json: bool) -> None:
         self._cli = cli
-        self._matches = matches
+        self._wanted = wanted
         self._tree = Tree() if nested and not as_json else None
         self._as_json = as_json
         self._session: str | None = ""
@@ -50,18 +51,19 @@ class Printer:
 
     def tail(self, reader: "LogReader", count: int, end: int | None) -> int:
         """Print the last records of a file, and return how many those were."""
-        records = reader.tail(count, self._matches, end)
-        if records and self._tree is not None:
-            for record in _before(reader.path, records[0], end):
-                self._tree.guides(record)
-        for record in records:
+        shown = 0
+        for record in reader.tail(count, self._wanted, end):
+            if not shown and self._tree is not None:
+                for earlier in _before(reader.path, record):
+                    self._tree.guides(earlier)
             self.show(record)
-        return len(records)
+            shown += 1
+        return shown
 
     def show(self, record: "Record") -> None:
         """Print one record, if it is to be printed."""
         guides = "" if self._tree is None else self._tree.guides(record)
-        if not self._matches(record):
+        if not self._wanted.matches(record):
             return
         if self._as_json:
             sys.stdout.write(safe_json(record.line.decode()) + "\n")
@@ -93,17 +95,13 @@ class Printer:
         console.print(line, no_wrap=True, overflow="ellipsis", soft_wrap=False)
 
 
-def _before(path: Path, first: "Record", end: int | None) -> "list[Record]":
+def _before(path: Path, first: "Record") -> "list[Record]":
     """Return what came shortly before this record."""
     from llmgine_cli.eventlog.reader import LogReader
 
     found: list[Record] = []
     size = 0
-    earlier = LogReader(path).backwards(end)
-    for record in earlier:
-        if record.line == first.line:
-            break
-    for record in earlier:
+    for record in LogReader(path).backwards(first.offset):
         size += len(record.line)
         if size > CONTEXT:
             break

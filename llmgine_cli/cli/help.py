@@ -37,6 +37,14 @@ class Command(TyperCommand):
                 with formatter.section(title):
                     formatter.write_dl(rows)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse as usual; say of an unknown option what was probably meant."""
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            raise _pointed(error, ctx, words) from error
+
     def get_help(self, ctx: Any) -> str:
         """Return the page."""
         return _weighted(super().get_help(ctx))
@@ -46,15 +54,39 @@ class Group(TyperGroup):
     """A group of commands; alone it shows its help on stderr, and that counts as wrong usage."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse as usual, unless there is nothing to parse."""
+        """Parse as usual, unless there is nothing to parse; say of an unknown option what was probably meant."""
         if not args and not ctx.resilient_parsing:
             sys.stderr.write(self.get_help(ctx) + "\n")
             raise typer.Exit(2)
-        return super().parse_args(ctx, args)
+        words = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.TyperException as error:
+            raise _pointed(error, ctx, words) from error
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command as usual; say of an unknown one what was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except typer.TyperException as error:
+            from llmgine_cli.cli.pointers import no_command
+
+            raise no_command(ctx.command_path, self.commands, args) from error
 
     def get_help(self, ctx: Any) -> str:
         """Return the page."""
         return _weighted(super().get_help(ctx))
+
+
+def _pointed(error: typer.TyperException, ctx: Any, words: list[str]) -> Exception:
+    """Return a better error for an option that is not there, and another one as it is."""
+    if not hasattr(error, "possibilities"):  # only that of an unknown option has them; Typer does not export its class
+        return error
+    from llmgine_cli.cli.pointers import no_option
+
+    known = [name for parameter in ctx.command.get_params(ctx) for name in parameter.opts]
+    commands = getattr(ctx.command, "commands", {})
+    return no_option(ctx.command_path, getattr(error, "option_name", ""), known, commands, words)
 
 
 def wants_colour(stream: TextIO) -> bool:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command, pairs
+from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command
+from llmgine_cli.cli.talk.moments import At, In, when
 from llmgine_cli.cli.talk.opening import (
     ApproveMode,
     AskFirst,
@@ -20,10 +21,10 @@ from llmgine_cli.cli.talk.opening import (
     SystemText,
     TemplateName,
     ToolNames,
-    load_settings,
     open_talk,
-    options_of,
+    read_options,
 )
+from llmgine_cli.cli.talk.resume import Continue, Fork, GoingOn, SessionName, SessionRef, read_going_on
 from llmgine_cli.errors import LlmgineError, UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,10 @@ def _run(
     param: Params = None,
     engine: EngineName = None,
     option: Options = None,
+    go_on: Continue = False,
+    session: SessionRef = None,
+    fork: Fork = False,
+    name: SessionName = None,
     tool: ToolNames = None,
     approve: ApproveMode = None,
     ask_first: AskFirst = False,
@@ -58,6 +63,8 @@ def _run(
     usage: Usage = False,
     no_log: NoLog = False,
     raw: Raw = False,
+    at: At = None,
+    after: In = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Ask once and print the answer; a step in a pipeline.
@@ -65,36 +72,64 @@ def _run(
     The answer goes to stdout, everything else to stderr.
 
     What is piped in comes before the prompt: git diff | llmgine run "write a commit message"
+
+    With --at or --in it is put into the schedule, its id is printed, and llmgine schedule run answers it.
     """
     from llmgine_cli.cli.talk.input import prompt_text
 
     text = prompt_text(prompt or ())
     if not text and template is None:
         raise UsageError("there is nothing to ask", hint='give a prompt, as in: llmgine run "…", or pipe text in')
-    opening = Opening(
-        engine=engine,
+    settings, opening = read_options(
+        cli,
         model=model,
         system=system,
         template=template,
-        params=pairs(param),
-        tools=tuple(tool or ()),
-        options=options_of(option, chain_limit),
-        stream=not no_stream,
+        param=param,
+        engine=engine,
+        option=option,
+        tool=tool,
+        approve=approve,
+        ask_first=ask_first,
+        chain_limit=chain_limit,
+        no_stream=no_stream,
+        no_log=no_log,
     )
-    settings = load_settings(cli, approve=approve, ask_first=ask_first, no_log=no_log)
-    code = cli.run(_ask(cli, settings, opening, text, raw=raw, as_json=as_json, usage=usage))
+    if at is not None or after is not None:
+        if go_on or session is not None or fork or name is not None:
+            raise UsageError(
+                "a prompt that runs later begins a session of its own",
+                hint="leave out --continue, --session, --fork and --name",
+            )
+        if usage or raw:
+            raise UsageError(f"{'--usage' if usage else '--raw'} is for an answer now", hint="leave it out")
+        from llmgine_cli.cli.talk.later import put_off
+
+        put_off(cli, settings, opening, text, when=when(at, after), asks=bool(approve) or ask_first, as_json=as_json)
+        return
+    going_on = read_going_on(settings, go_on=go_on, session=session, fork=fork, name=name)
+    code = cli.run(_ask(cli, settings, opening, going_on, text, raw=raw, as_json=as_json, usage=usage))
     if code:
         raise typer.Exit(code)
 
 
 async def _ask(
-    cli: Cli, settings: "Settings", opening: Opening, text: str, *, raw: bool, as_json: bool, usage: bool
+    cli: Cli,
+    settings: "Settings",
+    opening: Opening,
+    going_on: GoingOn,
+    text: str,
+    *,
+    raw: bool,
+    as_json: bool,
+    usage: bool,
 ) -> int:
     from llmgine_cli.bootstrap import build
     from llmgine_cli.cli.enginefault import explained
     from llmgine_cli.cli.screen.approval import ask_on_terminal
     from llmgine_cli.cli.screen.screen import Screen
     from llmgine_cli.cli.talk.account import Account
+    from llmgine_cli.cli.talk.resume import how_to_resume, recap
 
     log_failures: list[int] = []
 
@@ -103,13 +138,17 @@ async def _ask(
         cli.warn(f"{error}; the run goes on without a log")
 
     screen = Screen(cli, raw=raw, answer=not as_json)
-    async with build(settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line) as app:
+    async with build(
+        settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line, tell=cli.warn
+    ) as app:
         account = Account()
         screen.attach(app.bus)
         account.attach(app.bus)
         ask_on_terminal(app.bus, screen)
         try:
-            async with open_talk(cli, app, opening) as talk:
+            async with open_talk(cli, app, opening, going_on) as talk:
+                if going_on.path is not None:
+                    cli.detail(recap(talk.conversation.history.messages))
                 outcome = await talk.send(text)
         finally:
             await screen.finish()
@@ -117,20 +156,22 @@ async def _ask(
         raise explained(talk.conversation.engine, outcome.error)
     result = outcome.result
     if as_json:
-        cli.json(_as_json(talk.conversation, result, account))
+        cli.json(facts(talk.conversation, result, account))
     else:
         screen.show_result(result)
     for remark in account.remarks(result):
         cli.note(remark)
     if usage:
         cli.note(account.summary())
-    _tell_ungranted(cli, talk.conversation, result)
+    if cli.verbose and not log_failures and app.log and (path := app.log.path(talk.conversation.session_id)):
+        cli.detail(how_to_resume(app.log.folder, path, "run"))
+    tell_ungranted(cli, talk.conversation, result)
     if talk.conversation.denied:
         return 4
     return 6 if log_failures else 0
 
 
-def _tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
+def tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
     """Say that the model asked for tools which nobody granted; if it said nothing else, that is a failure."""
     from llmgine_cli.llm.stream import Reply
 
@@ -143,7 +184,8 @@ def _tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None
     cli.warn(f"{asked} (-T NAME grants one)")
 
 
-def _as_json(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
+def facts(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
+    """What `--json` prints of a run."""
     from llmgine_cli.llm.stream import Reply
 
     is_reply = isinstance(result, Reply)

@@ -5,6 +5,7 @@ The table has no state, so text may be cut anywhere between two calls. In JSON t
 """
 
 import re
+from collections.abc import Iterable
 
 _ESCAPED = (
     *(code for code in range(0x20) if code not in (0x09, 0x0A)),
@@ -31,7 +32,20 @@ _TAGS = range(0xE0000, 0xE0080)
 _TABLE: dict[int, str] = {code: _picture(code) for code in (*_ESCAPED, *_TAGS)}
 # A lone carriage return moves the cursor; before a newline it is only a foreign line end. Both are dropped.
 _TABLE[0x0D] = ""
-_UNSAFE = "[" + re.escape("".join(map(chr, _TABLE))) + "\ud800-\udfff]"
+
+
+def _ranges(codes: Iterable[int]) -> str:
+    """Return the inside of a set of a regular expression: ranges, for each character of a text is held against all."""
+    ranges: list[list[int]] = []
+    for code in sorted(codes):
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
+    return "".join(f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in ranges)
+
+
+_UNSAFE = f"[{_ranges([*_TABLE, *range(0xD800, 0xE000)])}]"
 
 
 def visible(text: str) -> str:
@@ -44,6 +58,8 @@ def safe_json(document: str) -> str:
 
     Lone surrogates, which UTF-8 cannot say, are escaped as well.
     """
+    if document.isascii() and document.isprintable():
+        return document  # as most lines of a log are; looking at each letter takes a hundred times as long
     return re.sub(_UNSAFE, _escaped, document)
 
 

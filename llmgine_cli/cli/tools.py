@@ -30,7 +30,7 @@ def list_(cli: Cli, tool: Patterns = None, json: JsonFlag = False) -> None:
     """
     from llmgine_cli.cli.listing import print_rows
 
-    found = _chosen(_plugins(), tool or [])
+    found = _chosen(cli.plugins(), tool or [])
     if json:
         cli.json([_facts(each) for each in found])
     else:
@@ -48,7 +48,7 @@ def show(cli: Cli, name: Name, json: JsonFlag = False) -> None:
     """
     from llmgine_cli.cli.toolpage import page
 
-    found = _one(_plugins(), name)
+    found = _one(cli.plugins(), name)
     if json:
         cli.json(_facts(found))
     else:
@@ -73,7 +73,8 @@ def call(
     from llmgine_cli.errors import ToolError
 
     text = _arguments(arguments, pairs(param))
-    tool = _value(_one(_plugins(), name))
+    tool = _value(_one(cli.plugins(), name))
+    _check(tool, text)
     result, failed = cli.run(_call(cli, tool, text))
     if failed:
         raise ToolError(result, hint=f"llmgine tools show {name} tells what it takes")
@@ -104,8 +105,24 @@ def approved(
     rows = approvals.everywhere()
     if json:
         cli.json([{"tool": tool, "project": project} for tool, project in rows])
+    elif not rows:
+        cli.note("no tool is approved for good")
     else:
         print_rows(cli, ("tool", "project"), rows)
+
+
+def _check(tool: "Tool", arguments: str) -> None:
+    """Refuse what the tool does not take: here it is the user who gave it, not a model."""
+    from llmgine_cli.errors import UsageError
+    from llmgine_cli.toolkit.validation import InvalidArgumentsError, read_arguments
+
+    try:
+        read_arguments(tool, arguments)
+    except InvalidArgumentsError as error:
+        hint = f"llmgine tools show {tool.name} tells what it takes"
+        raise UsageError(
+            f"the arguments of {tool.name} are not valid: {'; '.join(error.problems)}", hint=hint
+        ) from error
 
 
 async def _call(cli: Cli, tool: "Tool", arguments: str) -> tuple[str, bool]:
@@ -143,14 +160,6 @@ def _json_or_text(value: str) -> Any:
         return json.loads(value)
     except ValueError:
         return value
-
-
-def _plugins() -> "Plugins":
-    from llmgine_cli import places
-    from llmgine_cli.plugins import Plugins
-    from llmgine_cli.trust import TrustStore
-
-    return Plugins(project=places.project_dir(), trust=TrustStore())
 
 
 def _chosen(plugins: "Plugins", patterns: list[str]) -> "list[Found[Tool]]":

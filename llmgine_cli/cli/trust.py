@@ -24,11 +24,12 @@ def _trust(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     listing: Annotated[bool, typer.Option("--list", help="List everything you have trusted, anywhere.")] = False,
     revoke: Annotated[bool, typer.Option("--revoke", help="Trust nothing in the folder any more.")] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the files that ask for trust, and ask nothing.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Trust a folder's engines, tools and settings.
 
-    What they do is shown first. Any change to them asks again.
+    What each file would add or set is listed first; --show prints the files. Any change to them asks again.
     """
     from llmgine_cli import places
     from llmgine_cli.errors import UsageError
@@ -46,9 +47,12 @@ def _trust(
         raise UsageError(f"no folder {project}")
     found = store.status(project)
     wanted = [status for status in found if status.state in ("new", "changed")]
+    if show:
+        _print_files(cli, wanted)
+        return
     if not json:
-        _show(cli, project.resolve(), found)
-    if wanted and (yes or (not json and _agreed(len(wanted)))):
+        _list_files(cli, project.resolve(), found)
+    if wanted and (yes or not json) and _agreed(wanted, yes=yes):
         for status in wanted:
             store.remember(status.path, status.content)
         cli.note(f"trusted {_files(len(wanted))}; any change asks again")
@@ -59,12 +63,15 @@ def _trust(
         cli.json([_as_json(status) for status in found])
 
 
-def _agreed(count: int) -> bool:
+def _agreed(wanted: "list[Status]", *, yes: bool) -> bool:
     from llmgine_cli.errors import UntrustedError
 
+    _refuse_broken(wanted)
+    if yes:
+        return True
     if not sys.stdin.isatty():
         raise UntrustedError("nothing was trusted: there is no terminal to ask on", hint="--yes trusts what is listed")
-    sys.stderr.write(f"Trust {_files(count)}? [y/N] ")
+    sys.stderr.write(f"Trust {_files(len(wanted))}? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() in ("y", "yes"):
         return True
@@ -93,7 +100,24 @@ def _revoke(cli: Cli, store: "TrustStore", project: Path, json: bool) -> None:
     cli.note(f"no longer trusted: {_files(len(gone))}" if gone else f"nothing in {project} was trusted")
 
 
-def _show(cli: Cli, project: Path, found: "list[Status]") -> None:
+def _refuse_broken(wanted: "list[Status]") -> None:
+    """A settings file that is wrong stops every command once it is trusted; untrusted, it is only told."""
+    from llmgine_cli.settings.load import check
+
+    for status in wanted:
+        if status.kind == "settings":
+            check(status.path, status.content)
+
+
+def _print_files(cli: Cli, wanted: "list[Status]") -> None:
+    for status in wanted:
+        cli.print(f"# {status.path} ({status.state})\n")
+        cli.print(status.content.decode("utf-8", "replace").rstrip() + "\n")
+    if not wanted:
+        cli.note("nothing here asks for trust")
+
+
+def _list_files(cli: Cli, project: Path, found: "list[Status]") -> None:
     from llmgine_cli.cli.listing import print_rows
 
     if not found:

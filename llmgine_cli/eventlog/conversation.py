@@ -1,25 +1,113 @@
 """The log is the memory: a conversation as its events tell it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from llmgine_cli.bus import SessionStarted
 from llmgine_cli.bus.messages import BusMessage
+from llmgine_cli.errors import UsageError
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.reader import LogReader
-from llmgine_cli.llm.events import HistoryRewound, MessageAdded, SystemChanged
+from llmgine_cli.llm.events import (
+    ConversationOpened,
+    HistoryRewound,
+    LLMCallFailed,
+    LLMCallFinished,
+    LLMCallInterrupted,
+    LLMCallStarted,
+    MessageAdded,
+    ReplyGrew,
+    SystemChanged,
+)
 from llmgine_cli.llm.history import put_first
-from llmgine_cli.llm.messages import Message, ToolResult
+from llmgine_cli.llm.messages import Message, assistant, with_all_results
 
 LOST = "the tool was interrupted: its result was never written"
-_TYPES = frozenset(kind.__name__ for kind in (SessionStarted, MessageAdded, SystemChanged, HistoryRewound))
+_TYPES = frozenset(
+    kind.__name__
+    for kind in (
+        *(ConversationOpened, HistoryRewound, LLMCallFailed, LLMCallFinished, LLMCallInterrupted, LLMCallStarted),
+        *(MessageAdded, ReplyGrew, SessionStarted, SystemChanged),
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """What the log tells of a session.
+
+    Attributes:
+        session_id: Its id.
+        path: Its file.
+        messages: The conversation, so that any vendor accepts it as a beginning.
+        engine: The strategy it was last opened with, if the log says so.
+        model: The `provider:model` that was asked last.
+        tools: Names of the tools that were granted last.
+        last_event: Id of its last event.
+        interrupted: Whether the last answer was stopped, or its end never came into the log.
+        skipped: How many lines could not be read.
+    """
+
+    session_id: str
+    path: Path
+    messages: tuple[Message, ...]
+    engine: str | None
+    model: str | None
+    tools: tuple[str, ...]
+    last_event: str | None
+    interrupted: bool
+    skipped: int
+
+
+def recall(path: Path) -> Earlier:
+    """Read what the log tells of a session.
+
+    Args:
+        path: The session's log file.
+
+    Raises:
+        StorageError: The file cannot be read.
+        UsageError: There is no session in it.
+    """
+    reader = LogReader(path)
+    replayed = _Replay()
+    last_event = None
+    for record in reader:
+        last_event = record.data.get("event_id") or last_event
+        if record.type in _TYPES:
+            replayed.take(decode(record.line))
+    return Earlier(
+        session_id=session_in(path),
+        path=path,
+        messages=replayed.finished(),
+        engine=replayed.engine,
+        model=replayed.model,
+        tools=replayed.tools,
+        last_event=last_event,
+        interrupted=replayed.interrupted,
+        skipped=reader.skipped,
+    )
+
+
+def session_in(path: Path) -> str:
+    """Return the id of the session that a log file is of.
+
+    Raises:
+        StorageError: The file cannot be read.
+        UsageError: There is none in it.
+    """
+    for record in LogReader(path):
+        if record.session_id is not None:
+            return record.session_id
+    raise UsageError(f"there is no conversation in {path}")
 
 
 def rebuild(path: Path) -> tuple[Message, ...]:
     """Return the messages of a session, so that any vendor accepts them as the beginning of a conversation.
 
-    A tool call without a result gets one that says so, and a
-    result without its call (the line was lost) is left out.
+    A tool call without a result gets one that says so, and a result without its call (the line was lost) is left out.
+    An answer that was never added to the conversation, because the program was killed, is there as far as it came.
 
     Args:
         path: The session's log file.
@@ -32,42 +120,60 @@ def rebuild(path: Path) -> tuple[Message, ...]:
 
 def replay(events: Iterable[BusMessage]) -> tuple[Message, ...]:
     """Return the messages that these events tell of; see `rebuild`."""
-    messages: list[Message] = []
+    replayed = _Replay()
     for event in events:
+        replayed.take(event)
+    return replayed.finished()
+
+
+class _Replay:
+    """What the events that were taken so far tell."""
+
+    def __init__(self) -> None:
+        self.engine: str | None = None
+        self.model: str | None = None
+        self.tools: tuple[str, ...] = ()
+        self.interrupted = False
+        self._messages: list[Message] = []
+        self._call_id = ""  # of the answer that is coming
+        self._coming: Message | None = None  # as far as it came; None once it is in the conversation
+
+    def take(self, event: BusMessage) -> None:
         match event:
             case SessionStarted():
                 # Whoever resumed the session began with what `rebuild` made of the log, and counts from that.
-                messages = list(_with_all_results(messages))
+                self._messages = list(self.finished())
+                self._coming = None
             case MessageAdded(message=message):
-                messages.append(message)
+                self._messages.append(message)
+                self._coming = None
             case SystemChanged(message=message):
-                put_first(messages, message)
+                put_first(self._messages, message)
             case HistoryRewound(kept=kept):
-                del messages[kept:]
+                del self._messages[kept:]
+                self._coming, self.interrupted = None, False
+            case ConversationOpened():
+                self.engine, self.model, self.tools = event.engine, event.model, event.tools
+            case _:
+                self._take_call(event)
+
+    def finished(self) -> tuple[Message, ...]:
+        """The conversation, if this was all."""
+        coming = [] if self._coming is None or not self._coming.parts else [self._coming]
+        return with_all_results([*self._messages, *coming], LOST)
+
+    def _take_call(self, event: BusMessage) -> None:
+        match event:
+            case LLMCallStarted() if event.history:  # without, it was asked aside
+                self._call_id, self._coming, self.interrupted = event.event_id, None, True
+                self.model, self.tools = event.model, event.tools or self.tools
+            case ReplyGrew() if event.call_id == self._call_id:
+                self._coming = assistant((self._coming.text if self._coming else "") + event.text)
+            case LLMCallFinished() if event.call_id == self._call_id:
+                self._coming, self.interrupted = event.reply.message, False
+            case LLMCallInterrupted() if event.call_id == self._call_id:
+                self._coming = assistant(event.partial.text) if event.partial.text else None
+            case LLMCallFailed() if event.call_id == self._call_id:
+                self._coming, self.interrupted = None, False
             case _:
                 pass
-    return _with_all_results(messages)
-
-
-def _with_all_results(messages: Iterable[Message]) -> tuple[Message, ...]:
-    whole: list[Message] = []
-    open_calls: dict[str, str] = {}  # id → name of the calls that still want a result
-    for message in messages:
-        if message.role != "tool":
-            whole += _lost(open_calls)
-            open_calls = {call.id: call.name for call in message.tool_calls}
-            whole.append(message)
-            continue
-        answers = tuple(
-            part for part in message.parts if isinstance(part, ToolResult) and open_calls.pop(part.call_id, "")
-        )
-        if answers:
-            whole.append(Message("tool", answers))
-    return (*whole, *_lost(open_calls))
-
-
-def _lost(calls: dict[str, str]) -> list[Message]:
-    return [
-        Message("tool", (ToolResult(call_id=call_id, name=name, content=LOST, is_error=True),))
-        for call_id, name in calls.items()
-    ]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from llmgine_cli.eventlog.reader import Record
+from llmgine_cli.eventlog.record import Record
 
 Kind: TypeAlias = Literal["session", "command", "message", "model", "tool", "status", "other", "error"]
 Data: TypeAlias = Mapping[str, Any]
@@ -105,6 +105,8 @@ def _command(command: Data) -> str:
         return _joined(name, _call(command["call"]))
     if "text" in command:
         return _joined(name, command["text"] or " ".join(map(_message, command.get("messages") or ())))
+    if "question" in command:
+        return _joined(name, command["question"], ", ".join(command.get("choices") or ()))
     return _joined(name, _fields(command))
 
 
@@ -139,10 +141,32 @@ def _session_ended(data: Data) -> tuple[Kind, str]:
     return "session", f"after {duration(data['duration_ms'])}"
 
 
+def _user_answered(data: Data) -> tuple[Kind, str]:
+    by = "" if data["by"] == "user" else "nobody was asked"
+    return "message", _joined(data["question"], data["answer"] or "(nothing)", by)
+
+
 def _message_added(data: Data) -> tuple[Kind, str]:
     message = data["message"]
     failed = any(part.get("is_error") for part in message["parts"])
     return "error" if failed else "message", f"{message['role']}: {_message(message)}"
+
+
+def _conversation_opened(data: Data) -> tuple[Kind, str]:
+    tools = ", ".join(data["tools"])
+    return "session", _joined(data["engine"], data["model"], f"tools: {tools}" if tools else "")
+
+
+def _session_forked(data: Data) -> tuple[Kind, str]:
+    return "session", f"goes on where session {data['from_session']} stood"
+
+
+def _session_named(data: Data) -> tuple[Kind, str]:
+    return "session", f"is called {data['name']}"
+
+
+def _reply_grew(data: Data) -> tuple[Kind, str]:
+    return "model", f"so far: …{data['text'][-LONGEST_DEFAULT:]}"
 
 
 def _system_changed(data: Data) -> tuple[Kind, str]:
@@ -220,6 +244,7 @@ def _tool_call_finished(data: Data) -> tuple[Kind, str]:
 _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "CommandFinished": _command_finished,
     "CommandStarted": _command_started,
+    "ConversationOpened": _conversation_opened,
     "EventsLost": _events_lost,
     "HandlerFailed": _handler_failed,
     "HistoryRewound": _history_rewound,
@@ -229,10 +254,14 @@ _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "LLMCallStarted": _llm_call_started,
     "MessageAdded": _message_added,
     "SessionEnded": _session_ended,
+    "ReplyGrew": _reply_grew,
+    "SessionForked": _session_forked,
+    "SessionNamed": _session_named,
     "SessionStarted": _session_started,
     "StatusChanged": _status_changed,
     "SystemChanged": _system_changed,
     "ToolCallFinished": _tool_call_finished,
     "ToolCallStarted": _tool_call_started,
     "ToolPrinted": _tool_printed,
+    "UserAnswered": _user_answered,
 }

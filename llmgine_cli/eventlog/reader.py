@@ -5,55 +5,28 @@ A bad line (torn by a power cut, overwritten with NULs, not UTF-8, not ours) is 
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from llmgine_cli.errors import NotFoundError, StorageError, UsageError
+from llmgine_cli.eventlog import names
+from llmgine_cli.eventlog.blocks import backward, forward, opened, piece
 from llmgine_cli.eventlog.codec import BadLineError, parse
-from llmgine_cli.eventlog.times import from_text
+from llmgine_cli.eventlog.filters import Filter
+from llmgine_cli.eventlog.record import Record
 from llmgine_cli.eventlog.writer import OUTSIDE, file_name_part
 
-BLOCK = 64 * 1024  # bytes read at a time
+__all__ = ["EVERYTHING", "LogFile", "LogReader", "Record", "files", "find", "in_order", "latest"]
+
+EVERYTHING = Filter()
 _NAME = re.compile(r"events_(?P<time>\d{8}T\d{6}\.\d{6}Z)_(?P<session>.+)\.jsonl")
 _START = b'{"v":'
-
-
-@dataclass(frozen=True)
-class Record:
-    """One event as it stands in a log, not yet made into its own type (`codec.decode` of `line` does that).
-
-    Attributes:
-        line: The line without its newline, as it was written.
-        data: The line as a plain object.
-    """
-
-    line: bytes
-    data: dict[str, Any]
-
-    @property
-    def type(self) -> str:
-        """The event's class name."""
-        name: str = self.data.get("event_type") or self.data["command_type"]
-        return name
-
-    @property
-    def session_id(self) -> str | None:
-        """The conversation it belongs to."""
-        return self.data.get("session_id")
-
-    @property
-    def parent_id(self) -> str | None:
-        """The command or event that was being handled."""
-        return self.data.get("parent_id")
-
-    @cached_property
-    def time_ns(self) -> int:
-        """When it was made, nanoseconds since 1970."""
-        return from_text(self.data["timestamp"])
+_NEAR = 50  # the latest sessions, among which a near miss is looked for
+_NAMED = 3  # sessions that a hint names
+_JUNK = b"\0\r\n "  # what may stand around a line
 
 
 class LogFile(NamedTuple):
@@ -77,12 +50,20 @@ def files(folder: Path) -> list[LogFile]:
         StorageError: The folder cannot be read.
     """
     try:
-        names = [path.name for path in folder.iterdir()]
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if _NAME.fullmatch(entry.name) and _is_file(entry)]
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise StorageError(f"cannot read the event log in {folder}: {error.strerror}") from error
     return in_order(folder, names)
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False  # a link that leads to itself
 
 
 def in_order(folder: Path, names: Iterable[str]) -> list[LogFile]:
@@ -102,7 +83,8 @@ def find(folder: Path, name: str) -> Path:
 
     Args:
         folder: Where the logs are.
-        name: The session's id, a part of it that no other session has, or the path of a log file.
+        name: What was given to it with `--name`; else its id, or the beginning, the end or a part of it that no other
+            session has; or the path of a log file.
 
     Raises:
         NotFoundError: There is no such session.
@@ -110,34 +92,32 @@ def find(folder: Path, name: str) -> Path:
     """
     if ("/" in name or name.endswith(".jsonl")) and Path(name).is_file():
         return Path(name)
-    known = files(folder)
-    exact = [file for file in known if file.session in {name, file_name_part(name)}]
-    begins = [file for file in known if file.session.startswith(name)]
-    holds = [file for file in known if name in file.session]
-    for found in (exact[-1:], begins, holds):
+    if (named := names.lookup(folder, name)) is not None:
+        return named
+    known = [file for file in files(folder) if name.startswith("@") or not file.session.startswith(OUTSIDE)]
+    candidates = known if name else []
+    exact = [file for file in candidates if file.session in {name, file_name_part(name)}]
+    begins = [file for file in candidates if file.session.startswith(name)]
+    ends = [file for file in candidates if file.session.endswith(name)]
+    holds = [file for file in candidates if name in file.session]
+    for found in (exact[-1:], begins, ends, holds):
         if len(found) == 1:
             return found[0].path
-        if found and name:
-            some = ", ".join(file.session for file in found[-5:])
-            raise UsageError(f"{len(found)} sessions have {name!r} in their id", hint=f"say more: {some}")
-    raise NotFoundError("session", name, (file.session for file in known), hint=f"no logs in {folder} yet")
+        if found:
+            raise UsageError(
+                f"{len(found)} sessions have {name!r} in their id", hint=f"the latest: {_latest(folder, found)}"
+            )
+    missing = NotFoundError("session", name, [*names.everything(folder), *(file.session for file in known[-_NEAR:])])
+    if not (missing.hint or "").startswith("did you mean"):
+        missing.hint = f"the latest: {_latest(folder, known)}" if known else f"no logs in {folder} yet"
+    raise missing
 
 
-def matcher(types: Sequence[str] = (), session_id: str | None = None) -> Callable[[Record], bool]:
-    """Return a test for records.
+def _latest(folder: Path, found: Sequence[LogFile]) -> str:
+    from llmgine_cli.eventlog.glance import glance, handles
 
-    Args:
-        types: Names of event types or how they begin, in any case: `llmcall` is all that happens to calls of models.
-        session_id: The session; None is all.
-    """
-    wanted = tuple(name.casefold() for name in types)
-
-    def matches(record: Record) -> bool:
-        if session_id is not None and record.session_id != session_id:
-            return False
-        return not wanted or record.type.casefold().startswith(wanted)
-
-    return matches
+    some = found[: -_NAMED - 1 : -1]
+    return ", ".join(str(glance(file, handle)) for file, handle in zip(some, handles(folder, some), strict=True))
 
 
 class LogReader:
@@ -161,82 +141,95 @@ class LogReader:
         Raises:
             StorageError: The file cannot be read.
         """
-        with _opened(self.path) as file:
-            yield from self.records(file)
+        return self.matching(EVERYTHING)
 
-    def backwards(self, end: int | None = None) -> Iterator[Record]:
-        """Go through the events from the end, reading only as much of the file as is asked for.
+    def matching(self, wanted: Filter, start: int = 0) -> Iterator[Record]:
+        """Go through the events that match, the earliest first.
 
         Args:
-            end: Take only what is before this byte.
+            wanted: Which ones; lines that cannot be among them are not decoded, nor counted if they are bad.
+            start: Take only what begins at this byte, which begins a line, or after it.
 
         Raises:
             StorageError: The file cannot be read.
         """
-        with _opened(self.path) as file:
-            yield from self.records(_lines_backwards(file, file.seek(0, os.SEEK_END) if end is None else end))
+        with opened(self.path) as file:
+            for block in forward(file, start):
+                self.skipped += block.dropped
+                for begin, end in wanted.spans(block.data, block.end):
+                    record = self._record(bytes(block.data[begin:end]), block.offset + begin)
+                    if record is not None and wanted.matches(record):
+                        yield record
 
-    def tail(self, count: int, matches: Callable[[Record], bool], end: int | None = None) -> list[Record]:
-        """Return the last records that match, in the order of the log.
+    def backwards(self, end: int | None = None, wanted: Filter = EVERYTHING) -> Iterator[Record]:
+        """Go through the events that match from the end, reading only as much of the file as is asked for.
+
+        Args:
+            end: Take only what is before this byte.
+            wanted: Which ones, as for `matching`.
+
+        Raises:
+            StorageError: The file cannot be read.
+        """
+        with opened(self.path) as file:
+            for block in backward(file, file.seek(0, os.SEEK_END) if end is None else end):
+                self.skipped += block.dropped
+                for begin, stop in reversed(list(wanted.spans(block.data, block.end))):
+                    record = self._record(bytes(block.data[begin:stop]), block.offset + begin)
+                    if record is not None and wanted.matches(record):
+                        yield record
+
+    def tail(self, count: int, wanted: Filter = EVERYTHING, end: int | None = None) -> Iterator[Record]:
+        """Yield the last events that match, in the order of the log.
+
+        The file is read from its end until there are enough, then these are read again: however many they are and
+        however long their lines, one of them is in memory at a time.
 
         Args:
             count: How many at most.
-            matches: Which ones.
+            wanted: Which ones, as for `matching`.
             end: Take only what is before this byte.
 
         Raises:
             StorageError: The file cannot be read.
         """
-        return list(islice(filter(matches, self.backwards(end)), count))[::-1]
+        places, sizes = array("q"), array("q")
+        for record in islice(self.backwards(end, wanted), count):
+            places.append(record.offset)
+            sizes.append(len(record.line))
+        if not places:
+            return
+        with opened(self.path) as file:
+            for place, size in zip(reversed(places), reversed(sizes), strict=True):
+                again = self._record(piece(file, place, size), place)
+                if again is not None:  # else the file was cut or replaced meanwhile
+                    yield again
 
     def records(self, lines: Iterable[bytes]) -> Iterator[Record]:
         """Return the records of these lines; bad ones are counted."""
         for line in lines:
-            record = self._record(line)
+            record = self._record(line, -1)
             if record is not None:
                 yield record
 
-    def _record(self, line: bytes) -> Record | None:
-        line = line.strip(b"\0\r\n ")
+    def _record(self, line: bytes, offset: int) -> Record | None:
+        whole = line.lstrip(_JUNK)
+        offset += len(line) - len(whole)
+        line = whole.rstrip(_JUNK)
         if not line:
             return None
         try:
-            return Record(line, parse(line))
+            return Record(line, parse(line), offset)
         except BadLineError:
             self.skipped += 1
         # A line whose end was lost may have another's whole line behind it.
         again = line.rfind(_START)
         if again > 0:
             try:
-                return Record(line[again:], parse(line[again:]))
+                return Record(line[again:], parse(line[again:]), offset + again)
             except BadLineError:
                 pass
         return None
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _lines_backwards(file: BinaryIO, end: int) -> Iterator[bytes]:
-    """Yield the lines before byte `end`, the last first; each block is looked at once, however long the lines are."""
-    rest: list[bytes] = []  # pieces of the line whose beginning has not come yet, the last first
-    while end > 0:
-        start = max(0, end - BLOCK)
-        file.seek(start)
-        block = file.read(end - start)
-        end = start
-        first, *lines = block.split(b"\n")
-        if lines:
-            yield lines.pop() + b"".join(reversed(rest))
-            yield from reversed(lines)
-            rest = [first]
-        else:
-            rest.append(first)
-    yield b"".join(reversed(rest))
 
 
 def _modified(path: Path) -> int:

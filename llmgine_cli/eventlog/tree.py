@@ -12,7 +12,7 @@
 
 from typing import Any, cast
 
-from llmgine_cli.eventlog.reader import Record
+from llmgine_cli.eventlog.record import Record
 
 OPEN, CLOSE, BAR, BELOW = "┌ ", "└ ", "│ ", "╰ "
 DEEPEST = 12  # levels that are drawn; what is deeper stands at the deepest

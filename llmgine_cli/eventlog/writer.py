@@ -18,8 +18,10 @@ from pathlib import Path
 from llmgine_cli import places
 from llmgine_cli.bus import Bus, Event, SessionEnded
 from llmgine_cli.errors import StorageError
+from llmgine_cli.eventlog import lock, names
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.redact import Redactor
+from llmgine_cli.llm.events import SessionNamed
 
 OUTSIDE = "@outside"
 """Stands for the session in the name of the file that holds what happened outside any; no session's name has an `@`."""
@@ -92,6 +94,8 @@ class EventLog:
             if self._lost:
                 self._tell_lost(event, file)
             file.write(encode(event, self._redact))
+            if type(event) is SessionNamed:
+                names.record(self.folder, event.name, file.path)
         except OSError as error:
             self._fail(error)
             self._lost[event.session_id] = self._lost.get(event.session_id, 0) + 1
@@ -106,6 +110,19 @@ class EventLog:
             return known
         place = self._place(session_id)
         return place if place.exists() else None
+
+    def claim(self, session_id: str, path: Path) -> bool:
+        """Open the file of an earlier session, to go on with it; say no if another process is writing it.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        file = _File(path, time.time_ns())
+        if not file.ours:
+            file.close()
+            return False
+        self._files[session_id], self._paths[session_id] = file, path
+        return True
 
     def close(self) -> None:
         """Close all files. Harmless the second time; an event after it opens its file anew."""
@@ -180,7 +197,10 @@ class EventLog:
             del self._lost[event.session_id]
 
     def _end(self, session_id: str | None) -> None:
-        """Forget a session that is over; others may come by the thousand."""
+        """Forget a session that is over; that its file was removed since the last look is noticed now."""
+        file = self._files.get(session_id)
+        if file is not None and file.removed():
+            self._fail(OSError(f"its file was removed while it was written: {file.path}"))
         self._close(session_id)
         self._paths.pop(session_id, None)
         self._lost.pop(session_id, None)
@@ -192,7 +212,12 @@ class EventLog:
 
 
 class _File:
-    """One open file of the log."""
+    """One open file of the log.
+
+    Attributes:
+        path: Where it is.
+        ours: Whether no other process has it open for writing; see `lock`.
+    """
 
     def __init__(self, path: Path, time_ns: int) -> None:
         self.path = path
@@ -202,6 +227,7 @@ class _File:
             size = os.fstat(self._descriptor).st_size
             # A line that lost its end when a machine stopped is ended here, so that ours begins on a line of its own.
             self._torn = size > 0 and _last_byte(self._descriptor, size) != b"\n"
+            self.ours = lock.hold(self._descriptor)
         except OSError:
             self.close()
             raise
@@ -222,6 +248,10 @@ class _File:
     def vanished(self, time_ns: int) -> bool:
         """Whether the file is in no folder any more; asked now and then, for the look costs as much as a write."""
         self.looked = time_ns
+        return self.removed()
+
+    def removed(self) -> bool:
+        """Whether the file is in no folder any more."""
         return os.fstat(self._descriptor).st_nlink == 0
 
     def close(self) -> None:

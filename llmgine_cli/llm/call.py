@@ -2,20 +2,24 @@
 
 import asyncio
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from llmgine_cli.bus import Bus
+from llmgine_cli.errors import BusClosedError
 from llmgine_cli.llm.events import (
     LLMCallFailed,
     LLMCallFinished,
     LLMCallInterrupted,
     LLMCallStarted,
     ReasoningChunk,
+    ReplyGrew,
     TextChunk,
 )
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.stream import ReasoningDelta, Reply, ReplyBuilder, TextDelta, ToolCallOpened
+
+KEPT_EVERY = 0.5  # seconds between two looks at an answer that comes slowly
 
 
 async def call_model(
@@ -52,6 +56,7 @@ async def call_model(
     first: float | None = None
     # The request is on disk before it is on the wire: a crash in between leaves a trace, not a riddle.
     await bus.publish(started)
+    keeper = _Keeper(bus, call_id, builder) if visible else None
     begin = time.perf_counter()
 
     def elapsed() -> float:
@@ -90,7 +95,42 @@ async def call_model(
             )
         )
         raise
+    finally:
+        if keeper is not None:
+            keeper.stop()
     await bus.publish(
         LLMCallFinished(call_id=call_id, model=str(model), reply=reply, duration_ms=elapsed(), first_token_ms=first)
     )
     return reply
+
+
+class _Keeper:
+    """Tells the log now and then what has come of a long answer, until it is stopped.
+
+    Only whole words are told: a secret that was cut in two would not be recognised as one.
+    """
+
+    def __init__(self, bus: Bus, call_id: str, builder: ReplyBuilder) -> None:
+        self._bus = bus
+        self._call_id = call_id
+        self._builder = builder
+        self._told = 0
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(KEPT_EVERY, self._due)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+
+    def _due(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._task is None or self._task.done():
+            self._task = loop.create_task(self._tell())
+        self._timer = loop.call_later(KEPT_EVERY, self._due)
+
+    async def _tell(self) -> None:
+        text = self._builder.message.text
+        end = max(text.rfind(" "), text.rfind("\n")) + 1
+        if end > self._told:
+            grown, self._told = text[self._told : end], end
+            with suppress(BusClosedError):
+                await self._bus.publish(ReplyGrew(call_id=self._call_id, text=grown))

@@ -34,6 +34,41 @@ class HistoryRewound(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConversationOpened(Event):
+    """A conversation begins, or is gone on with: who takes part in it.
+
+    Attributes:
+        engine: The strategy, by the name it can be found with.
+        model: `provider:model`.
+        tools: Names of the tools that were granted.
+    """
+
+    engine: str
+    model: str
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionForked(Event):
+    """The session goes on where another one stood; the messages carried over follow as `MessageAdded`.
+
+    Attributes:
+        from_session: Id of the other one, which stays as it is.
+        at_event: Id of its last event that was taken into account.
+    """
+
+    from_session: str
+    at_event: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionNamed(Event):
+    """The session can be called by this name, in place of any it had, until another session takes the name over."""
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LLMCallStarted(Event):
     """A request is about to be sent. Its `event_id` is the `call_id` of all that follows.
 
@@ -67,6 +102,19 @@ class ReasoningChunk(Event):
     """A piece of the model's thoughts, for the screen; not logged one by one."""
 
     logged: ClassVar[bool] = False
+
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyGrew(Event):
+    """What has come of an answer since the last of these: now and then, so that `kill -9` takes little of it.
+
+    Attributes:
+        call_id: The `event_id` of the `LLMCallStarted`.
+        text: The text since then.
+    """
 
     call_id: str
     text: str

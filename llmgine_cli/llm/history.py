@@ -1,10 +1,11 @@
 """The conversation so far. What is in it is on the bus, and therefore in the event log."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 from llmgine_cli.bus import Bus
 from llmgine_cli.llm.events import HistoryRewound, MessageAdded, SystemChanged
-from llmgine_cli.llm.messages import Message, ToolResult
+from llmgine_cli.llm.messages import Message, with_all_results
 
 
 class History:
@@ -45,16 +46,12 @@ class History:
             del self._messages[kept:]
 
     async def answer_open_calls(self, why: str) -> None:
-        """Give tool calls that have no result one that says why: no vendor takes a conversation without it."""
-        calls = {call.id: call for message in self._messages for call in message.tool_calls}
-        for part in (part for message in self._messages for part in message.parts if isinstance(part, ToolResult)):
-            calls.pop(part.call_id, None)
-        await self.add(
-            *(
-                Message("tool", (ToolResult(call_id=call.id, name=call.name, content=why, is_error=True),))
-                for call in calls.values()
-            )
-        )
+        """Give tool calls that have no result one that says why; see `with_all_results`."""
+        whole = with_all_results(self._messages, why)
+        pairs = zip(whole, self._messages, strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        await self.rewind(same)
+        await self.add(*whole[same:])
 
     async def clear(self) -> None:
         """Forget everything, the system message too."""

@@ -4,6 +4,7 @@ A message has a role and parts. Parts are small frozen structs, told apart by `t
 Adapters in `providers/` translate them; nothing of a vendor's wire format is known here.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
@@ -122,6 +123,36 @@ def user(text: str) -> Message:
 def assistant(text: str) -> Message:
     """Return an assistant message of plain text."""
     return Message("assistant", (Text(text),))
+
+
+def failed_result(call: ToolCall, why: str) -> ToolResult:
+    """Return the result of a call that came to nothing, with the reason for the model to read."""
+    return ToolResult(call_id=call.id, name=call.name, content=why, is_error=True)
+
+
+def with_all_results(messages: Iterable[Message], why: str) -> tuple[Message, ...]:
+    """Return a conversation that any vendor takes: each tool call has one result, before anybody speaks again.
+
+    Args:
+        messages: The conversation. A result without its call, or a second one, is left out.
+        why: What the model reads of calls that have no result.
+    """
+    whole: list[Message] = []
+    unanswered: dict[str, ToolCall] = {}
+    for message in messages:
+        if message.role != "tool":
+            whole += (Message("tool", (failed_result(call, why),)) for call in unanswered.values())
+            unanswered = {call.id: call for call in message.tool_calls}
+            whole.append(message)
+            continue
+        answers = tuple(
+            part
+            for part in message.parts
+            if isinstance(part, ToolResult) and unanswered.pop(part.call_id, None) is not None
+        )
+        if answers:
+            whole.append(message if len(answers) == len(message.parts) else Message("tool", answers))
+    return (*whole, *(Message("tool", (failed_result(call, why),)) for call in unanswered.values()))
 
 
 class ToolSpec(Struct, frozen=True, kw_only=True):

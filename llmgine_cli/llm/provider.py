@@ -40,7 +40,7 @@ class Model:
         provider: Where it is served.
         name: The right half of `provider:model`.
         reason: Why it was chosen, for people: "named with -m", "OPENAI_API_KEY is set", …
-        explicit: Whether the user asked for it by name (flag, template or setting).
+        explicit: Whether the user asked for it by name (a flag, or a setting of their own).
     """
 
     provider: Provider

@@ -1,7 +1,10 @@
 """Where engines and tools are found, trusted and loaded."""
 
+import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmgine_cli import places
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "Origin", "Plugins", "names_a_file"]
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 _FILE = re.compile(r"(?P<path>.*\.py)(:(?P<name>[\w.-]+))?")
 
@@ -27,17 +31,25 @@ class Plugins:
     Args:
         project: The folder of the project; its files count only when trusted.
         trust: Who knows what is.
+        tell: Called with a line when something untrusted was passed over for another of the same name.
     """
 
-    def __init__(self, *, project: Path | None, trust: TrustStore) -> None:
+    def __init__(
+        self, *, project: Path | None, trust: TrustStore, tell: Callable[[str], object] = logger.warning
+    ) -> None:
         # The user's own folder is his own, also when it is the working folder.
         own = project is not None and project.resolve() == places.config_dir().resolve()
         self._project = None if own else project
         self._engines: Shelf[Engine] = Shelf(
-            "engines", folders=self.folders("engines"), project=self._project, trust=trust, collect=_engines_in
+            "engines",
+            folders=self.folders("engines"),
+            project=self._project,
+            trust=trust,
+            collect=_engines_in,
+            tell=tell,
         )
         self._tools: Shelf[Tool] = Shelf(
-            "tools", folders=self.folders("tools"), project=self._project, trust=trust, collect=_tools_in
+            "tools", folders=self.folders("tools"), project=self._project, trust=trust, collect=_tools_in, tell=tell
         )
 
     def folders(self, kind: places.Kind) -> list[tuple[Origin, Path]]:
@@ -150,7 +162,7 @@ def _usable(found: Found[T], noun: str, error: type[LlmgineError]) -> T:
         folder = found.path.parent.parent if found.path else Path()
         raise UntrustedError(
             f"{noun} {found.name!r} is in {found.path}: {found.problem}",
-            hint=f"llmgine trust {folder} shows what it does and allows it",
+            hint=f"llmgine trust {quote(str(folder))} shows what it would do, and asks",
         )
     raise error(f"{noun} {found.name!r} cannot be loaded: {found.problem}")
 
@@ -159,7 +171,7 @@ def _used(listed: list[Found[T]]) -> dict[str, Found[T]]:
     used: dict[str, Found[T]] = {}
     for found in listed:
         before = used.get(found.name)
-        if before is None or (found.trusted and not before.trusted):
+        if before is None or (found.hides and not before.hides):
             used[found.name] = found
     return used
 

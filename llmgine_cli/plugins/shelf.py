@@ -1,8 +1,9 @@
 """All engines, or all tools: found in search order, loaded when asked for.
 
 The order is the project's folder, the user's folder, installed packages, what ships. The first that can be used wins.
-A file nobody trusted cannot be used and hides nothing; a broken one hides what comes after it, because running
-something else of the same name would be a surprise.
+A file that is broken, or has changed since it was trusted, hides what comes after it, because running something else of
+the same name would be a surprise. One that nobody ever trusted does not, or any folder could take a command away; it is
+told that it was passed over.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
+from llmgine_cli import places
 from llmgine_cli.plugins.loading import BrokenFileError, describe, load_file
 from llmgine_cli.plugins.outline import Outline, outline
 from llmgine_cli.trust import TrustStore, python_files
@@ -23,9 +25,10 @@ Origin: TypeAlias = Literal["argument", "project", "user", "entry point", "bundl
 CodeKind: TypeAlias = Literal["engines", "tools"]
 T = TypeVar("T")
 
+_CHANGED = "changed since it was trusted"
 _REFUSED = {
     "new": "not trusted",
-    "changed": "changed since it was trusted",
+    "changed": _CHANGED,
     "outside": "a link out of the project's folder, never followed",
     "unreadable": "cannot be read",
 }
@@ -55,6 +58,11 @@ class Found(Generic[T]):
     trusted: bool = True
     shadowed_by: Origin | None = None
 
+    @property
+    def hides(self) -> bool:
+        """Whether nothing that comes later in the search order is used under this name."""
+        return self.trusted or self.problem == _CHANGED
+
 
 @dataclass(frozen=True)
 class _File:
@@ -74,6 +82,7 @@ class Shelf(Generic[T]):
         project: Files below it count only when trusted.
         trust: Who knows what is.
         collect: Takes them out of a module, or out of what an entry point names: name, thing, summary.
+        tell: Called with a line when something untrusted was passed over for another of the same name.
     """
 
     def __init__(
@@ -84,12 +93,14 @@ class Shelf(Generic[T]):
         project: Path | None,
         trust: TrustStore,
         collect: Callable[[Any], list[tuple[str, T, str]]],
+        tell: Callable[[str], object],
     ) -> None:
         self._kind: CodeKind = kind
         self._folders = folders
         self._project = project
         self._trust = trust
         self._collect = collect
+        self._tell = tell
         self._loaded: dict[Path, list[Found[T]]] = {}
 
     def everything(self) -> list[Found[T]]:
@@ -101,20 +112,24 @@ class Shelf(Generic[T]):
         listed: list[Found[T]] = []
         for found in [*own, *installed, *bundled]:
             listed.append(replace(found, shadowed_by=used.get(found.name)))
-            if found.trusted:
+            if found.hides:
                 used.setdefault(found.name, found.origin)
         return listed
 
     def find(self, name: str) -> Found[T] | None:
         """The one that is used under a name, or failing that an untrusted one; loads only what may hold it."""
-        untrusted: Found[T] | None = None
+        passed_over: Found[T] | None = None
         for found in self._candidates(name):
             if found.name != name:
                 continue
-            if found.trusted:
+            if found.hides:
+                if passed_over:
+                    self._tell(
+                        f"{passed_over.path} is {passed_over.problem}: the {found.origin} {name!r} is used instead"
+                    )
                 return found
-            untrusted = untrusted or found
-        return untrusted
+            passed_over = passed_over or found
+        return passed_over
 
     def in_file(self, path: Path) -> list[Found[T]]:
         """Load a file the user named himself: that is his word for it, so it needs no trust."""
@@ -132,7 +147,13 @@ class Shelf(Generic[T]):
 
     @cached_property
     def _files(self) -> list[_File]:
-        return [self._file(origin, path) for origin, folder in self._folders for path in python_files(folder)]
+        return [
+            self._file(origin, path)
+            for origin, folder in self._folders
+            for path in python_files(folder)
+            # In a checkout of llmgine, the project's files and those that ship are in one folder.
+            if origin not in ("project", "bundled") or places.ships(path) == (origin == "bundled")
+        ]
 
     @cached_property
     def _entry_points(self) -> "list[EntryPoint]":

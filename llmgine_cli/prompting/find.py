@@ -67,7 +67,7 @@ def locate(name: str, folders: Folders) -> tuple[str, Path]:
         raise PromptError(f"{name!r} is no name of a prompt", hint="a path begins with ./ or ends with .md")
     for origin, folder in folders:
         file = folder.joinpath(*parts[:-1], parts[-1] + SUFFIX)
-        if file.is_file():
+        if file.is_file() and _belongs(origin, file):
             _refuse_escape(origin, folder, file)
             return origin, file
     raise NotFoundError("prompt", name, (known for known, _, _ in _files(folders)), hint="llmgine prompt list")
@@ -108,8 +108,14 @@ def _files(folders: Folders) -> Iterator[tuple[str, str, Path]]:
     for origin, folder in folders:
         for file in sorted(folder.rglob(f"*{SUFFIX}")):
             parts = file.relative_to(folder).with_suffix("").parts
-            if all(_is_plain(part) for part in parts) and file.is_file():
+            if all(_is_plain(part) for part in parts) and file.is_file() and _belongs(origin, file):
                 yield "/".join(parts), origin, file
+
+
+def _belongs(origin: str, file: Path) -> bool:
+    """In a checkout of llmgine, the project's prompts and those that ship are in one folder."""
+    here = origin in ("project", "bundled") and file.is_relative_to(places.bundled_root())
+    return not here or places.ships(file) == (origin == "bundled")
 
 
 def _is_plain(part: str) -> bool:

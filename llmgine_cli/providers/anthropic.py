@@ -6,80 +6,39 @@ from typing import Any
 
 import msgspec
 
-from llmgine_cli.errors import BadResponseError, ModelNotFoundError
+from llmgine_cli.errors import BadResponseError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
 from llmgine_cli.providers import faults
 from llmgine_cli.providers.anthropic_messages import messages_of, system_of, tools_of
 from llmgine_cli.providers.anthropic_wire import Event, Reading
-from llmgine_cli.providers.http import HttpTransport
-from llmgine_cli.providers.options import Options
-from llmgine_cli.providers.presets import Vendor
-from llmgine_cli.providers.transport import Answer, Endpoint, Transport
-from llmgine_cli.providers.wire import decode, decode_whole, drain, list_models, with_near_misses
+from llmgine_cli.providers.remote import RemoteProvider
+from llmgine_cli.providers.transport import Answer
+from llmgine_cli.providers.wire import decode, decode_whole, drain
 
 VERSION = "2023-06-01"  # of the API; https://platform.claude.com/docs/en/api/versioning
 
 
-class AnthropicProvider:
-    """A vendor that speaks Anthropic messages.
+class AnthropicProvider(RemoteProvider):
+    """A vendor that speaks Anthropic messages; its base URL may end in `/v1` or not."""
 
-    Args:
-        vendor: Its names and quirks.
-        endpoint: Where it is; a base URL may end in `/v1` or not.
-        transport: Carries the bytes; default: plain HTTP.
-    """
-
-    def __init__(self, vendor: Vendor, endpoint: Endpoint, transport: Transport | None = None) -> None:
-        self._endpoint = endpoint
-        self._prefix = "" if endpoint.base_url.endswith("/v1") else "/v1"
-        headers = {"anthropic-version": VERSION} | ({"x-api-key": endpoint.key} if endpoint.key else {})
-        self._transport = transport or HttpTransport(endpoint, {**headers, **vendor.headers})
-        self._options = Options(vendor)
-        self._decoder = msgspec.json.Decoder(Event)
+    _decoder = msgspec.json.Decoder(Event)
 
     @property
-    def name(self) -> str:
-        """The left half of `provider:model`."""
-        return self._endpoint.provider
-
-    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
-        """Ask the model. With `request.stream` false the answer comes whole, as the same kinds of events.
-
-        Raises:
-            ProviderError: The vendor failed.
-            SettingsError: The key was refused, or the address is wrong.
-            UsageError: The vendor cannot take a part of the conversation.
-        """
-        try:
-            async with self._transport.post(f"{self._prefix}/messages", self._body(request)) as answer:
-                events = self._streamed(answer) if answer.streamed else self._whole(answer)
-                async with aclosing(events):
-                    async for event in events:
-                        yield event
-        except ModelNotFoundError as error:
-            raise await with_near_misses(
-                error, request.model, self._transport, self._endpoint, self._models_path
-            ) from error.__cause__
-
-    async def models(self) -> list[str]:
-        """Return the names of the vendor's models.
-
-        Raises:
-            ProviderError: The vendor could not be asked.
-            SettingsError: The key was refused.
-        """
-        return await list_models(
-            self._transport, self._endpoint, self._models_path, seconds=self._endpoint.idle_timeout
-        )
-
-    async def aclose(self) -> None:
-        """Release connections. Harmless the second time."""
-        await self._transport.aclose()
+    def _path(self) -> str:
+        return f"{self._prefix}/messages"
 
     @property
     def _models_path(self) -> str:
         return f"{self._prefix}/models?limit=1000"
+
+    @property
+    def _prefix(self) -> str:
+        return "" if self._endpoint.base_url.endswith("/v1") else "/v1"
+
+    def _headers(self) -> dict[str, str]:
+        key = {"x-api-key": self._endpoint.key} if self._endpoint.key else {}
+        return {"anthropic-version": VERSION, **key}
 
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {"model": request.model, "messages": messages_of(request.messages, self.name)}
@@ -89,7 +48,7 @@ class AnthropicProvider:
             body["tools"] = tools_of(request.tools)
         if request.stream:
             body["stream"] = True
-        return body | self._options.fields(request)
+        return body
 
     async def _streamed(self, answer: Answer) -> AsyncGenerator[StreamEvent, None]:
         reading = Reading()

@@ -69,13 +69,23 @@ class Catalog:
         vendor, model = self._resolve(name)
         return Model(provider=self._provider(vendor), name=model, reason=reason, explicit=explicit)
 
-    def choose(self, *, flag: str | None, template: str | None = None, setting: str | None = None) -> Model:
+    def choose(
+        self,
+        *,
+        flag: str | None,
+        template: str | None = None,
+        session: str | None = None,
+        setting: str | None = None,
+        unvouched: str | None = None,
+    ) -> Model:
         """Return the model to use: as asked for, else the first there is a key for, else the local one.
 
         Args:
             flag: What the command line names.
             template: What the prompt's front matter names.
+            session: What the conversation had that is gone on with.
             setting: What the settings name.
+            unvouched: Where the setting is from, if nobody has vouched for that: the user is to be told.
 
         Raises:
             NoModelError: Nothing is named and nothing is configured; the hint tells all ways out.
@@ -83,10 +93,15 @@ class Catalog:
             UsageError: As for `model`.
             SettingsError: As for `model`.
         """
-        named = ((flag, "named with -m"), (template, "named by the prompt"), (setting, "named in the settings"))
-        for name, reason in named:
+        named = (
+            (flag, "named with -m", True),
+            (template, "named by the prompt", False),
+            (session, "as before in this conversation", True),
+            (setting, f"named in {unvouched or 'the settings'}", unvouched is None),
+        )
+        for name, reason, explicit in named:
             if name:
-                return self.model(name, reason=reason)
+                return self.model(name, reason=reason, explicit=explicit)
         for vendor in self._vendors.values():
             variable = self._variable(vendor)
             if variable and vendor.default_model:
@@ -172,11 +187,10 @@ class Catalog:
         return f"; {vendor.starter.split()[0]} list shows them" if vendor.starter == "ollama serve" else ""
 
     def _ways_out(self) -> str:
-        variables = [vendor.key_env for vendor in self._vendors.values() if vendor.key_env]
+        variable = next((vendor.key_env for vendor in self._vendors.values() if vendor.key_env), "")
         return (
-            f"set a key ({', '.join(variables)}), or name a model with -m, in LLMGINE_MODEL or as `model` in the "
-            "settings (ollama:MODEL talks to Ollama on this machine), or get a small one that runs here with: "
-            "llmgine models pull"
+            f"llmgine models pull gets a small one that runs here; or set a key, as {variable}: "
+            "llmgine models list names them all; or name a model with -m, as ollama:MODEL"
         )
 
     # -- providers

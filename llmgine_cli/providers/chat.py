@@ -6,72 +6,32 @@ from typing import Any
 
 import msgspec
 
-from llmgine_cli.errors import BadResponseError, ModelNotFoundError, TimedOutError, TruncatedError
+from llmgine_cli.errors import BadResponseError, TimedOutError, TruncatedError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import Finished, ReasoningDelta, StreamEvent, TextDelta, UsageReported
 from llmgine_cli.providers import faults
 from llmgine_cli.providers.chat_messages import messages_of, tools_of
 from llmgine_cli.providers.chat_wire import Calls, Chunk, Delta, reason_of, text_of, thoughts_of
-from llmgine_cli.providers.http import HttpTransport
-from llmgine_cli.providers.options import Options
-from llmgine_cli.providers.presets import Vendor
-from llmgine_cli.providers.transport import Answer, Endpoint, Transport
-from llmgine_cli.providers.wire import decode, decode_whole, drain, list_models, with_near_misses
+from llmgine_cli.providers.remote import RemoteProvider
+from llmgine_cli.providers.transport import Answer, Endpoint
+from llmgine_cli.providers.wire import decode, decode_whole, drain
 
 
-class ChatProvider:
-    """A vendor that speaks OpenAI chat completions.
+class ChatProvider(RemoteProvider):
+    """A vendor that speaks OpenAI chat completions."""
 
-    Args:
-        vendor: Its names and quirks.
-        endpoint: Where it is.
-        transport: Carries the bytes; default: plain HTTP.
-    """
-
-    def __init__(self, vendor: Vendor, endpoint: Endpoint, transport: Transport | None = None) -> None:
-        self._vendor = vendor
-        self._endpoint = endpoint
-        headers = {"Authorization": f"Bearer {endpoint.key}"} if endpoint.key else {}
-        self._transport = transport or HttpTransport(endpoint, {**headers, **vendor.headers})
-        self._options = Options(vendor)
-        self._decoder = msgspec.json.Decoder(Chunk)
+    _decoder = msgspec.json.Decoder(Chunk)
 
     @property
-    def name(self) -> str:
-        """The left half of `provider:model`."""
-        return self._endpoint.provider
+    def _path(self) -> str:
+        return "/chat/completions"
 
-    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
-        """Ask the model. With `request.stream` false the answer comes whole, as the same kinds of events.
+    @property
+    def _models_path(self) -> str:
+        return "/models"
 
-        Raises:
-            ProviderError: The vendor failed.
-            SettingsError: The key was refused, or the address is wrong.
-            UsageError: The vendor cannot take a part of the conversation.
-        """
-        try:
-            async with self._transport.post("/chat/completions", self._body(request)) as answer:
-                events = self._streamed(answer) if answer.streamed else self._whole(answer)
-                async with aclosing(events):
-                    async for event in events:
-                        yield event
-        except ModelNotFoundError as error:
-            raise await with_near_misses(
-                error, request.model, self._transport, self._endpoint, "/models"
-            ) from error.__cause__
-
-    async def models(self) -> list[str]:
-        """Return the names of the vendor's models.
-
-        Raises:
-            ProviderError: The vendor could not be asked.
-            SettingsError: The key was refused.
-        """
-        return await list_models(self._transport, self._endpoint, "/models", seconds=self._endpoint.idle_timeout)
-
-    async def aclose(self) -> None:
-        """Release connections. Harmless the second time."""
-        await self._transport.aclose()
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
 
     def _body(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = {"model": request.model, "messages": messages_of(request.messages, self._vendor)}
@@ -81,7 +41,7 @@ class ChatProvider:
             body["stream"] = True
             if self._vendor.stream_usage:
                 body["stream_options"] = {"include_usage": True}
-        return body | self._options.fields(request)
+        return body
 
     async def _streamed(self, answer: Answer) -> AsyncGenerator[StreamEvent, None]:
         reading = _Reading(self._endpoint)

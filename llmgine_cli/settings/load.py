@@ -1,9 +1,10 @@
 """Read everything that sets something, in order, and make `Settings` of it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,8 +13,8 @@ from llmgine_cli import places
 from llmgine_cli.errors import SettingsError
 from llmgine_cli.settings.harmless import split
 from llmgine_cli.settings.model import Circumstances, Notice, Settings
-from llmgine_cli.settings.problems import problem
-from llmgine_cli.settings.sources import File, Flags, Source, Variables, read_dotenv, shown
+from llmgine_cli.settings.problems import holds, problem
+from llmgine_cli.settings.sources import File, Flags, Key, Source, Variables, read_dotenv, shown
 from llmgine_cli.trust import TrustStore, digest
 
 # Variables that would say where requests, and the keys in them, are sent; and whose word proves who is there.
@@ -63,18 +64,42 @@ def read(overrides: Mapping[str, Any] | None = None) -> Reading:
     dotenv: dict[str, tuple[str, Path]] = {}
     sources: list[Source] = [Flags(overrides or {}), _environment(notices)]
     for file in _dotenv_files(project):
-        variables = read_dotenv(file)
+        variables = _variables(file, notices)
         dotenv = {name: (value, file) for name, value in variables.items()} | dotenv
         sources.append(_dotenv(variables, file, notices))
         notices += _addresses(variables, file)
-    sources += [_project_file(project, notices)] if project else []
+    sources += _project_file(project, notices) if project else []
     sources.append(_user_file())
+    settings = _made_of(sources)
+    circumstances = Circumstances(project, tuple(notices), dotenv, _unvouched(sources, ("model",)))
+    return Reading(settings.under(circumstances), tuple(sources))
+
+
+def _unvouched(sources: Sequence[Source], key: Key) -> str | None:
+    """Where a setting is from, if that is a file that came with a folder and nobody has vouched for it."""
+    source = next((source for source in sources if holds(source(), key)), None)
+    return None if source is None or source.vouched else f"{source.where(key)}, which nobody has vouched for"
+
+
+def check(path: Path, content: bytes) -> None:
+    """Check that a settings file would do.
+
+    Args:
+        path: Where it is.
+        content: What was read from it.
+
+    Raises:
+        SettingsError: It would not; the message names the line and the key.
+    """
+    _made_of([File(path, content=content)])
+
+
+def _made_of(sources: Sequence[Source]) -> Settings:
     try:
         arguments: dict[str, Any] = {"_build_sources": (tuple(sources), {})}
-        settings = Settings(**arguments)
+        return Settings(**arguments)
     except ValidationError as error:
         raise problem(error, sources) from None  # it shows values, and a value may be a secret
-    return Reading(settings.under(Circumstances(project, tuple(notices), dotenv)), tuple(sources))
 
 
 def _environment(notices: list[Notice]) -> Variables:
@@ -92,10 +117,30 @@ def _dotenv_files(project: Path | None) -> list[Path]:
     return [folder / ".env" for folder in dict.fromkeys(folder.resolve() for folder in folders)]
 
 
+def _variables(file: Path, notices: list[Notice]) -> dict[str, str]:
+    try:
+        return read_dotenv(file)
+    except SettingsError as error:
+        notices.append(_broken(error))
+        return {}
+
+
+def _broken(error: SettingsError) -> Notice:
+    """Nobody vouched for the file: what is wrong with it must not keep the program from working in its folder."""
+    hint = f" ({error.hint})" if error.hint else ""
+    return Notice(f"{error.message}{hint}: nothing in this file counts until that is mended")
+
+
 def _dotenv(variables: Mapping[str, str], file: Path, notices: list[Notice]) -> Variables:
     """A `.env` file comes with the folder, and nobody looks into it: it sets only what is harmless."""
     source = Variables(variables, file)
     source.data, ignored = split(source.data)
+    try:
+        _made_of([source])
+    except SettingsError as error:
+        notices.append(_broken(error))
+        source.data = {}
+        return source
     if ignored:
         names = ", ".join(sorted({source.variable(key) for key in ignored}))
         text = f"{shown(file)}: ignored {names}: a .env file may not set it; put it into the environment or config.toml"
@@ -115,20 +160,38 @@ def _addresses(variables: Mapping[str, str], file: Path) -> list[Notice]:
     return [Notice(text, digest(repr(sorted(variables.items())).encode()))]
 
 
-def _project_file(project: Path, notices: list[Notice]) -> File:
+def _project_file(project: Path, notices: list[Notice]) -> list[File]:
+    """The project's `llmgine.toml`: all of it when it is trusted, what is harmless when it is not."""
     path = project / places.PROJECT_FILE
+    own = path.resolve() == places.config_file().resolve()
+    vouched = own or TrustStore().is_trusted(path)
+    told: list[Notice] = []
 
     def accept(content: bytes, data: dict[str, Any]) -> dict[str, Any]:
-        if path.resolve() == places.config_file().resolve() or TrustStore().is_trusted(path, content):
+        if own or TrustStore().is_trusted(path, content):  # of this very content
             return data
         kept, ignored = split(data)
-        if ignored:
-            keys = ", ".join(".".join(key) for key in ignored)
-            text = f"{shown(path)}: ignored {keys}: not trusted; llmgine trust {project} shows and allows it"
-            notices.append(Notice(text, digest(content)))
+        told.extend(_not_trusted(path, content, ignored))
         return kept
 
-    return File(path, accept)
+    try:
+        file = File(path, accept, vouched=vouched)
+        if not vouched:
+            _made_of([file])
+    except SettingsError as error:
+        if vouched:
+            raise
+        notices.append(_broken(error))
+        return []
+    notices += told
+    return [file]
+
+
+def _not_trusted(path: Path, content: bytes, ignored: list[Key]) -> Iterator[Notice]:
+    if ignored:
+        keys = ", ".join(".".join(key) for key in ignored)
+        allow = f"llmgine trust {quote(str(path.parent))} shows what it would set, and asks"
+        yield Notice(f"{shown(path)} is not trusted: ignored {keys} ({allow})", digest(content))
 
 
 def _user_file() -> File:

@@ -178,11 +178,13 @@ class Circumstances:
         project: The folder of the project.
         notices: What was ignored and why, for people.
         dotenv: What the `.env` files say: variable → (value, file).
+        model_from: Where the model is named, if nobody has vouched for that: a `.env`, or an untrusted project's file.
     """
 
     project: Path | None = None
     notices: tuple[Notice, ...] = ()
     dotenv: Mapping[str, tuple[str, Path]] = field(default_factory=dict[str, tuple[str, Path]], repr=False)
+    model_from: str | None = None
 
 
 class Settings(BaseSettings):
@@ -203,7 +205,8 @@ class Settings(BaseSettings):
     model: Annotated[
         str | None,
         Field(
-            description="The model when -m is not given: `provider:model` or an alias.", examples=["openai:gpt-5-mini"]
+            description="The model when -m is not given: `provider:model` or an alias.",
+            examples=["openai:gpt-5.4-mini"],
         ),
         MODEL,
     ] = None

@@ -25,6 +25,8 @@ class Flags(InitSettingsSource):
         values: Dotted keys (`log.dir`) or nested tables; None stands for a flag that was not given.
     """
 
+    vouched = True
+
     def __init__(self, values: Mapping[str, Any]) -> None:
         nested: dict[str, Any] = {}
         for key, value in values.items():
@@ -55,6 +57,7 @@ class Variables(EnvSettingsSource):
             name.lower(): value for name, value in variables.items() if value and name.lower() in self._named
         }
         self.file = file
+        self.vouched = file is None
         super().__init__(Settings, case_sensitive=False)
         self.data = super().__call__()
 
@@ -103,17 +106,26 @@ class File(TomlConfigSettingsSource):
         path: It need not exist.
         accept: Gets the content and the settings in it; returns those that count. What was judged is what is used: the
             file is read once.
+        vouched: Whether the user wrote or trusted it.
+        content: What was read from it; default: it is read now.
 
     Raises:
         SettingsError: It cannot be read, or is no TOML; the message names the line.
     """
 
     def __init__(
-        self, path: Path, accept: Callable[[bytes, dict[str, Any]], dict[str, Any]] = lambda _, data: data
+        self,
+        path: Path,
+        accept: Callable[[bytes, dict[str, Any]], dict[str, Any]] = lambda _, data: data,
+        *,
+        vouched: bool = True,
+        content: bytes | None = None,
     ) -> None:
         self.path = path
+        self.vouched = vouched
         self._accept = accept
         self._text = ""
+        self._content = content
         super().__init__(Settings, toml_file=path)
 
     def where(self, _: Key) -> str:
@@ -138,7 +150,7 @@ class File(TomlConfigSettingsSource):
     def _read_file(self, file_path: Any) -> dict[str, Any]:
         path = cast("Path", file_path)
         try:
-            content = path.read_bytes()
+            content = path.read_bytes() if self._content is None else self._content
             self._text = content.decode("utf-8-sig")
             data = tomllib.loads(self._text)
         except OSError as error:

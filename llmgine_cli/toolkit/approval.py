@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 
 from llmgine_cli import places
 from llmgine_cli.bus import Bus
-from llmgine_cli.errors import NoHandlerError, StorageError
+from llmgine_cli.errors import NobodyToAskError, NoHandlerError, StorageError
 from llmgine_cli.llm.messages import ToolCall
 from llmgine_cli.toolkit.messages import ApproveToolCall
 from llmgine_cli.toolkit.tool import Tool
@@ -21,9 +21,6 @@ Mode: TypeAlias = Literal["ask", "auto-read", "all", "none"]
 
 logger = logging.getLogger("llmgine_cli.toolkit")
 
-_NOBODY = (
-    "not approved: there is no terminal to ask on; --approve auto-read lets tools run that only read, --approve all all"
-)
 _SWITCHED_OFF = "not approved: no tool may run (--approve none)"
 _REFUSED = "not approved: the user said no"
 
@@ -120,7 +117,11 @@ class Approval:
         self._one_question = asyncio.Lock()
 
     async def refusal(self, tool: Tool, call: ToolCall) -> str | None:
-        """Return None if the call may run, else why not, for the model to read."""
+        """Return None if the call may run, else why not, for the model to read.
+
+        Raises:
+            NobodyToAskError: It would have to be approved, and nobody can do that.
+        """
         if self._mode == "none":
             return _SWITCHED_OFF
         if self._mode == "all" or (self._mode == "auto-read" and tool.effect == "read"):
@@ -134,8 +135,11 @@ class Approval:
         question = ApproveToolCall(call=call, effect=tool.effect, origin=_origin(tool))
         try:
             outcome = await self._bus.execute(question)
-        except NoHandlerError:
-            return _NOBODY
+        except NoHandlerError as error:
+            raise NobodyToAskError(
+                "not approved: there is no terminal to ask on",
+                hint="--approve all lets every granted tool run, --approve auto-read those that only read",
+            ) from error
         if outcome.error is not None:
             logger.warning("asking about %s failed: %s", tool.name, outcome.error, exc_info=outcome.error)
             return f"not approved: the question could not be asked ({outcome.error})"
@@ -171,4 +175,4 @@ def _digest(*texts: str) -> str:
 def _origin(tool: Tool) -> str:
     if tool.path is None:
         return "of this program"
-    return "ships with llmgine" if tool.path.is_relative_to(places.bundled_root() / "tools") else str(tool.path)
+    return "ships with llmgine" if places.ships(tool.path) else str(tool.path)

@@ -12,7 +12,10 @@ Decision: TypeAlias = Literal["once", "session", "always", "no"]
 
 @dataclass(frozen=True, kw_only=True)
 class CallTool(Command[ToolResult]):
-    """Run a tool for the model. Always succeeds with a `ToolResult`: what went wrong is in it, for it to read."""
+    """Run a tool for the model. Succeeds with a `ToolResult`: what went wrong is in it, for it to read.
+
+    Only where an approval is needed and nobody can give one, it fails, with `NobodyToAskError`.
+    """
 
     call: ToolCall
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmgine_cli.bus import Bus
-from llmgine_cli.errors import ToolError, near_miss
+from llmgine_cli.errors import NobodyToAskError, ToolError, near_miss
 from llmgine_cli.llm.messages import ToolCall, ToolResult, ToolSpec
 from llmgine_cli.toolkit.approval import Approval, Approvals, Mode
 from llmgine_cli.toolkit.invoke import Outcome, invoke
@@ -69,13 +69,23 @@ class ToolRunner:
         self._tools, self._settings = named, settings
 
     async def handle(self, command: CallTool) -> ToolResult:
-        """Run one call. Whatever goes wrong is in the result, for the model to read; only being cancelled is raised."""
+        """Run one call. Whatever goes wrong is in the result, for the model to read; being cancelled is raised.
+
+        Raises:
+            NobodyToAskError: It would have to be approved, and nobody can do that.
+        """
         call = command.call
         try:
             tool, values = self._understand(call)
         except ToolError as error:
             return await self._finish(call, _problem(error))
-        if refusal := await self._approval.refusal(tool, call):
+        try:
+            refusal = await self._approval.refusal(tool, call)
+        except NobodyToAskError as error:
+            self.denied = True
+            await self._finish(call, _problem(error), denied=True)
+            raise
+        if refusal:
             self.denied = True
             return await self._finish(call, Outcome(refusal, failed=True), denied=True)
         await self._bus.publish(ToolCallStarted(call=call))

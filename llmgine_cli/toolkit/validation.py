@@ -1,6 +1,6 @@
 """Check what the model sent, and what the settings say, against what a tool takes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llmgine_cli.errors import SettingsError, ToolError, near_miss
@@ -15,7 +15,16 @@ _SHOWN_INPUT = 60
 
 
 class InvalidArgumentsError(ToolError):
-    """What the model sent is not what the tool takes; the message is for the model and names each field."""
+    """What the model sent is not what the tool takes; the message is for the model and names each field.
+
+    Args:
+        tool: The tool's name.
+        problems: One for each field.
+    """
+
+    def __init__(self, tool: str, problems: Sequence[str]) -> None:
+        super().__init__("\n- ".join([f"the arguments of {tool} are not valid:", *problems]))
+        self.problems = tuple(problems)
 
 
 def read_arguments(tool: "Tool", text: str) -> dict[str, Any]:
@@ -36,7 +45,7 @@ def read_arguments(tool: "Tool", text: str) -> dict[str, Any]:
         return arguments.adapter.validate_json(text.strip() or "{}")
     except ValidationError as error:
         problems = _problems(error, arguments.schema["properties"])
-    raise InvalidArgumentsError("\n- ".join([f"the arguments of {tool.name} are not valid:", *problems]))
+    raise InvalidArgumentsError(tool.name, problems)
 
 
 def read_settings(tool: "Tool", given: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import peers, report
+from tests.benchmarks import logs, peers, report
 from tests.benchmarks.server import LAST_WORD
 from tests.benchmarks.timing import Contestant, race
 
@@ -35,7 +35,8 @@ the client. llmgine and llm keep their log, as they do by default; the script ke
 
 """
 NOTES = """
-On the terminal llm prints the text as it comes, llmgine renders it as markdown.
+The log's queries are measured on one file of sessions as they really are (three rounds); DuckDB and `logs stats` answer
+the same questions. On the terminal llm prints the text as it comes, llmgine renders it as markdown.
 """
 
 
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str]) -> int:
             results = race(contestants, rounds=rounds, folder=empty(Path(folder) / "work"))
             mine, *others = (results[contestant.name] for contestant in contestants)
             rows += [report.Row(what, mine, other, targets.get(other.name)) for other in others]
+        rows += logs.rows(Path(folder) / "log", ours, rounds=logs.ROUNDS, size=logs.SIZE)
     versions = {
         "llmgine": peers.version(ours, "llmgine-cli"),
         "llm": peers.version(llm, "llm"),

@@ -46,8 +46,8 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def ms(result: Result) -> str:
-    """Return a median in whole milliseconds."""
-    return f"{result.median * 1000:.0f}"
+    """Return a median in milliseconds, whole ones but for the shortest."""
+    return f"{result.median * 1000:.0f}" if result.median >= 0.01 else f"{result.median * 1000:.2f}"
 
 
 def conditions(versions: Mapping[str, str], rounds: int) -> str:

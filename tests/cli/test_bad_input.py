@@ -32,7 +32,9 @@ def refused(done: Completed, code: int, *words: str) -> None:
 
 
 def test_no_model_available_names_all_the_ways_out(cli: Program) -> None:
-    refused(cli("run", "hello"), 3, "OPENAI_API_KEY", "llmgine models pull", "-m")
+    done = cli("run", "hello")
+    refused(done, 3, "(llmgine models pull", "OPENAI_API_KEY", "-m")
+    assert len(done.stderr) < 240, "it is to be read at a glance"
 
 
 def test_an_unknown_provider_is_told_its_near_miss(cli: Program) -> None:
@@ -62,7 +64,28 @@ def test_an_unknown_option_is_told_its_near_miss(cli: Program) -> None:
 
 
 def test_an_option_of_the_wrong_type_names_it(cli: Program) -> None:
-    refused(cli("run", "-m", "echo:echo", "-o", "temperature", "warm", "hello"), 2, "temperature", "warm")
+    refused(
+        cli("run", "-m", "echo:echo", "-o", "temperature", "warm", "hello"),
+        2,
+        "temperature must be a number, not 'warm'",
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "chat"])
+def test_a_value_for_a_template_without_a_template_is_refused_not_ignored(cli: Program, command: str) -> None:
+    refused(cli(command, "-m", "echo:echo", "-p", "language", "Dutch", input="hi"), 2, "-p ", "-t NAME")
+
+
+def test_a_choice_that_an_engine_does_not_have_is_told_its_near_miss(cli: Program, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import dataclass\nfrom typing import Literal\n"
+        "from llmgine_cli.api import Prompt, Run, engine\n"
+        "@dataclass(frozen=True, kw_only=True)\n"
+        "class Mine(Prompt):\n    aim: Literal['clarity', 'brevity'] = 'clarity'\n"
+        "@engine\nasync def mine(prompt: Mine, run: Run) -> None:\n    'Mine.'\n"
+    )
+    done = cli("run", "-m", "echo:echo", "-e", "./mine.py", "-o", "aim", "brevty", "hello", cwd=tmp_path)
+    refused(done, 2, "aim must be one of: clarity, brevity, not 'brevty'", "did you mean brevity?")
 
 
 def test_tools_for_an_engine_that_calls_none_are_refused_not_ignored(cli: Program) -> None:

@@ -381,6 +381,7 @@ def test_keys_typed_before_a_question_are_no_answer_to_it_and_those_typed_after_
 LEAVINGS = {
     "ctrl-d": ["\x04"],
     "exit": ["/exit\r"],
+    "quit": ["/quit\r"],
     "ctrl-c in an answer": ["wait\r", "\x03", "\x04"],
     "sigterm": ["die\r"],
 }

@@ -52,7 +52,7 @@ class TestShow:
         for _ in range(2):
             done = cli("config", "show")
             assert "tools.approve\task\tdefault" in done.stdout
-            assert "ignored tools.approve, providers.openai.base_url: not trusted; llmgine trust" in done.stderr
+            assert "not trusted: ignored tools.approve, providers.openai.base_url (llmgine trust" in done.stderr
 
     def test_escapes_in_a_value_do_not_reach_the_terminal(self, cli: Program) -> None:
         Path("llmgine.toml").write_text('model = "a:\\u001b]0;evil\\u0007"\n')
@@ -73,6 +73,9 @@ class TestShow:
     )
     def test_a_mistake_is_one_line_and_exit_code_3(self, cli: Program, text: str, said: str) -> None:
         Path("llmgine.toml").write_text(text)
+        ignored = cli("config", "show")
+        assert (ignored.code, said in ignored.stderr) == (0, True), "nobody trusted it: it is told, and stops nothing"
+        cli("trust", "--yes")
         done = cli("config", "show")
         assert (done.code, done.stdout) == (3, "")
         assert done.stderr.startswith(f"llmgine: {said}")

@@ -62,7 +62,7 @@ def test_an_unknown_command_is_one_line_that_names_the_near_miss(cli: Program) -
     done = cli("enginse", "list")
     assert done.code == 2
     assert done.stderr.count("\n") == 1
-    assert "'engines'" in done.stderr
+    assert "no command named 'enginse' (did you mean engines?)" in done.stderr
 
 
 def test_python_dash_m_is_the_same_program(cli: Program) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.facts import logged, wait_until
-from tests.support.program import Program
+from tests.support.program import PROGRAM, Program
 from tests.support.server import Answer, FakeVendor, Silence, ToolCalls
+from tests.support.terminal import Terminal
 
 KEY = "sk-test-0123456789abcdef0123"
 
@@ -102,14 +103,31 @@ def test_the_tool_loop_stops_at_its_limit_with_exit_code_5(cli: Program) -> None
     assert "max_rounds" in done.stderr
 
 
+@pytest.mark.parametrize(("key", "code", "requests"), [("y", 0, 3), ("n", 5, 2), ("\x04", 5, 2)])
+def test_on_a_terminal_the_tool_loop_asks_at_its_limit_whether_it_may_go_on(key: str, code: int, requests: int) -> None:
+    turns = [*(ToolCalls(("calculate", {"expression": "1+1"})) for _ in range(2)), Answer("It is 2.")]
+    options = ("-T", "calculate", "--approve", "all", "--cl", "2")
+    with FakeVendor(turns) as vendor:
+        argv = [str(PROGRAM), "run", "-m", "openai:gpt-4.1", *options, "add"]
+        with Terminal(argv, env=vendor_env(vendor)) as terminal:
+            terminal.wait_for("after 2 round(s) of tools. May it? [y/n]")
+            terminal.send(key)
+            assert terminal.wait_end() == code
+            assert ("It is 2." in terminal.screen()) == (code == 0)
+        assert len(vendor.requests) == requests
+
+
 def test_the_letters_of_llm_for_tools_work(cli: Program) -> None:
     turns = [ToolCalls(("calculate", {"expression": "1+1"})) for _ in range(5)]
     with FakeVendor(turns) as vendor:
         done = cli(
-            "run", "-m", "openai:gpt-4.1", "-T", "calculate", "--ta", "--cl", "2", "add", env=vendor_env(vendor)
+            "run", "-m", "openai:gpt-4.1", "-T", "calculate", "--approve", "all", "--cl", "2", "add",
+            env=vendor_env(vendor),
         )  # fmt: skip
         assert len(vendor.requests) == 2
     assert done.code == 5
+    with FakeVendor(turns) as vendor:
+        done = cli("run", "-m", "openai:gpt-4.1", "-T", "calculate", "--ta", "add", env=vendor_env(vendor))
     assert "not approved" in done.stderr
 
 
@@ -119,14 +137,36 @@ def test_two_flags_that_contradict_each_other_are_refused(cli: Program) -> None:
     assert "--ta" in done.stderr
 
 
-def test_without_a_terminal_a_tool_is_refused_with_exit_code_4(cli: Program) -> None:
-    with FakeVendor([ToolCalls(("calculate", {"expression": "1+1"})), Answer("I could not.")]) as vendor:
-        done = cli("run", "-m", "openai:gpt-4.1", "-T", "calculate", "add", env=vendor_env(vendor))
+def test_without_a_terminal_a_run_whose_calls_all_need_an_approval_stops_with_exit_code_4(cli: Program) -> None:
+    turns = [ToolCalls(("calculate", {"expression": "1+1"}), ("current_time", {})) for _ in range(5)]
+    with FakeVendor(turns) as vendor:
+        done = cli(
+            "run", "-m", "openai:gpt-4.1", "-T", "calculate", "-T", "current_time", "add", env=vendor_env(vendor)
+        )  # fmt: skip
+        assert len(vendor.requests) == 1
+    assert (done.code, done.stdout) == (4, "")
+    *panels, last = done.stderr.splitlines()
+    for said in (" ".join(panels), last):
+        assert "not approved: there is no terminal to ask on" in said
+        assert "--approve all" in said
+        assert "--approve auto-read" in said
+    assert "max_rounds" not in done.stderr
+
+
+def test_without_a_terminal_a_tool_that_may_run_goes_on_beside_one_that_may_not(cli: Program, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        'from llmgine_cli.api import tool\n\n\n@tool(effect="write")\ndef wipe() -> None:\n    """Wipe."""\n'
+    )
+    turns = [ToolCalls(("calculate", {"expression": "1+1"}), ("wipe", {})), Answer("It is 2.")]
+    with FakeVendor(turns) as vendor:
+        done = cli(
+            "run", "-m", "openai:gpt-4.1", "-T", "calculate", "-T", "./mine.py", "--approve", "auto-read", "add",
+            env=vendor_env(vendor), cwd=tmp_path,
+        )  # fmt: skip
         sent = vendor.requests[1].body["messages"]
-    assert done.code == 4
-    assert done.stdout == "I could not.\n"
-    assert "--approve" in done.stderr
-    assert "not approved" in next(message["content"] for message in sent if message["role"] == "tool")
+    assert (done.code, done.stdout) == (4, "It is 2.\n")
+    results = [message["content"] for message in sent if message["role"] == "tool"]
+    assert results == ["2", "Error: not approved: there is no terminal to ask on"]
 
 
 def test_usage_is_told_on_stderr(cli: Program) -> None:
@@ -145,6 +185,39 @@ def test_a_template_frames_the_prompt(cli: Program, tmp_path: Path) -> None:
     prompt.write_text("---\ndescription: shout\n---\nSay it in {language}: {input}", encoding="utf-8")
     done = cli("run", "-m", "echo:echo", "-t", str(prompt), "-p", "language", "Dutch", "good day")
     assert done.stdout == "Say it in Dutch: good day\n"
+
+
+def test_a_model_that_only_a_template_names_is_told(cli: Program, tmp_path: Path) -> None:
+    prompt = tmp_path / "t.md"
+    prompt.write_text("---\nmodel: echo:template\n---\n{input}", encoding="utf-8")
+    assert "model: echo:template (named by the prompt)" in cli("run", "-t", str(prompt), "hi").stderr
+    assert "model:" not in cli("run", "-t", str(prompt), "-m", "echo:flag", "hi").stderr
+
+
+def test_a_limit_of_rounds_without_tools_says_what_is_missing(cli: Program) -> None:
+    done = cli("run", "-m", "echo:echo", "--cl", "3", "hi")
+    assert done.code == 2
+    assert "--cl limits the rounds of tool calls" in done.stderr
+    assert "-T NAME" in done.stderr
+    assert cli("run", "-m", "echo:echo", "--cl", "3", "-T", "calculate", "hi").stdout == "hi\n"
+
+
+@pytest.mark.parametrize("approve", ["all", "none"])
+def test_calls_that_fail_in_the_same_way_again_and_again_end_the_run(cli: Program, approve: str) -> None:
+    again = ToolCalls(("read_file", {"path": "nothing.txt"}))
+    with FakeVendor([again] * 10) as vendor:
+        done = cli("run", "-m", "openai:gpt-4.1", "-T", "read_file", "--approve", approve, "hi", env=vendor_env(vendor))
+        assert len(vendor.requests) == 3
+    assert done.code == 4
+    assert "the model asked 3 times for what cannot be done: read_file" in done.stderr
+    assert "nothing.txt" in done.stderr.splitlines()[-1]
+
+
+def test_calls_that_fail_in_different_ways_go_on(cli: Program) -> None:
+    calls = [ToolCalls(("read_file", {"path": f"{number}.txt"})) for number in range(5)]
+    with FakeVendor([*calls, Answer("found nothing")]) as vendor:
+        done = cli("run", "-m", "openai:gpt-4.1", "-T", "read_file", "--approve", "all", "hi", env=vendor_env(vendor))
+    assert (done.code, done.stdout) == (0, "found nothing\n")
 
 
 def test_a_templates_model_goes_before_the_setting_and_after_the_flag(cli: Program, tmp_path: Path) -> None:
@@ -245,6 +318,22 @@ def test_a_streamed_answer_reaches_the_pipe_as_it_comes(cli: Program) -> None:
         # The vendor never ends this answer: were it held back, this would never return.
         assert process.stdout.read(5) == b"early"
         process.kill()
+
+
+def test_a_templates_output_format_is_not_said_to_be_enforced(cli: Program, tmp_path: Path) -> None:
+    (tmp_path / "form.md").write_text("---\noutput:\n  format: json\n---\nAnswer {input}")
+    for command in (["run", "-m", "echo:echo", "-t", "./form.md", "hi"], ["prompt", "show", "./form.md"]):
+        done = cli(*command, cwd=tmp_path)
+        assert done.code == 0, done.stderr
+        assert "the prompt's output format is not enforced yet" in done.stderr
+
+
+def test_nothing_is_said_of_a_model_when_there_is_nothing_to_ask(cli: Program, tmp_path: Path) -> None:
+    (tmp_path / "ask.md").write_text("About {input}")
+    with FakeVendor([]) as vendor:
+        done = cli("run", "-t", "./ask.md", cwd=tmp_path, env=vendor_env(vendor))
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith("llmgine: there is nothing to ask")
 
 
 def test_a_template_that_wants_input_says_so(cli: Program, tmp_path: Path) -> None:

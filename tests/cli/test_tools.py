@@ -235,8 +235,8 @@ def test_call_uses_the_settings(cli: Program, home: Path, mine: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["calculate", "{"], 4, "invalid JSON"),
-        (["calculate"], 4, "expression: missing"),
+        (["calculate", "{"], 2, "the arguments of calculate are not valid: invalid JSON"),
+        (["calculate"], 2, "the arguments of calculate are not valid: expression: missing (llmgine tools show"),
         (["calculate", "-p", "expression", "1/0"], 4, "division by zero"),
         (["calculate", "{}", "-p", "expression", "1"], 2, "the arguments are given twice"),
         (["calculat"], 2, "did you mean calculate?"),
@@ -264,7 +264,8 @@ def test_what_was_approved_for_good_is_listed_and_taken_back(cli: Program, mine:
     assert cli("tools", "approved").stdout == f"greet\t{here}\n"
     assert cli("tools", "approved", "--json").stdout == json.dumps([{"tool": "greet", "project": str(here)}]) + "\n"
     assert run(None) == 0
-    assert cli("tools", "approved", "--revoke", "greet").stdout == ""
+    done = cli("tools", "approved", "--revoke", "greet")
+    assert (done.stdout, done.stderr) == ("", "no tool is approved for good\n")
     assert run("n") == 4
     done = cli("tools", "approved", "--revoke", "greet")
     assert (done.code, "no approved tool named 'greet' (nothing is approved" in done.stderr) == (2, True)

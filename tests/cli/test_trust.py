@@ -83,6 +83,16 @@ def test_trusted_once_it_asks_no_more_until_something_changes(cli: Program, proj
     assert "tools/mine.py\ttrusted" in changed.stdout
 
 
+def test_show_prints_the_files_that_ask_and_trusts_nothing(cli: Program, project: Path) -> None:
+    shown = cli("trust", "--show", cwd=project)
+    assert shown.code == 0
+    for source in (ENGINE, TOOL, SETTINGS):
+        assert source.strip() in shown.stdout
+    assert trusted(cli) == {}
+    cli("trust", "--yes", cwd=project)
+    assert cli("trust", "--show", cwd=project).stdout == ""
+
+
 def test_a_folder_may_be_named(cli: Program, project: Path) -> None:
     assert cli("trust", project, "--yes").code == 0
     assert trusted(cli) == {
@@ -127,7 +137,7 @@ def test_revoked_is_as_never_trusted(cli: Program, project: Path) -> None:
 def test_a_folder_that_is_gone_can_be_revoked(cli: Program, project: Path, tmp_path: Path) -> None:
     cli("trust", "--yes", cwd=project)
     project.rename(tmp_path / "moved")
-    assert set(trusted(cli).values()) == {"unreadable"}
+    assert set(trusted(cli).values()) == {"gone"}
     assert cli("trust", "--revoke", project).code == 0
     assert trusted(cli) == {}
 
@@ -237,11 +247,38 @@ class TestHostileFolder:
         assert mark.exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "said"), [("[a\n", "llmgine.toml:1: expected ']'"), ("modle = 1\n", "did you mean mod")]
+)
+def test_a_settings_file_that_would_stop_every_command_is_not_trusted(
+    cli: Program, project: Path, text: str, said: str
+) -> None:
+    (project / "llmgine.toml").write_text(text)
+    done = cli("trust", "--yes", cwd=project)
+    assert done.code == 3
+    assert said in done.stderr
+    assert trusted(cli) == {}
+    assert cli("config", "show", cwd=project).code == 0
+
+
+@pytest.mark.parametrize("file", ["llmgine.toml", ".env"])
+def test_a_model_that_only_the_folder_names_is_told_at_every_run(cli: Program, tmp_path: Path, file: str) -> None:
+    (tmp_path / file).write_text('model = "echo:x"\n' if file.endswith("toml") else "LLMGINE_MODEL=echo:x\n")
+    for _ in range(2):
+        done = cli("run", "hello", cwd=tmp_path)
+        assert done.stdout == "hello\n"
+        assert "model: echo:x (named in" in done.stderr
+        assert "which nobody has vouched for" in done.stderr
+    cli("trust", "--yes", cwd=tmp_path)
+    told = "model: echo:x" in cli("run", "hello", cwd=tmp_path).stderr
+    assert told == (file == ".env"), "a .env cannot be trusted"
+
+
 def test_what_is_ignored_is_told_once_but_not_to_a_quiet_run(cli: Program, project: Path) -> None:
     def told(*words: str) -> bool:
         done = cli("run", "-m", "echo:echo", *words, "hello", cwd=project)
         assert (done.code, done.stdout) == (0, "hello\n"), done.stderr
-        return "ignored tools.approve, providers.openai.base_url: not trusted" in done.stderr
+        return "not trusted: ignored tools.approve, providers.openai.base_url" in done.stderr
 
     assert [told("--quiet"), told(), told()] == [False, True, False]
     (project / "llmgine.toml").write_text(SETTINGS + "# changed\n")

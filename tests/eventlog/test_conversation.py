@@ -7,11 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgine_cli.bus import Bus, Event, SessionStarted
-from llmgine_cli.eventlog.conversation import LOST, rebuild, replay
+from llmgine_cli.errors import UsageError
+from llmgine_cli.eventlog.conversation import LOST, Earlier, rebuild, recall, replay
 from llmgine_cli.eventlog.writer import EventLog
-from llmgine_cli.llm.events import HistoryRewound, LLMCallInterrupted, MessageAdded, SystemChanged
+from llmgine_cli.llm.events import (
+    ConversationOpened,
+    HistoryRewound,
+    LLMCallFailed,
+    LLMCallFinished,
+    LLMCallInterrupted,
+    LLMCallStarted,
+    MessageAdded,
+    ReplyGrew,
+    SystemChanged,
+)
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Image, Message, Reasoning, Text, ToolCall, ToolResult, assistant, system, user
+from llmgine_cli.llm.stream import Reply
 
 CALLS = (ToolCall(id="1", name="a"), ToolCall(id="2", name="b", arguments='{"x": 1}'))
 
@@ -141,6 +153,93 @@ def test_a_rewind_after_a_resume_does_not_count_results_that_were_left_out(log: 
     log.write(HistoryRewound(session_id="s", kept=2))
 
     assert conversation(log) == (user("one"), assistant("two"))
+
+
+# -- an answer that was coming when the program was killed
+
+
+def started(log: EventLog, *, history: int = 1) -> str:
+    event = LLMCallStarted(session_id="s", model="openai:gpt", history=history, tools=("a",))
+    log.write(event)
+    return event.event_id
+
+
+def grew(log: EventLog, call_id: str, *texts: str) -> None:
+    for text in texts:
+        log.write(ReplyGrew(session_id="s", call_id=call_id, text=text))
+
+
+def recalled(log: EventLog) -> Earlier:
+    path = log.path("s")
+    assert path is not None
+    return recall(path)
+
+
+def test_an_answer_whose_end_never_came_is_there_as_far_as_it_came(log: EventLog) -> None:
+    add(log, user("hi"))
+    grew(log, started(log), "Half ", "an ")
+    assert conversation(log) == (user("hi"), assistant("Half an "))
+    assert recalled(log).interrupted
+
+
+def test_an_answer_that_was_whole_but_not_yet_added_is_whole(log: EventLog) -> None:
+    add(log, user("hi"))
+    call_id = started(log)
+    grew(log, call_id, "Half ")
+    reply = Reply(message=Message("assistant", (Text("Half an answer."), *CALLS[:1])), finish_reason="stop")
+    log.write(LLMCallFinished(session_id="s", call_id=call_id, model="openai:gpt", reply=reply, duration_ms=1))
+    lost = result("1", "a", LOST, is_error=True)
+    assert conversation(log) == (user("hi"), reply.message, lost)
+    assert not recalled(log).interrupted
+
+
+def test_an_answer_that_was_added_is_there_once(log: EventLog) -> None:
+    add(log, user("hi"))
+    grew(log, started(log), "Half ")
+    add(log, assistant("Half an answer."))
+    assert conversation(log) == (user("hi"), assistant("Half an answer."))
+
+
+def test_what_came_of_an_answer_that_failed_or_was_asked_aside_or_was_rewound_is_no_part_of_it(log: EventLog) -> None:
+    add(log, user("hi"))
+    call_id = started(log)
+    grew(log, call_id, "Half ")
+    failed = LLMCallFailed(
+        session_id="s", call_id=call_id, model="m", error="e", error_type="E", partial=assistant("Half "), duration_ms=1
+    )
+    log.write(failed)
+    assert conversation(log) == (user("hi"),)
+    grew(log, started(log, history=0), "aside ")
+    assert conversation(log) == (user("hi"),)
+    grew(log, started(log), "Half ")
+    log.write(HistoryRewound(session_id="s", kept=0))
+    assert conversation(log) == ()
+    assert not recalled(log).interrupted
+
+
+def test_an_answer_that_was_killed_keeps_its_place_when_the_session_goes_on(log: EventLog) -> None:
+    add(log, user("hi"))
+    grew(log, started(log), "Half ")
+    log.write(SessionStarted(session_id="s"))
+    add(log, user("go on"), assistant("an answer"))
+    assert conversation(log) == (user("hi"), assistant("Half "), user("go on"), assistant("an answer"))
+
+
+def test_the_log_tells_who_took_part_and_how_it_ended(log: EventLog) -> None:
+    log.write(ConversationOpened(session_id="s", engine="loud", model="echo:echo", tools=("a", "b")))
+    add(log, user("hi"))
+    seen = recalled(log)
+    assert (seen.session_id, seen.engine, seen.model, seen.tools) == ("s", "loud", "echo:echo", ("a", "b"))
+    assert (seen.interrupted, seen.skipped) == (False, 0)
+    started(log)
+    seen = recalled(log)
+    assert (seen.model, seen.tools, seen.interrupted) == ("openai:gpt", ("a",), True)
+
+
+def test_a_log_of_garbage_has_no_conversation(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b"\0\0\nnothing\n")
+    with pytest.raises(UsageError, match="no conversation"):
+        recall(tmp_path / "x.jsonl")
 
 
 SAID = st.sampled_from(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from llmgine_cli.asking import AskUser, UserAnswered
 from llmgine_cli.bus import CommandFinished, CommandStarted, Event, HandlerFailed, SessionEnded, SessionStarted
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
@@ -140,6 +141,22 @@ def finished(message: Message, **fields: Any) -> llm.LLMCallFinished:
             "error",
             "get_weather · denied: no such place",
         ),
+        (
+            llm.ConversationOpened(engine="tool_chat", model="m", tools=("a", "b")),
+            "session",
+            "tool_chat · m · tools: a, b",
+        ),
+        (llm.ConversationOpened(engine="single_pass", model="m"), "session", "single_pass · m"),
+        (llm.SessionForked(from_session="s"), "session", "goes on where session s stood"),
+        (llm.SessionNamed(name="work"), "session", "is called work"),
+        (llm.ReplyGrew(call_id="c", text="and so\non "), "model", "so far: …and so on"),
+        (CommandStarted(command=AskUser(kind="text", question="Name?")), "command", "AskUser · Name?"),
+        (UserAnswered(question_id="q", question="Name?", answer="", by="user"), "message", "Name? · (nothing)"),
+        (
+            UserAnswered(question_id="q", question="Sure?", answer="no", by="default"),
+            "message",
+            "Sure? · no · nobody was asked",
+        ),
         (Pong(text="hi", metadata={"a": 1}), "other", 'metadata={"a": 1} text=hi'),
     ],
 )
@@ -154,6 +171,7 @@ def test_every_type_of_ours_that_is_logged_has_a_line_of_its_own() -> None:
             llm,
             __import__("llmgine_cli.bus", fromlist=["x"]),
             __import__("llmgine_cli.toolkit.messages", fromlist=["x"]),
+            __import__("llmgine_cli.asking", fromlist=["x"]),
         )
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Event) and kind.logged

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.errors import NotFoundError, UsageError
+from llmgine_cli.eventlog.blocks import BLOCK
 from llmgine_cli.eventlog.codec import encode
-from llmgine_cli.eventlog.reader import BLOCK, LogReader, files, find, latest, matcher
+from llmgine_cli.eventlog.filters import Filter
+from llmgine_cli.eventlog.reader import LogReader, files, find, latest
 from llmgine_cli.eventlog.writer import EventLog
 from llmgine_cli.llm.events import LLMCallFailed, StatusChanged
 from llmgine_cli.llm.messages import assistant
@@ -81,7 +83,7 @@ def test_a_part_that_several_sessions_have_is_refused_with_their_names(tmp_path:
     with pytest.raises(UsageError) as caught:
         find(tmp_path, "chat")
 
-    assert "chat-a, chat-b" in str(caught.value.hint)
+    assert caught.value.hint == "the latest: chat-b (2026-11-23 00:00), chat-a (2026-11-23 00:00)"
 
 
 def test_an_unknown_session_names_the_near_miss(tmp_path: Path) -> None:
@@ -155,7 +157,7 @@ def test_the_tail_of_a_big_file_reads_only_its_end(log: Path) -> None:
         file.seek(64 * 1024**3)
         file.write(b"\n" + b"".join(pong(number) for number in range(20, 25)))
 
-    found = LogReader(log).tail(3, matcher())
+    found = list(LogReader(log).tail(3))
 
     assert [record.data["text"] for record in found] == ["22", "23", "24"]
 
@@ -168,20 +170,20 @@ def test_the_tail_counts_only_what_matches(log: Path) -> None:
     log.write_bytes(encode(failed) + pong(1) + encode(status) + pong(2) + pong(3))
     reader = LogReader(log)
 
-    assert [record.type for record in reader.tail(5, matcher(["llmcall", "STATUS"]))] == [
+    assert [record.type for record in reader.tail(5, Filter(types=("llmcall", "STATUS")))] == [
         "LLMCallFailed",
         "StatusChanged",
     ]
-    assert [record.data["text"] for record in reader.tail(2, matcher(["Pong"]))] == ["2", "3"]
-    assert [record.type for record in reader.tail(5, matcher(session_id="t"))] == ["StatusChanged"]
-    assert reader.tail(0, matcher()) == []
+    assert [record.data["text"] for record in reader.tail(2, Filter(types=("Pong",)))] == ["2", "3"]
+    assert [record.type for record in reader.tail(5, Filter(session="t"))] == ["StatusChanged"]
+    assert list(reader.tail(0)) == []
 
 
 def test_the_tail_can_end_earlier_than_the_file(log: Path) -> None:
     first = pong(1) + pong(2)
     log.write_bytes(first + pong(3))
 
-    assert [record.data["text"] for record in LogReader(log).tail(1, matcher(), end=len(first))] == ["2"]
+    assert [record.data["text"] for record in LogReader(log).tail(1, end=len(first))] == ["2"]
 
 
 def test_an_empty_file_has_no_events(log: Path) -> None:

@@ -11,6 +11,7 @@ from llmgine_cli.llm.events import (
     LLMCallInterrupted,
     LLMCallStarted,
     ReasoningChunk,
+    ReplyGrew,
     TextChunk,
 )
 from llmgine_cli.llm.messages import ModelOptions, Request, ToolSpec, user
@@ -132,3 +133,16 @@ async def test_an_interruption_is_told_with_what_had_come_and_closes_the_stream(
     assert interrupted.partial.text == "half"
     assert heard.only(LLMCallFailed) == []
     assert provider.closed == 1
+
+
+async def test_what_comes_slowly_is_told_to_the_log_in_whole_words_and_each_once() -> None:
+    bus = Bus()
+    heard = Heard(bus)
+    first, second = asyncio.Event(), asyncio.Event()
+    grown = iter((first, second))
+    bus.subscribe(ReplyGrew, lambda _: next(grown).set())
+    script = [TextDelta("Half an ans"), first, TextDelta("wer, and the re"), second, *says("st.")]
+    reply = await call_model(bus, ScriptedProvider(script).model, REQUEST)
+    assert reply.text == "Half an answer, and the rest."
+    assert [event.text for event in heard.only(ReplyGrew)] == ["Half an ", "answer, and the "]
+    assert {event.call_id for event in heard.only(ReplyGrew)} == {heard.only(LLMCallStarted)[0].event_id}

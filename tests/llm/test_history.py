@@ -91,6 +91,17 @@ async def test_open_calls_are_answered_once() -> None:
     assert history.messages[2:] == (Message("tool", (lost,)),)
 
 
+async def test_a_call_that_was_left_open_before_somebody_spoke_is_answered_where_it_stands() -> None:
+    bus = Bus()
+    asked = Message("assistant", (ToolCall(id="1", name="a"),))
+    history = History(bus, [user("go"), asked, user("well?")])
+    heard = Heard(bus)
+    await history.answer_open_calls("stopped")
+    lost = Message("tool", (ToolResult(call_id="1", name="a", content="stopped", is_error=True),))
+    assert history.messages == (user("go"), asked, lost, user("well?"))
+    assert heard.names == ["HistoryRewound", "MessageAdded", "MessageAdded"]
+
+
 async def test_the_messages_are_a_picture_of_the_moment() -> None:
     history = History(Bus())
     before = history.messages

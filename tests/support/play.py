@@ -1,8 +1,8 @@
 """Plays a script of events to a `Screen`, as a program of its own: ``python play.py '[["text", "Hi"], …]' [flag …]``.
 
 Steps: call, think TEXT, text TEXT, end, tool NAME ARGUMENTS, result NAME CONTENT IS_ERROR, status TEXT, gate FILE
-(wait until the file exists), touch FILE, approve NAME ARGUMENTS EFFECT, together STEPS, repeat COUNT STEP, show TEXT,
-raise. Flags: those of `Cli` and `Screen`.
+(wait until the file exists), touch FILE, approve NAME ARGUMENTS EFFECT, ask FIELDS, together STEPS, repeat COUNT STEP,
+show TEXT, raise. Flags: those of `Cli` and `Screen`.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from llmgine_cli.asking import AskUser, ask
 from llmgine_cli.bus import Bus
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.screen.approval import ask_on_terminal
@@ -70,6 +71,11 @@ class Player:
         call = ToolCall(id=name, name=name, arguments=arguments)
         outcome = await self.bus.execute(ApproveToolCall(call=call, effect=effect, origin="a test"))
         sys.stdout.write(f"decision: {outcome.unwrap()}\n")
+        sys.stdout.flush()
+
+    async def _ask(self, question: dict[str, Any]) -> None:
+        answer = await ask(self.bus, AskUser(**{**question, "choices": tuple(question.get("choices", ()))}))
+        sys.stdout.write(f"answer: {answer}\n")
         sys.stdout.flush()
 
     async def _together(self, *steps: Any) -> None:

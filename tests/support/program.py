@@ -63,6 +63,7 @@ class Program:
             cwd=cwd,
             timeout=timeout,
             check=False,
+            start_new_session=True,  # without the terminal of whoever runs the tests: nobody is there to be asked
         )
         return Completed(done.stdout, done.stderr, done.returncode)
 

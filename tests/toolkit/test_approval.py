@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmgine_cli.bus import Bus
-from llmgine_cli.errors import StorageError
+from llmgine_cli.errors import NobodyToAskError, StorageError
 from llmgine_cli.llm.messages import ToolCall
 from llmgine_cli.plugins.loading import load_file
 from llmgine_cli.toolkit.approval import Approval, Approvals, Mode
@@ -82,9 +82,9 @@ async def test_the_question_has_the_call_and_says_what_the_tool_does_and_where_i
 
 
 async def test_without_anybody_to_ask_the_answer_is_no_and_says_how_to_change_that() -> None:
-    refusal = await Approval(Bus(), "ask", None).refusal(tool(), CALL)
-    assert refusal is not None
-    assert refusal.startswith("not approved: there is no terminal to ask on; --approve auto-read")
+    with pytest.raises(NobodyToAskError, match="there is no terminal to ask on") as raised:
+        await Approval(Bus(), "ask", None).refusal(tool(), CALL)
+    assert "--approve auto-read" in (raised.value.hint or "")
 
 
 async def test_a_user_who_says_no_is_obeyed() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from llmgine_cli.api import Setting, tool
 from llmgine_cli.bus import Bus, Event
-from llmgine_cli.errors import SettingsError, ToolError
+from llmgine_cli.errors import NobodyToAskError, SettingsError, ToolError
 from llmgine_cli.llm.messages import ToolCall, ToolResult
 from llmgine_cli.toolkit.messages import ApproveToolCall, CallTool, Decision, ToolCallFinished, ToolCallStarted
 from llmgine_cli.toolkit.runner import ToolRunner
@@ -101,10 +101,21 @@ async def test_arguments_that_do_not_fit_are_told_field_by_field_and_nothing_run
 
 async def test_a_refused_call_does_not_run_and_the_runner_remembers() -> None:
     stage = Stage()
+    stage.bus.register(ApproveToolCall, lambda _: "no")
     result = await stage.call("wipe")
     assert result.content.startswith("not approved")
     assert result.is_error
     assert stage.course == ["ToolCallFinished"]
+    assert stage.finished.denied
+    assert stage.runner.denied
+
+
+async def test_a_call_that_nobody_can_approve_is_told_and_fails() -> None:
+    stage = Stage()
+    with pytest.raises(NobodyToAskError):
+        await stage.call("wipe")
+    assert stage.course == ["ToolCallFinished"]
+    assert "--approve all" in stage.finished.result.content
     assert stage.finished.denied
     assert stage.runner.denied
 

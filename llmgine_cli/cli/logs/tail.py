@@ -1,19 +1,17 @@
 """`llmgine logs tail`."""
 
 import sys
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from llmgine_cli.cli.common import Cli, command
-from llmgine_cli.cli.logs.group import Folder, SessionName, Types, app
+from llmgine_cli.cli.logs.group import Folder, ModelName, SessionName, Since, Types, Until, app, times, where, words
 
 if TYPE_CHECKING:
     from llmgine_cli.cli.eventlines import Printer
     from llmgine_cli.eventlog.follow import Follower
-    from llmgine_cli.eventlog.reader import Record
 
 
 @command(app)
@@ -24,23 +22,29 @@ def tail(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on, with what happens in any session.")] = False,
     session: SessionName = None,
     type_: Types = None,
+    since: Since = None,
+    until: Until = None,
+    model: ModelName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they stand in the log, for jq.")] = False,
     folder: Folder = None,
 ) -> None:
     """Show the last events of the latest session."""
     from llmgine_cli.cli.eventlines import Printer
-    from llmgine_cli.eventlog.reader import LogReader, find, latest, matcher
+    from llmgine_cli.eventlog.filters import Filter
+    from llmgine_cli.eventlog.reader import LogReader, find, latest
 
-    folder = folder or cli.settings().log_dir
+    types = words(type_)
+    since_ns, until_ns = times(since, until)
+    wanted = Filter(types=types, since_ns=since_ns, until_ns=until_ns, model=model)
+    folder = where(cli, folder, session)
     path = find(folder, session) if session else latest(folder)
     follower = _follower(folder, path if session else None) if follow else None
-    types = [name for words in type_ or () for name in words.split(",") if name]
-    printer = Printer(cli, matches=matcher(types), nested=not types, as_json=as_json)
+    printer = Printer(cli, wanted=wanted, nested=not types and model is None, as_json=as_json)
     if path is not None:
         reader = LogReader(path)
         shown = printer.tail(reader, lines, None if follower is None else follower.seen(path))
-        if not shown and lines and types:
-            cli.note(_none_of(types, LogReader(path)))
+        if not shown and lines:
+            cli.note(_none_of(path, types))
         _tell_skipped(cli, reader.skipped)
     elif follower is None:
         cli.note(f"no events yet in {folder}: run something first")
@@ -70,13 +74,15 @@ def _tell_skipped(cli: Cli, count: int) -> None:
         cli.warn(f"{count} bad line{'s' if count > 1 else ''} skipped")
 
 
-def _none_of(types: list[str], reader: "Iterable[Record]") -> str:
+def _none_of(path: Path, types: tuple[str, ...]) -> str:
+    """Say that a file has no such events, and which types it has that are called nearly so."""
+    from itertools import islice
+
     from llmgine_cli.errors import near_miss
+    from llmgine_cli.eventlog.reader import LogReader
 
-    hint = near_miss(types[0], _types(reader))
+    if not types:
+        return "no such events in this session"
+    known = {record.type for record in islice(LogReader(path).backwards(), 10_000)}
+    hint = near_miss(types[0], known)
     return f"no event of type {' or '.join(types)} in this session" + (f" ({hint})" if hint else "")
-
-
-def _types(reader: "Iterable[Record]") -> Iterator[str]:
-    for record in reader:
-        yield record.type

@@ -4,8 +4,10 @@ import asyncio
 import json
 from typing import Any
 
+from llmgine_cli.asking import AskUser
 from llmgine_cli.bus import Bus
 from llmgine_cli.cli.sanitize import visible
+from llmgine_cli.cli.screen.asking import Asker
 from llmgine_cli.cli.screen.keys import has_terminal, terminal
 from llmgine_cli.cli.screen.screen import Screen
 from llmgine_cli.llm.messages import ToolCall
@@ -18,6 +20,8 @@ EFFECTS = {
     "net": "it uses the network",
 }
 QUESTION = "Allow?  [y] once  [s] this session  [a] always  [N] no: "
+# Over the question, when another key was pressed: longer than it, so that nothing of it is left.
+KEYS = QUESTION.replace("Allow?", "Press one of these:")
 # Enter, Ctrl-D and a terminal that has gone mean no.
 ANSWERS: dict[str, Decision] = {
     "y": "once",
@@ -33,13 +37,15 @@ WORDS: dict[Decision, str] = {"once": "yes, once", "session": "yes, this session
 
 
 def ask_on_terminal(bus: Bus, screen: Screen) -> bool:
-    """Have the user approve tool calls; say whether there is a terminal to ask on.
+    """Have the user approve tool calls and answer questions; say whether there is a terminal to ask on.
 
-    Without one nothing is registered, and whoever needs an approval gets none.
+    Without one nothing is registered: whoever needs an approval gets none, and questions are answered as they say.
     """
     if not has_terminal():
         return False
-    bus.register(ApproveToolCall, Approver(screen).ask)
+    turn = asyncio.Lock()
+    bus.register(ApproveToolCall, Approver(screen, turn).ask)
+    bus.register(AskUser, Asker(screen, turn).ask)
     return True
 
 
@@ -48,11 +54,12 @@ class Approver:
 
     Args:
         screen: Makes room for the question.
+        turn: Held while somebody has the terminal; shared with whoever else asks.
     """
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, turn: asyncio.Lock) -> None:
         self._screen = screen
-        self._turn = asyncio.Lock()
+        self._turn = turn
         self._waiting = 0
         self._granted: dict[tuple[str | None, str, str], Decision] = {}
 
@@ -77,10 +84,11 @@ class Approver:
             if keys is None:
                 return "no"
             keys.write(f"{question(command, styled=self._screen.cli.styled(stderr=True))}\n{QUESTION}")
-            said = ""
+            said, help_ = "", f"\r{KEYS}"
             try:
                 while (decision := ANSWERS.get((await keys.read()).lower())) is None:
-                    keys.write("\a")
+                    keys.write(f"{help_}\a")
+                    help_ = ""
                 said = WORDS[decision]
             finally:
                 keys.write(f"{said}\n")

@@ -14,12 +14,15 @@ if sys.platform == "win32":  # pragma: no cover -- POSIX is where the tests run
         return sys.stderr.isatty()
 
     @contextmanager
-    def terminal() -> "Generator[Keys | None]":
+    def terminal(*, lines: bool = False) -> "Generator[Keys | None]":
         """Open the console; None if there is none to ask on."""
-        yield Keys() if has_terminal() else None
+        yield Keys(lines=lines) if has_terminal() else None
 
     class Keys:
         """The console."""
+
+        def __init__(self, *, lines: bool) -> None:
+            self._lines = lines
 
         def write(self, text: str) -> None:
             """Write to the console."""
@@ -27,7 +30,18 @@ if sys.platform == "win32":  # pragma: no cover -- POSIX is where the tests run
                 msvcrt.putwch(letter)
 
         async def read(self) -> str:
-            """Wait for one key; "" for a key that is no letter."""
+            """Wait for one key, "" for a key that is no letter; or for a line, whose end may be Ctrl-D."""
+            if not self._lines:
+                return await self._key()
+            line = ""
+            while not line.endswith(("\r", "\x04")):
+                key = await self._key()
+                line = line[:-1] if key == "\b" else line + key
+                self.write("\b \b" if key == "\b" else key)
+            self.write("\n")
+            return line
+
+        async def _key(self) -> str:
             while not msvcrt.kbhit():  # noqa: ASYNC110 -- a console cannot be waited for in any other way
                 await asyncio.sleep(0.05)
             key = msvcrt.getwch()
@@ -50,8 +64,12 @@ else:
         return True
 
     @contextmanager
-    def terminal() -> "Generator[Keys | None]":
-        """Open the terminal and let keys through one by one; None if there is none, or it is not ours to read."""
+    def terminal(*, lines: bool = False) -> "Generator[Keys | None]":
+        """Open the terminal; None if there is none, or it is not ours to read.
+
+        Args:
+            lines: Let whole lines through, shown and mended by the terminal, instead of keys one by one.
+        """
         try:
             device = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         except OSError:
@@ -65,7 +83,13 @@ else:
             before = termios.tcgetattr(device)
             try:
                 # What was typed before the question was asked is no answer to it; the same holds for what comes after.
-                tty.setcbreak(device, termios.TCSAFLUSH)
+                if lines:
+                    cooked = termios.tcgetattr(device)
+                    cooked[0] |= termios.ICRNL
+                    cooked[3] |= termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG
+                    termios.tcsetattr(device, termios.TCSAFLUSH, cooked)
+                else:
+                    tty.setcbreak(device, termios.TCSAFLUSH)
                 yield Keys(device)
             finally:
                 termios.tcsetattr(device, termios.TCSAFLUSH, before)
@@ -89,7 +113,7 @@ else:
                 data = data[os.write(self._device, data) :]
 
         async def read(self) -> str:
-            """Wait for one key; "" when the terminal has gone, a longer text for keys that send more than one letter.
+            """Wait for one key or line; "" when the terminal has gone, more than one letter for some keys.
 
             The wait is in a thread, which is woken up when this call is cancelled.
             """
@@ -105,4 +129,4 @@ else:
 
         def _wait(self, asleep: int) -> str:
             ready, _, _ = select.select([self._device, asleep], [], [])
-            return os.read(self._device, 256).decode("utf-8", "replace") if self._device in ready else ""
+            return os.read(self._device, 4096).decode("utf-8", "replace") if self._device in ready else ""

@@ -1,13 +1,12 @@
 """How a tool call looks on stderr: what was called, with what, and what came of it, in two or three lines."""
 
-import json
 import shutil
-from typing import Any, cast
 
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.screen.spinner import clip
-from llmgine_cli.llm.messages import ToolCall
+from llmgine_cli.cli.wrapping import wrap
+from llmgine_cli.llm.signature import signature
 from llmgine_cli.toolkit.messages import ToolCallFinished
 
 RESULT_LINES = 3
@@ -21,9 +20,11 @@ def panel(cli: Cli, event: ToolCallFinished) -> str:
     failed = event.result.is_error
     sign = "✗" if failed else "✓"
     took = "refused" if event.denied else _duration(event.duration_ms)
-    called = clip(f"{event.call.name}({arguments(event.call)})", width - len(took) - 5)
+    called = clip(signature(event.call), width - len(took) - 5)
     most = VERBOSE_LINES if cli.verbose else RESULT_LINES
     lines = event.result.content.strip().splitlines()
+    if failed:  # what to do about it may stand at the end
+        lines = [part for line in lines for part in wrap(visible(line), width - 3)]
     shown = [clip(line, width - 3) if not cli.verbose else visible(line) for line in lines[:most]]
     if len(lines) > most:
         shown.append(f"… {len(lines) - most} more lines")
@@ -31,18 +32,6 @@ def panel(cli: Cli, event: ToolCallFinished) -> str:
     head = _paint(f"{sign} ", "31" if failed else "32", styled) + _paint(called, "1", styled)
     body = "".join(f"  {_paint(line, colour, styled)}\n" for line in shown)
     return f"{head} {_paint(took, '2', styled)}\n{body}"
-
-
-def arguments(call: ToolCall) -> str:
-    """Return a call's arguments as one would write them in a program; unreadable ones as they came."""
-    try:
-        values: Any = json.loads(call.arguments or "{}")
-    except ValueError:
-        return call.arguments
-    if not isinstance(values, dict):
-        return call.arguments
-    pairs = cast("dict[str, Any]", values)
-    return ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in pairs.items())
 
 
 def _duration(milliseconds: float) -> str:

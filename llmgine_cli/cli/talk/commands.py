@@ -50,7 +50,7 @@ async def run_command(chat: "Dialogue", text: str) -> None:
     """
     match = _COMMAND.fullmatch(text.rstrip())
     name, rest = (match["name"], match["rest"] or "") if match else (text, "")
-    command = COMMANDS.get(name)
+    command = COMMANDS.get("exit" if name == "quit" else name)
     if command is None:
         known = [f"/{name}" for name in COMMANDS]
         raise NotFoundError("command", f"/{name}", known)
@@ -113,7 +113,7 @@ COMMANDS = {
     "clear": SlashCommand("", "forget what was said", _clear),
     "save": SlashCommand("FILE", "write the conversation as markdown; /save! overwrites", _save),
     "save!": SlashCommand("FILE", "the same, over a file that exists", _save_over),
-    "exit": SlashCommand("", "leave; Ctrl-D does too", _exit),
+    "exit": SlashCommand("", "leave; /quit and Ctrl-D do too", _exit),
 }
 
 

@@ -8,10 +8,10 @@ either.
 import asyncio
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, nullcontext
 from traceback import format_exception
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmgine_cli.bootstrap import Application
 from llmgine_cli.cli.common import Cli
@@ -21,11 +21,38 @@ from llmgine_cli.cli.talk.commands import Leave, is_command, run_command
 from llmgine_cli.cli.talk.lines import Lines
 from llmgine_cli.cli.talk.opening import Talk
 from llmgine_cli.cli.talk.typeahead import keys_kept
+from llmgine_cli.cli.wrapping import fitted
 from llmgine_cli.errors import LlmgineError, UsageError
 from llmgine_cli.llm.stream import Reply
 
 if TYPE_CHECKING:
     from llmgine_cli.bus import CommandResult
+    from llmgine_cli.llm.messages import Message
+
+
+class _Standing(NamedTuple):
+    """Where a conversation stood before a turn; the turn may put a system message before all others.
+
+    Attributes:
+        said: How many messages there were, the system message not counted.
+        system: Whether there was one.
+    """
+
+    said: int
+    system: bool
+
+    @classmethod
+    def of(cls, messages: "Sequence[Message]") -> "_Standing":
+        system = _has_system(messages)
+        return cls(len(messages) - system, system)
+
+    def kept(self, messages: "Sequence[Message]") -> int:
+        """How many of the messages there are now were there then; a system message goes with what it was put before."""
+        return self.said + (_has_system(messages) and (self.system or self.said > 0))
+
+
+def _has_system(messages: "Sequence[Message]") -> bool:
+    return bool(messages) and messages[0].role == "system"
 
 
 class Dialogue:
@@ -50,7 +77,7 @@ class Dialogue:
         self.last_text = ""
         self._screen = screen
         self._typed = typed
-        self._start = self._before = len(talk.conversation.history.messages)
+        self._before = self._start = _Standing.of(talk.conversation.history.messages)
         self._task: asyncio.Task[CommandResult[Any]] | None = None
         self._failure = 0
 
@@ -86,7 +113,7 @@ class Dialogue:
             BrokenPipeError: Whoever read the answers has gone.
         """
         history = self.talk.conversation.history
-        self.last_text, self._before = text, len(history.messages)
+        self.last_text, self._before = text, _Standing.of(history.messages)
         self._space()
         self._task = asyncio.ensure_future(self.talk.send(text))
         try:
@@ -95,7 +122,7 @@ class Dialogue:
             task = asyncio.current_task()
             if not self._typed or (task and task.cancelling()):
                 raise
-            if all(message.role in ("system", "user") for message in history.messages[self._before :]):
+            if all(message.role in ("system", "user") for message in self._turn()):
                 await self._rewind()  # nothing came: the turn leaves no trace
             await history.answer_open_calls("stopped by the user")
             await self._screen.finish()
@@ -114,7 +141,7 @@ class Dialogue:
 
     async def forget(self) -> None:
         """Begin anew."""
-        self._start = self._before = 0
+        self._start = self._before = _Standing(said=0, system=False)
         await self._rewind()
 
     async def retry(self) -> None:
@@ -131,16 +158,22 @@ class Dialogue:
     async def _forget_failed_turn(self) -> None:
         """Forget it, so that the message can be sent again; unless tools have acted, which the model must know."""
         history = self.talk.conversation.history
-        if any(message.role == "tool" for message in history.messages[self._before :]):
+        if any(message.role == "tool" for message in self._turn()):
             await history.answer_open_calls("the turn failed before it was run")
         else:
             await self._rewind()
 
     async def _rewind(self) -> None:
         """Forget the last turn; if it was the first, the next one opens the conversation."""
-        await self.talk.conversation.history.rewind(self._before)
+        history = self.talk.conversation.history
+        await history.rewind(self._before.kept(history.messages))
         if self._before == self._start:
             self.talk.begin_anew()
+
+    def _turn(self) -> "tuple[Message, ...]":
+        """What the last turn added."""
+        messages = self.talk.conversation.history.messages
+        return messages[self._before.kept(messages) :]
 
     # -- the terminal
 
@@ -182,4 +215,4 @@ class Dialogue:
             self.say_aside("".join(format_exception(error)))
         self._failure = 0 if self._typed else code
         line = " ".join(visible(f"{message} ({hint})" if hint else message).split())
-        sys.stderr.write(f"llmgine: {line}\n")
+        sys.stderr.write(fitted(f"llmgine: {line}") + "\n")

@@ -8,25 +8,40 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llmgine_cli.cli.common import Cli, pairs
+from llmgine_cli.cli.complete import complete_engine, complete_model, complete_template, complete_tool
+from llmgine_cli.cli.talk.resume import GoingOn, take_up
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from llmgine_cli.bootstrap import Application, Conversation
     from llmgine_cli.bus import CommandResult
+    from llmgine_cli.engine import Engine
     from llmgine_cli.llm.messages import Message
     from llmgine_cli.prompting.template import Template
     from llmgine_cli.settings import Settings
 
-EngineName = Annotated[str | None, typer.Option("-e", "--engine", help="Engine: a name, or the path of its file.")]
-ModelName = Annotated[str | None, typer.Option("-m", "--model", help="Model: provider:name, or an alias.")]
+EngineName = Annotated[
+    str | None,
+    typer.Option("-e", "--engine", help="Engine: a name, or the path of its file.", autocompletion=complete_engine),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option("-m", "--model", help="Model: provider:name, or an alias.", autocompletion=complete_model),
+]
 SystemText = Annotated[str | None, typer.Option("-s", "--system", help="System message.")]
-TemplateName = Annotated[str | None, typer.Option("-t", "--template", help="Prompt template: a name or a path.")]
+TemplateName = Annotated[
+    str | None,
+    typer.Option("-t", "--template", help="Prompt template: a name or a path.", autocompletion=complete_template),
+]
 Params = Annotated[
     list[str] | None,
     typer.Option("-p", "--param", metavar="KEY VALUE", help="Value for a placeholder of the template."),
 ]
 ToolNames = Annotated[
-    list[str] | None, typer.Option("-T", "--tool", help="Grant a tool: a name, or the path of a file of tools.")
+    list[str] | None,
+    typer.Option(
+        "-T", "--tool", help="Grant a tool: a name, or the path of a file of tools.", autocompletion=complete_tool
+    ),
 ]
 Options = Annotated[
     list[str] | None,
@@ -57,16 +72,29 @@ class Opening:
     params: Mapping[str, str] = field(default_factory=dict[str, str])
     tools: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    rounds: int | None = None
     stream: bool = True
 
 
-def options_of(words: list[str] | None, chain_limit: int | None) -> dict[str, str]:
-    """Return the options of the engine and the model as given with `-o` and `--cl`."""
-    return {**({} if chain_limit is None else {"max_rounds": str(chain_limit)}), **pairs(words)}
+def read_options(
+    cli: Cli,
+    *,
+    model: str | None,
+    system: str | None,
+    template: str | None,
+    param: list[str] | None,
+    engine: str | None,
+    option: list[str] | None,
+    tool: list[str] | None,
+    approve: str | None,
+    ask_first: bool,
+    chain_limit: int | None,
+    no_stream: bool,
+    no_log: bool,
+) -> "tuple[Settings, Opening]":
+    """Return the settings, with the flags that are settings too, and what else the shared options say.
 
-
-def load_settings(cli: Cli, *, approve: str | None, ask_first: bool, no_log: bool) -> "Settings":
-    """Load the settings with the flags that are settings too.
+    The one place where they are understood; Typer wants the signature once more in each command.
 
     Raises:
         UsageError: Two of the flags say different things.
@@ -74,17 +102,45 @@ def load_settings(cli: Cli, *, approve: str | None, ask_first: bool, no_log: boo
     """
     if ask_first and approve not in (None, "ask"):
         raise UsageError(f"--ta asks before each tool call, and --approve {approve} does not", hint="leave one out")
+    if param and template is None:
+        raise UsageError("-p gives a value to a prompt template, and none is named", hint="name it with -t NAME")
     approve = "ask" if ask_first else approve
     overrides: dict[str, Any] = {}
     if no_log:
         overrides["log.enabled"] = False
     if approve:
         overrides["tools.approve"] = approve
-    return cli.settings(overrides)
+    opening = Opening(
+        engine=engine,
+        model=model,
+        system=system,
+        template=template,
+        params=pairs(param),
+        tools=tuple(tool or ()),
+        options=pairs(option),
+        rounds=chain_limit,
+        stream=not no_stream,
+    )
+    return cli.settings(overrides), opening
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """What goes to the engine in one turn, the template filled in."""
+
+    text: str
+    system: str | None = None
+    messages: "tuple[Message, ...]" = ()
 
 
 class Talk:
-    """An open conversation, and what the command line said about its turns."""
+    """An open conversation, and what the command line said about its turns.
+
+    Attributes:
+        conversation: Where the turns go.
+        engine: The engine as it was named: by the flag, the template, a setting or default.
+        options: All options, the template's included, as they were given.
+    """
 
     def __init__(
         self,
@@ -93,18 +149,47 @@ class Talk:
         opening: Opening,
         template: "Template | None",
         engine_options: Mapping[str, Any],
+        *,
+        engine: str,
+        options: Mapping[str, Any],
     ) -> None:
         self._cli = cli
         self.conversation = conversation
+        self.engine = engine
+        self.options = options
         self._opening = opening
         self._template = template
         self._engine_options = engine_options
         self._turns = 0
+        self._model_told = conversation.model.explicit
+
+    def tell_model(self) -> None:
+        """Say on stderr, once, which model was chosen if the user named none."""
+        if not self._model_told:
+            self._cli.note(f"model: {self.conversation.model} ({self.conversation.model.reason})")
+        self._model_told = True
 
     async def send(self, text: str) -> "CommandResult[Any]":
-        """Have the engine answer: the template and the system message open the first turn.
+        """Have the engine answer what `compose` makes of the text."""
+        turn = self.compose(text)
+        self._turns += 1
+        self.tell_model()
+        return await self.put(turn)
+
+    async def put(self, turn: Turn) -> "CommandResult[Any]":
+        """Have the engine answer a turn that is composed."""
+        return await self.conversation.send(
+            turn.text, system=turn.system, messages=turn.messages, **self._engine_options
+        )
+
+    def compose(self, text: str) -> Turn:
+        """Make the next turn: the template and the system message open the first one.
 
         A template with an `{input}` placeholder frames every turn; another one opens the conversation only.
+
+        Raises:
+            UsageError: There is nothing to ask.
+            PromptError: A value has no placeholder or is not what the front matter says.
         """
         system = self._opening.system
         messages: tuple[Message, ...] = ()
@@ -116,8 +201,7 @@ class Talk:
             self._tell_missing(rendered.missing)
         if not (text or messages):
             raise UsageError("there is nothing to ask", hint="the prompt template needs your text beside it")
-        self._turns += 1
-        return await self.conversation.send(text, system=system, messages=messages, **self._engine_options)
+        return Turn(text=text, system=system, messages=messages)
 
     def begin_anew(self) -> None:
         """Let the next turn open the conversation again: what was said is forgotten."""
@@ -137,50 +221,65 @@ async def open_talk(
     cli: Cli,
     app: "Application",
     opening: Opening,
+    going_on: GoingOn = GoingOn(),  # noqa: B008 -- it is frozen
     *,
     default_engine: str | None = None,
     session_id: str | None = None,
-    messages: "tuple[Message, ...]" = (),
 ) -> AsyncGenerator[Talk]:
-    """Open a conversation as the command line says, and tell on stderr what was chosen for the user.
+    """Open a conversation as the command line says.
 
     Args:
         cli: Where to tell it.
         app: What to open it in.
         opening: What the user asked for.
-        default_engine: When neither a flag, nor the template, nor a setting names one.
-        session_id: To go on with an earlier session.
-        messages: What was said in it.
+        going_on: Which earlier conversation to go on with, if any.
+        default_engine: When neither a flag, nor the template, nor the conversation, nor a setting names one.
+        session_id: What to call a new session; default: any new id.
 
     Raises:
         NotFoundError: There is no such engine, template, tool or provider.
         UsageError: An option is unknown or of the wrong type.
         SettingsError: No model can be chosen, or its key is missing.
+        StorageError: The earlier conversation cannot be read.
     """
     from llmgine_cli.bootstrap import split_options
 
     template = _find_template(cli, app, opening)
-    engine = opening.engine or (template.engine if template else None) or app.settings.engine or default_engine
+    before = take_up(cli, app, going_on)
+    engine = opening.engine or (template.engine if template else None)
+    engine = engine or before.engine_for(opening.tools, default_engine) or app.settings.engine or default_engine
     engine = engine or ("tool_chat" if opening.tools else "single_pass")
-    given = {**(template.config if template else {}), **opening.options}
+    given = {**(template.config if template else {}), **_rounds(app.plugins.engine(engine), opening), **opening.options}
     own, sampling = split_options(app.plugins.engine(engine), given)
     async with app.conversation(
         engine=engine,
         model=opening.model,
         template_model=template.model if template else None,
+        session_model=before.model,
         tools=opening.tools,
         options=sampling,
-        session_id=session_id,
-        messages=messages,
+        session_id=before.session_id or session_id,
+        messages=before.messages,
         stream=opening.stream,
     ) as conversation:
-        if not conversation.model.explicit:
-            cli.note(f"model: {conversation.model} ({conversation.model.reason})")
-        if messages and opening.system:  # now, because a turn that fails is counted from what was there before it
+        await before.enter(cli, app, conversation)
+        if conversation.history.messages and opening.system:
+            # Now, because a turn that fails is counted from what was there before it.
             from llmgine_cli.llm.messages import system
 
             await conversation.history.change_system(system(opening.system))
-        yield Talk(cli, conversation, opening, template, own)
+        yield Talk(cli, conversation, opening, template, own, engine=engine, options=given)
+
+
+def _rounds(engine: "Engine", opening: Opening) -> dict[str, str]:
+    if opening.rounds is None:
+        return {}
+    if "max_rounds" not in engine.options:
+        raise UsageError(
+            f"--cl limits the rounds of tool calls, and engine {engine.name!r} has none",
+            hint="grant a tool with -T NAME, or take an engine that calls tools: -e tool_chat",
+        )
+    return {"max_rounds": str(opening.rounds)}
 
 
 def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template | None":
@@ -207,6 +306,8 @@ def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template 
             f"the prompt {template.name!r} wants to send fields of its own to the vendor, and only you can allow that",
             hint="take config.extra out of it, and give it with -o extra '{…}'",
         )
+    if remark := template.unenforced:
+        cli.note(remark)
     missing = [name for name in template.tools if name not in opening.tools]
     if missing:
         grants = " ".join(f"-T {name}" for name in missing)

@@ -70,6 +70,19 @@ def test_other_keys_decide_nothing(keys: str) -> None:
         terminal.wait_for("decision: session")
 
 
+def test_another_key_shows_once_and_in_place_which_keys_there_are() -> None:
+    with Terminal(argv(ASK)) as terminal:
+        terminal.wait_for("Allow?")
+        terminal.send("x")
+        terminal.wait_for("Press one of these:  [y] once  [s] this session  [a] always  [N] no:")
+        assert "Allow?" not in terminal.screen()
+        terminal.send("z")
+        terminal.wait_until(lambda: terminal.raw.count(b"\a") == 2, "the second bell")
+        assert terminal.raw.count(b"Press one of these") == 1
+        terminal.send("n")
+        terminal.wait_for("decision: no")
+
+
 def test_what_was_typed_before_the_question_is_no_answer(tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     with Terminal(argv(["touch", str(tmp_path / "up")], ["gate", str(gate)], ASK)) as terminal:

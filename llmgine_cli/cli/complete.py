@@ -1,0 +1,118 @@
+"""What the shell offers behind an option: sessions, engines, tools, templates, models.
+
+Asked at each press of a key: whatever goes wrong, nothing is offered and nothing is printed. What is offered may be
+evaluated by a shell (zsh does): nothing that has a meaning there is let through.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from itertools import islice
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmgine_cli.plugins import Plugins
+
+Offer = tuple[str, str]
+OFFERED = 20  # sessions
+LONGEST = 60  # characters of a description
+_VALUE = re.compile(r"[\w./:-]+")
+_ODD = re.compile(r"[^\w .,?!+=%/-]+")
+
+
+def complete_session(incomplete: str) -> list[Offer]:
+    """Offer names of sessions, then the ids of the latest, each with its first question."""
+    return _offered(_sessions, incomplete)
+
+
+def complete_engine(incomplete: str) -> list[Offer]:
+    """Offer the engines that can be used by name."""
+    return _offered(lambda _: _found("engines"), incomplete)
+
+
+def complete_tool(incomplete: str) -> list[Offer]:
+    """Offer the tools that can be granted by name."""
+    return _offered(lambda _: _found("tools"), incomplete)
+
+
+def complete_template(incomplete: str) -> list[Offer]:
+    """Offer the prompt templates."""
+    return _offered(lambda _: _templates(), incomplete)
+
+
+def complete_model(incomplete: str) -> list[Offer]:
+    """Offer the aliases, the models on this machine, and the usual model of each provider."""
+    return _offered(lambda _: _models(), incomplete)
+
+
+def _offered(find: "Callable[[str], Iterable[Offer]]", incomplete: str) -> list[Offer]:
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # a user's file may print when it is read
+            return [
+                (value, " ".join(_ODD.sub(" ", about).split())[:LONGEST])
+                for value, about in find(incomplete)
+                if value.startswith(incomplete) and _VALUE.fullmatch(value)
+            ]
+    except Exception:  # noqa: BLE001 -- a traceback in the middle of what somebody types helps nobody
+        return []
+
+
+def _sessions(incomplete: str) -> Iterator[Offer]:
+    from llmgine_cli.eventlog import names
+    from llmgine_cli.eventlog.glance import first_question
+    from llmgine_cli.eventlog.reader import files
+    from llmgine_cli.eventlog.writer import OUTSIDE
+    from llmgine_cli.settings import load
+
+    folder = load().log_dir
+    named = names.everything(folder)
+    for name, file in named.items():
+        if name.startswith(incomplete):
+            yield name, first_question(folder / file)
+    taken = set(named.values())
+    others = (
+        log
+        for log in reversed(files(folder))
+        if log.session.startswith(incomplete) and log.path.name not in taken and not log.session.startswith(OUTSIDE)
+    )
+    for log in islice(others, OFFERED):
+        yield log.session, first_question(log.path)
+
+
+def _found(kind: str) -> Iterator[Offer]:
+    shelf = _plugins()
+    for name, found in (shelf.engines() if kind == "engines" else shelf.tools()).items():
+        if found.problem is None:
+            yield name, found.summary
+
+
+def _templates() -> Iterator[Offer]:
+    from llmgine_cli.prompting.find import available, prompt_folders
+
+    for listed in available(prompt_folders()):
+        if listed.template is not None:
+            yield listed.name, listed.template.description or ""
+
+
+def _models() -> Iterator[Offer]:
+    from llmgine_cli.providers import weights
+    from llmgine_cli.providers.presets import VENDORS, merged
+    from llmgine_cli.settings import load
+
+    settings = load()
+    yield from settings.aliases.items()
+    for model in weights.stored():
+        yield f"local:{model.name}", "on this machine"
+    changes = {name: table.model_dump(exclude_unset=True) for name, table in settings.providers.items()}
+    for vendor in merged(VENDORS, changes).values():
+        if vendor.default_model:
+            yield f"{vendor.name}:{vendor.default_model}", ""
+
+
+def _plugins() -> "Plugins":
+    from llmgine_cli import places
+    from llmgine_cli.plugins import Plugins
+    from llmgine_cli.trust import TrustStore
+
+    return Plugins(project=places.project_dir(), trust=TrustStore())

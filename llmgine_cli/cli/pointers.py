@@ -1,0 +1,98 @@
+"""What to say of a command or an option that is not there: the near miss, or what does it here.
+
+People come with the habits of other tools, `llm` above all: what they type by heart should not end in a dead end.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from llmgine_cli.errors import UsageError
+
+_SHOWN_WORDS = 60  # characters of what was typed that are repeated in a hint
+
+# What other tools call it → what to do here.
+COMMANDS = {
+    "aliases": "aliases stand in the settings, under [aliases]: llmgine config path says where",
+    "embed": "llmgine makes no embeddings",
+    "install": "llmgine is extended with files: llmgine tools list and llmgine engines list show where they come from",
+    "keys": "a key is an environment variable, such as OPENAI_API_KEY; it may stand in .env",
+    "plugins": "llmgine tools list and llmgine engines list show what there is",
+    "schemas": "schemas are not there yet",
+    "templates": "templates are called prompts: llmgine prompt list",
+}
+OPTIONS = {
+    "-a": "a file cannot be attached yet; text can be piped in",
+    "--attachment": "a file cannot be attached yet; text can be piped in",
+    "-f": "pipe the text in: llmgine run … < FILE",
+    "--fragment": "pipe the text in: llmgine run … < FILE",
+    "--functions": "-T path/to/file.py grants the tools of a file",
+    "--key": "a key is an environment variable, such as OPENAI_API_KEY",
+    "--no-color": "--color never",
+    "--save": "a template is a file: prompts/NAME.md",
+    "--schema": "schemas are not there yet; ask for JSON in the prompt",
+    "--td": "tool calls are always shown; --verbose shows more of their results",
+    "--tools-debug": "tool calls are always shown; --verbose shows more of their results",
+    "-x": "the first block of code cannot be taken out yet; the whole answer is printed",
+    "--extract": "the first block of code cannot be taken out yet; the whole answer is printed",
+}
+# The commands that other tools run when none is named.
+_USUAL = ("run", "tail")
+
+
+def no_command(path: str, commands: Mapping[str, Any], words: Sequence[str]) -> UsageError:
+    """Return the error for words that begin with no command of a group.
+
+    Args:
+        path: How the group is called, as `llmgine tools`.
+        commands: Its commands by name.
+        words: What was typed after it.
+    """
+    name = words[0]
+    at_root = "run" in commands
+    close = get_close_matches(name, commands)
+    if at_root and name in COMMANDS:
+        hint = COMMANDS[name]
+    elif close:
+        hint = f"did you mean {' or '.join(close)}?"
+    elif at_root or path.endswith(" prompt"):
+        hint = f"to ask a model: {_again('llmgine run', words)}"
+    else:
+        hint = f"there are {', '.join(commands)}"
+    return UsageError(f"no command named {name!r}", hint=hint)
+
+
+def no_option(
+    path: str, name: str, known: Sequence[str], commands: Mapping[str, Any], words: Sequence[str]
+) -> UsageError:
+    """Return the error for an option that a command or a group does not have.
+
+    Args:
+        path: How the command or group is called, as `llmgine run`.
+        name: The option.
+        known: The options it has.
+        commands: The commands of the group by name; none for a command.
+        words: All that was typed after it.
+    """
+    usual = next((each for each in _USUAL if each in commands and _takes(commands[each], name)), None)
+    close = get_close_matches(name, known, n=2, cutoff=0.7) if name.startswith("--") else []
+    if usual:
+        hint = f"say which command: {_again(f'{path} {usual}', words)}"
+    elif name in OPTIONS:
+        hint = OPTIONS[name]
+    elif close:
+        hint = f"did you mean {' or '.join(close)}?"
+    else:
+        hint = f"{path} --help lists them"
+    return UsageError(f"no option {name}", hint=hint)
+
+
+def _takes(command: Any, option: str) -> bool:
+    return any(option in parameter.opts for parameter in command.params)
+
+
+def _again(command: str, words: Sequence[str]) -> str:
+    """The command line that was probably meant; long texts are left out."""
+    typed = shlex.join(words)
+    return f"{command} {typed}" if len(typed) <= _SHOWN_WORDS else f'{command} "…"'

@@ -1,0 +1,70 @@
+"""`llmgine schedule add`."""
+
+from llmgine_cli.cli.common import Cli, JsonFlag, command
+from llmgine_cli.cli.run import Words
+from llmgine_cli.cli.schedule.group import app
+from llmgine_cli.cli.talk.moments import At, In, when
+from llmgine_cli.cli.talk.opening import (
+    ApproveMode,
+    ChainLimit,
+    EngineName,
+    ModelName,
+    NoLog,
+    NoStream,
+    Options,
+    Params,
+    SystemText,
+    TemplateName,
+    ToolNames,
+    read_options,
+)
+from llmgine_cli.errors import UsageError
+
+
+@command(app)
+def add(
+    cli: Cli,
+    prompt: Words = None,
+    *,
+    at: At = None,
+    after: In = None,
+    model: ModelName = None,
+    system: SystemText = None,
+    template: TemplateName = None,
+    param: Params = None,
+    engine: EngineName = None,
+    option: Options = None,
+    tool: ToolNames = None,
+    approve: ApproveMode = None,
+    chain_limit: ChainLimit = None,
+    no_stream: NoStream = False,
+    no_log: NoLog = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Have a prompt answered later, and print its id: what llmgine run does with --at or --in.
+
+    The text, model, engine and tools are settled now. Settings, keys and trust are those of the time it runs.
+    """
+    from llmgine_cli.cli.talk.input import prompt_text
+    from llmgine_cli.cli.talk.later import put_off
+
+    due = when(at, after)
+    text = prompt_text(prompt or ())
+    if not text and template is None:
+        raise UsageError("there is nothing to ask", hint="give a prompt, or pipe text in")
+    settings, opening = read_options(
+        cli,
+        model=model,
+        system=system,
+        template=template,
+        param=param,
+        engine=engine,
+        option=option,
+        tool=tool,
+        approve=approve,
+        ask_first=False,
+        chain_limit=chain_limit,
+        no_stream=no_stream,
+        no_log=no_log,
+    )
+    put_off(cli, settings, opening, text, when=due, asks=bool(approve), as_json=as_json)

@@ -1,0 +1,168 @@
+"""The events that are counted in listings and statistics, decoded as typed structs: only what is counted is decoded."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from llmgine_cli.eventlog.blocks import forward, opened
+from llmgine_cli.eventlog.filters import Data, Filter
+from llmgine_cli.eventlog.reader import LogReader
+from llmgine_cli.eventlog.times import from_text
+from llmgine_cli.llm.stream import Usage
+
+
+class CountedReply(msgspec.Struct):
+    """A model's answer, without what it says."""
+
+    usage: Usage = Usage()
+    model: str | None = None
+
+
+class CountedCall(msgspec.Struct):
+    """A call of a tool, without its arguments."""
+
+    name: str = ""
+
+
+class CountedResult(msgspec.Struct):
+    """What came of a tool call, without what it says."""
+
+    is_error: bool = False
+
+
+class CountedCommand(msgspec.Struct):
+    """A command: what it is, and whether it was made by another one."""
+
+    command_type: str = ""
+    parent_id: str | None = None
+    text: Any = None
+
+
+class Counted(msgspec.Struct):
+    """An event of any of the types that are counted; a field that its type does not have keeps its default."""
+
+    timestamp: str | int
+    event_type: str = ""
+    session_id: str | None = None
+    model: str = ""
+    reply: CountedReply = msgspec.field(default_factory=CountedReply)
+    call: CountedCall = msgspec.field(default_factory=CountedCall)
+    result: CountedResult = msgspec.field(default_factory=CountedResult)
+    command: CountedCommand | None = None
+    parent_id: str | None = None
+    duration_ms: float = 0
+    first_token_ms: float | None = None
+    error: str | None = None
+    error_type: str | None = None
+    success: bool = True
+    cancelled: bool = False
+    denied: bool = False
+    engine: str = ""
+    command_type: str = ""
+    handler: str = ""
+    name: str = ""
+
+    @property
+    def time_ns(self) -> int:
+        """When it was made, nanoseconds since 1970."""
+        return from_text(self.timestamp)
+
+
+_decode = msgspec.json.Decoder(Counted).decode
+
+
+class CountedLog:
+    """Goes through the events of one file that are counted.
+
+    Args:
+        path: The file.
+        wanted: Which ones; its types are whole names here, and a text is not looked for.
+    """
+
+    def __init__(self, path: Path, wanted: Filter) -> None:
+        self._reader = LogReader(path)
+        self._wanted = wanted
+        self._types = frozenset(wanted.types)
+
+    @property
+    def skipped(self) -> int:
+        """How many bad lines have been met among those that had to be decoded."""
+        return self._reader.skipped
+
+    def __iter__(self) -> Iterator[Counted]:
+        """Yield the events, the earliest first.
+
+        Raises:
+            StorageError: The file cannot be read.
+        """
+        with opened(self._reader.path) as file:
+            for block in forward(file):
+                self._reader.skipped += block.dropped
+                for begin, end in self._wanted.spans(block.data, block.end):
+                    line = block.data[begin:end]
+                    event = self._decoded(line)
+                    if event is not None and self._is_wanted(event):
+                        yield event
+
+    def _decoded(self, line: Data) -> Counted | None:
+        try:
+            return _decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return self._slowly(bytes(line))
+
+    def _slowly(self, line: bytes) -> Counted | None:
+        """Decode what is torn, or of a type that has other fields of these names."""
+        for record in self._reader.records([line]):
+            if record.type in self._types:
+                try:
+                    return msgspec.convert(record.data, Counted)
+                except msgspec.ValidationError:
+                    self._reader.skipped += 1
+        return None
+
+    def _is_wanted(self, event: Counted) -> bool:
+        wanted = self._wanted
+        if event.event_type not in self._types:
+            return False
+        if wanted.model is not None and wanted.model.lower() not in event.model.lower():
+            return False
+        try:
+            minute(event.timestamp)
+        except ValueError:  # its time is none
+            self._reader.skipped += 1
+            return False
+        return (wanted.since_ns is None or event.time_ns >= wanted.since_ns) and (
+            wanted.until_ns is None or event.time_ns < wanted.until_ns
+        )
+
+
+class Minute(NamedTuple):
+    """A minute of the log.
+
+    Attributes:
+        day: The day it is in where the reader is, as `2026-11-24`; `?` when no calendar has it.
+        time_ns: When it begins, nanoseconds since 1970.
+    """
+
+    day: str
+    time_ns: int
+
+
+def minute(timestamp: str | int) -> Minute:
+    """Return the minute of a time in the log. Many events share one, and the calendar is the dear part."""
+    if isinstance(timestamp, str) and timestamp.endswith("Z"):
+        return _minute(timestamp[:16] + "Z")
+    return _minute(timestamp)
+
+
+@lru_cache(maxsize=4096)
+def _minute(timestamp: str | int) -> Minute:
+    time_ns = from_text(timestamp)
+    try:
+        return Minute(datetime.fromtimestamp(time_ns // 1_000_000_000).astimezone().date().isoformat(), time_ns)
+    except (ValueError, OverflowError, OSError):
+        return Minute("?", time_ns)

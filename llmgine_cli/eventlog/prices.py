@@ -1,0 +1,135 @@
+"""What calls of models cost, from the list inside the library `genai-prices`; nothing is asked over the network.
+
+The library is loaded at the first call whose price is asked for. A call costs what its tokens cost at the rates of its
+day, and some vendors have higher rates for long requests: rates are looked up once for each of these and kept.
+"""
+
+from bisect import bisect_left
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from llmgine_cli.llm.stream import Usage
+
+FREE = frozenset({"local", "echo"})
+"""Providers that run in this very process."""
+
+_HALF_HOUR = 1_800_000_000_000  # nanoseconds; as fine as prices by the time of day are
+_DAY = 48 * _HALF_HOUR
+_MILLION = 1_000_000
+
+
+class _Rates(NamedTuple):
+    """US dollars for one token."""
+
+    fresh: float
+    cached: float
+    output: float
+
+
+class _Model(NamedTuple):
+    """A model in the list, and where its rates change.
+
+    Attributes:
+        provider: As the list calls it.
+        name: As the list finds it.
+        step: Nanoseconds in which the rates stay the same.
+        tiers: The sizes of a request, in tokens, above which the rates are others.
+    """
+
+    provider: str
+    name: str
+    step: int
+    tiers: tuple[int, ...]
+
+
+class Prices:
+    """Looks prices up, and remembers what it found."""
+
+    def __init__(self) -> None:
+        self._models: dict[tuple[str, str | None], _Model | None] = {}
+        self._rates: dict[tuple[_Model, int, int], _Rates | None] = {}
+
+    def cost(self, model: str, usage: Usage, time_ns: int, *, answered: str | None = None) -> float | None:
+        """Return what a call cost, in US dollars; None if that is not known.
+
+        Args:
+            model: `provider:model` as it was asked for.
+            usage: Its tokens.
+            time_ns: When it was, nanoseconds since 1970.
+            answered: The model that answered, as the vendor names it.
+        """
+        if model.partition(":")[0] in FREE:
+            return 0.0
+        given, made = usage.input_tokens, usage.output_tokens
+        if given is None and made is None:
+            return None
+        key = (model, answered)
+        if key not in self._models:
+            self._models[key] = self._find(model, answered)
+        known = self._models[key]
+        if known is None:
+            return None
+        rates = self._at(known, time_ns // known.step, bisect_left(known.tiers, given or 0))
+        if rates is None:
+            return None
+        cached = min(usage.cached_tokens or 0, given or 0)
+        return ((given or 0) - cached) * rates.fresh + cached * rates.cached + (made or 0) * rates.output
+
+    def _find(self, model: str, answered: str | None) -> _Model | None:
+        provider, _, name = model.partition(":")
+        for candidate in (name, answered):
+            try:
+                found = self._library.calc_price(
+                    self._library.Usage(input_tokens=1), candidate or "", provider_id=provider
+                )
+            except (LookupError, ValueError):
+                continue
+            prices: Any = found.model.prices
+            step = _HALF_HOUR if "TimeOfDateConstraint" in repr(prices) else _DAY
+            return _Model(provider, candidate or "", step, _tiers(found.model_price))
+        return None
+
+    def _at(self, model: _Model, period: int, tier: int) -> _Rates | None:
+        key = (model, period, tier)
+        if key not in self._rates:
+            self._rates[key] = self._look_up(model, period * model.step, tier)
+        return self._rates[key]
+
+    def _look_up(self, model: _Model, time_ns: int, tier: int) -> _Rates | None:
+        """Ask what requests of this size cost that differ in one kind of token, and take the differences."""
+        size = model.tiers[tier - 1] + 1 if tier else 1
+        try:
+            when = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
+            nothing, cached, output = (
+                float(
+                    self._library.calc_price(
+                        self._library.Usage(input_tokens=size, cache_read_tokens=kept, output_tokens=made),
+                        model.name,
+                        provider_id=model.provider,
+                        genai_request_timestamp=when,
+                    ).total_price
+                )
+                for kept, made in ((0, 0), (size, 0), (0, _MILLION))
+            )
+        except (LookupError, ValueError, OverflowError, OSError):
+            return None
+        return _Rates(nothing / size, cached / size, (output - nothing) / _MILLION)
+
+    @cached_property
+    def _library(self) -> Any:
+        import genai_prices
+
+        return genai_prices
+
+
+def edition() -> str:
+    """Return which list of prices this is; another one may say otherwise."""
+    from importlib.metadata import version
+
+    return version("genai-prices")
+
+
+def _tiers(price: Any) -> tuple[int, ...]:
+    rates: dict[str, Any] = price.__dict__
+    return tuple(sorted({int(tier.start) for rate in rates.values() for tier in getattr(rate, "tiers", ())}))

@@ -1,0 +1,194 @@
+"""What a session was, in a few words: when, who with, how much, how it ended."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from llmgine_cli.eventlog.counted import Counted, CountedLog
+from llmgine_cli.eventlog.filters import Filter
+from llmgine_cli.eventlog.lock import is_being_written
+from llmgine_cli.eventlog.prices import Prices
+
+State: TypeAlias = Literal["finished", "failed", "interrupted", "running"]
+
+TYPES = (
+    "SessionStarted", "SessionEnded", "SessionNamed", "ConversationOpened", "CommandStarted", "CommandFinished",
+    "LLMCallStarted", "LLMCallFinished", "ToolCallFinished",
+)  # fmt: skip
+_WANTED = Filter(types=TYPES)
+LONGEST_TITLE = 200  # characters
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """A session in a few words.
+
+    Attributes:
+        session: Its id; as the file name has it when no event says.
+        name: What the user called it; empty if nothing.
+        title: How its first prompt begins.
+        started_ns: When it began, nanoseconds since 1970; 0 if no event says.
+        ended_ns: When the last event that counts was.
+        engine: The conversation strategy, or its command's name where the log does not say more.
+        models: `provider:model` of all that were asked, the last one last.
+        turns: How many commands the user gave.
+        calls: How many times a model was asked.
+        tools: How many tool calls there were.
+        input_tokens: Tokens of all requests.
+        output_tokens: Tokens of all answers.
+        price: What those calls cost of which it is known, in US dollars.
+        unpriced: How many finished calls have no known price.
+        duration_ms: Milliseconds it was open, all times it was taken up again together.
+        ending: How it ended; `open` when no end is written.
+        error: What it failed with.
+        skipped: Bad lines that were met.
+    """
+
+    session: str
+    name: str = ""
+    title: str = ""
+    started_ns: int = 0
+    ended_ns: int = 0
+    engine: str = ""
+    models: list[str] = []
+    turns: int = 0
+    calls: int = 0
+    tools: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    price: float = 0.0
+    unpriced: int = 0
+    duration_ms: float = 0.0
+    ending: Literal["finished", "failed", "interrupted", "open"] = "open"
+    error: str | None = None
+    skipped: int = 0
+
+
+def state(summary: Summary, path: Path, written: Callable[[Path], bool] = is_being_written) -> State:
+    """Return how a session stands: what has no end is running if a process still writes it.
+
+    Args:
+        summary: The session.
+        path: Its file.
+        written: Whether a process that runs has this file open for writing.
+    """
+    if summary.ending != "open":
+        return summary.ending
+    return "running" if written(path) else "interrupted"
+
+
+def summarise(path: Path, session: str, prices: Prices) -> Summary:
+    """Read a session's file and say what the session was.
+
+    Args:
+        path: The file.
+        session: Its id if no event says.
+        prices: Where prices are looked up.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    log = CountedLog(path, _WANTED)
+    adding = _Adding(session, prices)
+    for event in log:
+        adding.add(event)
+    return adding.done(log.skipped)
+
+
+class _Adding:
+    """Makes a summary of events as they go by."""
+
+    def __init__(self, session: str, prices: Prices) -> None:
+        self._prices = prices
+        self._sum = Summary(session=session)
+        self._opened_ns: int | None = None  # since when it is open; None while it is not
+        self._command: str | None = ""  # id of the last thing the user asked for
+        self._cancelled = False  # whether that was cancelled
+
+        self._adders: dict[str, Callable[[Counted], None]] = {
+            "SessionStarted": self._started,
+            "SessionEnded": self._ended,
+            "SessionNamed": self._named,
+            "ConversationOpened": self._conversed,
+            "CommandStarted": self._asked,
+            "CommandFinished": self._answered,
+            "LLMCallStarted": self._called,
+            "LLMCallFinished": self._spent,
+            "ToolCallFinished": self._used,
+        }
+
+    def add(self, event: Counted) -> None:
+        """Take the next event."""
+        done, now = self._sum, event.time_ns
+        done.started_ns = done.started_ns or now
+        done.session = event.session_id or done.session
+        if event.event_type == "SessionStarted":
+            self._close()  # it was never ended, and is gone on with now
+        done.ended_ns = max(done.ended_ns, now)
+        self._adders[event.event_type](event)
+
+    def done(self, skipped: int) -> Summary:
+        """Return the summary."""
+        self._close()
+        self._sum.skipped = skipped
+        return self._sum
+
+    def _close(self) -> None:
+        if self._opened_ns is not None:
+            self._sum.duration_ms += max(0, self._sum.ended_ns - self._opened_ns) / 1_000_000
+            self._opened_ns = None
+
+    def _started(self, event: Counted) -> None:
+        self._opened_ns, self._cancelled = event.time_ns, False
+        self._sum.ending, self._sum.error = "open", None
+
+    def _named(self, event: Counted) -> None:
+        self._sum.name = event.name
+
+    def _conversed(self, event: Counted) -> None:
+        self._sum.engine = event.engine or self._sum.engine
+
+    def _used(self, _: Counted) -> None:
+        self._sum.tools += 1
+
+    def _called(self, event: Counted) -> None:
+        done = self._sum
+        done.calls += 1
+        if event.model in done.models:
+            done.models.remove(event.model)
+        done.models.append(event.model)
+
+    def _ended(self, event: Counted) -> None:
+        done = self._sum
+        done.duration_ms += event.duration_ms
+        self._opened_ns = None
+        done.error = event.error or done.error
+        done.ending = "interrupted" if self._cancelled else "failed" if done.error else "finished"
+
+    def _asked(self, event: Counted) -> None:
+        command, done = event.command, self._sum
+        if command is None or command.parent_id is not None:
+            return
+        done.turns += 1
+        self._cancelled, done.error = False, None
+        done.engine = done.engine or command.command_type
+        if isinstance(command.text, str) and not done.title:
+            done.title = " ".join(command.text[: 2 * LONGEST_TITLE].split())[:LONGEST_TITLE]
+        self._command = event.parent_id
+
+    def _answered(self, event: Counted) -> None:
+        if event.parent_id != self._command:
+            return
+        self._cancelled = event.cancelled
+        self._sum.error = None if event.success else event.error
+
+    def _spent(self, event: Counted) -> None:
+        done, usage = self._sum, event.reply.usage
+        done.input_tokens += usage.input_tokens or 0
+        done.output_tokens += usage.output_tokens or 0
+        price = self._prices.cost(event.model, usage, event.time_ns, answered=event.reply.model)
+        if price is None:
+            done.unpriced += 1
+        else:
+            done.price += price

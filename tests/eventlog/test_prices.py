@@ -1,0 +1,71 @@
+"""What calls cost: as the library says, call by call, though it is asked only once for many of them."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+
+import genai_prices
+import pytest
+
+from llmgine_cli.eventlog.prices import Prices
+from llmgine_cli.llm.stream import Usage
+
+NOON = 1_795_521_600_000_000_000
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "openai:gpt-4o", "anthropic:claude-sonnet-4-5", "gemini:gemini-2.5-pro", "deepseek:deepseek-chat",
+        "groq:llama-3.3-70b-versatile", "mistral:mistral-large-latest",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("hour", [0, 3, 17, 24 * 400])
+def test_a_call_costs_what_the_library_says(model: str, hour: int) -> None:
+    prices = Prices()
+    time_ns = NOON - hour * 3_600_000_000_000
+    provider, _, name = model.partition(":")
+    for given, cached, made in [
+        (1000, 0, 100),
+        (0, 0, 5),
+        (5000, 4000, 0),
+        (200_000, 10, 1),
+        (200_001, 10, 1),
+        (900_000, 0, 9),
+    ]:
+        usage = Usage(input_tokens=given, output_tokens=made, cached_tokens=cached)
+        theirs = genai_prices.calc_price(
+            genai_prices.Usage(input_tokens=given, cache_read_tokens=cached, output_tokens=made),
+            name,
+            provider_id=provider,
+            genai_request_timestamp=datetime.fromtimestamp(time_ns // 10**9, UTC),
+        )
+        assert prices.cost(model, usage, time_ns) == pytest.approx(float(theirs.total_price))
+
+
+def test_an_unknown_price_is_unknown() -> None:
+    prices, usage = Prices(), Usage(input_tokens=1, output_tokens=1)
+
+    for model in ("openai:no-such-model", "mycompany:gpt-4o", "gpt-4o", "", "ollama:llama3"):
+        assert prices.cost(model, usage, NOON) is None
+    assert prices.cost("openai:gpt-4o", Usage(), NOON) is None
+    assert prices.cost("openai:gpt-4o", usage, 10**30) is None
+
+
+def test_the_vendors_own_name_of_the_model_is_tried_as_well() -> None:
+    usage = Usage(input_tokens=1000, output_tokens=1)
+
+    assert Prices().cost("openai:my-alias", usage, NOON, answered="gpt-4o") == Prices().cost(
+        "openai:gpt-4o", usage, NOON
+    )
+
+
+def test_what_runs_here_is_free_and_loads_no_list() -> None:
+    code = (
+        "import sys\n"
+        "from llmgine_cli.eventlog.prices import Prices\n"
+        "from llmgine_cli.llm.stream import Usage\n"
+        "assert Prices().cost('local:smollm2-135m', Usage(input_tokens=1), 0) == 0\n"
+        "sys.exit('genai_prices' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
