@@ -11,7 +11,7 @@ Nothing here is global: two applications can live in one process.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING, Any, Self
 from llmgine_cli import places
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
-from llmgine_cli.errors import EngineError, UsageError, near_miss
+from llmgine_cli.errors import EngineError, UsageError
 from llmgine_cli.llm.events import ConversationOpened
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.toolkit.messages import CallTool
-from llmgine_cli.values import value_of
 
 if TYPE_CHECKING:
     from llmgine_cli.bus.schedule import Scheduler
@@ -396,7 +395,7 @@ async def run_engine(
     """
     async with build(settings) as app:
         engine = app.plugins.engine(name)
-        own, sampling = split_options(engine, options)
+        own, sampling = engine.split(options)
         async with app.conversation(engine=name, model=model, tools=tools, options=sampling) as talk:
             outcome = await talk.send(prompt, system=system, **own)
     return outcome.unwrap()
@@ -404,32 +403,3 @@ async def run_engine(
 
 async def _close_all(sinks: "Sequence[Sink]") -> None:
     await asyncio.gather(*(sink.aclose() for sink in sinks))
-
-
-def split_options(engine: Engine, given: Mapping[str, Any]) -> tuple[dict[str, Any], ModelOptions]:
-    """Tell an engine's own options from those of the model.
-
-    Args:
-        engine: Its options come first.
-        given: Name → value; text is converted.
-
-    Raises:
-        UsageError: Nobody knows the option, or its value is of the wrong type.
-    """
-    import msgspec
-
-    known = {field.name: field.type for field in msgspec.structs.fields(ModelOptions)}
-    own: dict[str, Any] = {}
-    sampling: dict[str, Any] = {}
-    for name, value in given.items():
-        if name in engine.options:
-            own[name] = value
-        elif name not in known:
-            raise UsageError(f"no option named {name!r}", hint=near_miss(name, [*known, *engine.options]))
-        else:
-            sampling[name] = _option(name, known[name], value)
-    return own, ModelOptions(**sampling)
-
-
-def _option(name: str, kind: Any, value: Any) -> Any:
-    return (value,) if name == "stop" and isinstance(value, str) else value_of(value, kind, name=name)

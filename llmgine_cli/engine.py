@@ -15,6 +15,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeVar, get_type_hints, overload
 
+import msgspec
+
 from llmgine_cli.asking import YES, AskUser, ask, word
 from llmgine_cli.bus import Bus, Command
 from llmgine_cli.errors import LlmgineError, NobodyToAskError, ToolError, UsageError, near_miss
@@ -111,6 +113,29 @@ class Engine:
                 hint=f"give it with -o {missing[0]} VALUE",
             )
         return self.command(**base, **values)
+
+    def split(self, given: Mapping[str, Any]) -> tuple[dict[str, Any], ModelOptions]:
+        """Tell its own options from those of the model.
+
+        Args:
+            given: Name → value; text is converted. Its own come first.
+
+        Raises:
+            UsageError: Nobody knows the option, or its value is of the wrong type.
+        """
+        known = {field.name: field.type for field in msgspec.structs.fields(ModelOptions)}
+        own: dict[str, Any] = {}
+        sampling: dict[str, Any] = {}
+        for name, value in given.items():
+            if name in self.options:
+                own[name] = value
+            elif name not in known:
+                raise UsageError(f"no option named {name!r}", hint=near_miss(name, [*known, *self.options]))
+            elif name == "stop" and isinstance(value, str):
+                sampling[name] = (value,)
+            else:
+                sampling[name] = value_of(value, known[name], name=name)
+        return own, ModelOptions(**sampling)
 
 
 @overload

@@ -24,8 +24,8 @@ def test_nothing_in_an_event_can_drive_the_terminal_or_break_the_line(cli: Progr
     done = cli("run", "-m", "echo:echo", "a\x1b]0;title\x07b\nSessionEnded \u202e", env=SINKS)
     assert not set(done.stderr) & set("\x1b\x07\u202e")
     assert [line.split()[2] for line in done.stderr.splitlines()] == [
-        *("SessionStarted", "CommandStarted", "MessageAdded", "LLMCallStarted", "LLMCallFinished", "MessageAdded"),
-        *("CommandFinished", "SessionEnded"),
+        *("SessionStarted", "ConversationOpened", "CommandStarted", "MessageAdded", "LLMCallStarted"),
+        *("LLMCallFinished", "MessageAdded", "CommandFinished", "SessionEnded"),
     ]
 
 

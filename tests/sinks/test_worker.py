@@ -241,7 +241,7 @@ def test_a_sink_that_attaches_itself_is_closed_at_the_end(cli: Program, installe
         ("leaving", "sink 'leaving' is off: SystemExit: 9"),
         ("nothing", "sink 'nothing' is off: Nothing has neither handle nor attach and aclose"),
         ("raising", "sink 'raising' failed on SessionStarted: ValueError: no"),
-        ("hanging", "sink 'hanging' was not done within 2 s, and is left behind; 7 events were left"),
+        ("hanging", "sink 'hanging' was not done within 2 s, and is left behind; 8 events were left"),
         ("consol", "sink 'consol' is off: no sink named 'consol' (did you mean console?)"),
     ],
 )

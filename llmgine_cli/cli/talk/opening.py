@@ -242,15 +242,14 @@ async def open_talk(
         SettingsError: No model can be chosen, or its key is missing.
         StorageError: The earlier conversation cannot be read.
     """
-    from llmgine_cli.bootstrap import split_options
-
     template = _find_template(cli, app, opening)
     before = take_up(cli, app, going_on)
     engine = opening.engine or (template.engine if template else None)
     engine = engine or before.engine_for(opening.tools, default_engine) or app.settings.engine or default_engine
     engine = engine or ("tool_chat" if opening.tools else "single_pass")
-    given = {**(template.config if template else {}), **_rounds(app.plugins.engine(engine), opening), **opening.options}
-    own, sampling = split_options(app.plugins.engine(engine), given)
+    strategy = app.plugins.engine(engine)
+    given = {**(template.config if template else {}), **_rounds(strategy, opening), **opening.options}
+    own, sampling = strategy.split(given)
     async with app.conversation(
         engine=engine,
         model=opening.model,
