@@ -49,6 +49,7 @@ def _serve(wanted: dict[str, Any]) -> Any:
     params.n_predict = wanted["habits"]["max_tokens"]
     params.sampling.temp = wanted["habits"]["temperature"]
     params.sampling.top_p = wanted["habits"]["top_p"]
+    params.sampling.penalty_repeat = wanted["habits"]["repeat_penalty"]
     params.warmup = False
     params.verbosity = 0
     params.ui = False

@@ -254,17 +254,6 @@ def test_neither_is_one_without_a_single_event(cli: Program, tmp_path: Path, gar
     assert (done.stdout, done.stderr.count("\n"), done.code) == ("", 1, 6)
 
 
-@pytest.mark.parametrize("words", [COMMANDS[0], COMMANDS[2]], ids=" ".join)
-def test_a_log_that_is_a_folder_is_told(cli: Program, folder: Path, words: tuple[str, ...]) -> None:
-    (folder / "events_20261124T120000.000000Z_morning.jsonl").mkdir(parents=True)
-
-    done = cli("logs", *words)
-
-    assert "Is a directory" in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert done.code == 6
-
-
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_bad_lines_are_counted_and_the_rest_is_shown(cli: Program, folder: Path, words: tuple[str, ...]) -> None:
     session = sums(folder)
