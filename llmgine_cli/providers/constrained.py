@@ -40,9 +40,12 @@ def constrain(request: Request) -> Request:
         UsageError: The request sets a form of its own for the answer.
     """
     messages = tuple(_told(message, in_json=bool(request.tools)) for message in request.messages)
+    # What a tool said is to be said again.
+    extra: dict[str, Any] = {"repeat_penalty": 1.0, **request.options.extra}
     if not request.tools:
-        return msgspec.structs.replace(request, messages=messages)
-    if "response_format" in request.options.extra:
+        options = msgspec.structs.replace(request.options, extra=extra)
+        return msgspec.structs.replace(request, messages=messages, options=options)
+    if "response_format" in extra:
         raise UsageError(
             "this model can be given tools or a form for its answer (response_format), not both",
             hint="leave one of them out, or use a model that was trained to call tools",
@@ -52,7 +55,7 @@ def constrain(request: Request) -> Request:
         request,
         messages=_introduced(messages, request.tools),
         tools=(),
-        options=msgspec.structs.replace(request.options, extra={**request.options.extra, "response_format": form}),
+        options=msgspec.structs.replace(request.options, extra={**extra, "response_format": form}),
     )
 
 

@@ -530,8 +530,7 @@ def test_a_chat_goes_on_with_a_spoilt_schedule(home: Path) -> None:
         chat.wait_for("prompts that come due are not answered here")
         chat.send("hello\r")
         chat.wait_for("\nhello\n")
-        chat.prompts(2)
-        chat.send("\x04")
+        chat.send("/exit\r")  # the line above redraws the prompt, so that prompts cannot be counted
         assert chat.wait_end() == 0
 
 
