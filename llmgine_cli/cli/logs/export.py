@@ -12,7 +12,7 @@ from llmgine_cli.cli.logs.chosen import Session, chosen, events, nothing_in, tel
 from llmgine_cli.cli.logs.group import Folder, app
 
 if TYPE_CHECKING:
-    from llmgine_cli.eventlog.story import Story
+    from llmgine_cli.eventlog.views.story import Story
 
 
 Format: TypeAlias = Literal["md", "html", "jsonl", "openai"]
@@ -54,21 +54,21 @@ def export(
 
 def _markdown(cli: Cli, path: Path) -> Iterator[str]:
     from llmgine_cli.cli.sanitize import visible
-    from llmgine_cli.eventlog.export.markdown import as_markdown
+    from llmgine_cli.eventlog.views.export.markdown import as_markdown
 
     return as_markdown(_story(cli, path), visible)
 
 
 def _page(cli: Cli, path: Path) -> Iterator[str]:
     from llmgine_cli.cli.sanitize import visible
-    from llmgine_cli.eventlog.export.page import as_page
+    from llmgine_cli.eventlog.views.export.page import as_page
 
     return as_page(_story(cli, path), visible)
 
 
 def _lines(cli: Cli, path: Path) -> Iterator[str]:
     from llmgine_cli.cli.sanitize import safe_json
-    from llmgine_cli.eventlog.export.lines import as_lines
+    from llmgine_cli.eventlog.views.export.lines import as_lines
 
     return as_lines(events(cli, path), safe_json)
 
@@ -78,7 +78,7 @@ def _request(cli: Cli, path: Path) -> Iterator[str]:
 
     from llmgine_cli.cli.sanitize import safe_json
     from llmgine_cli.errors import UsageError
-    from llmgine_cli.eventlog.export.openai import request_of
+    from llmgine_cli.eventlog.views.export.openai import request_of
 
     body = request_of(events(cli, path))
     if not body["messages"]:
@@ -87,7 +87,7 @@ def _request(cli: Cli, path: Path) -> Iterator[str]:
 
 
 def _story(cli: Cli, path: Path) -> "Story":
-    from llmgine_cli.eventlog.teller import tell
+    from llmgine_cli.eventlog.views.teller import tell
 
     story = tell(path)
     if not story.started_ns:

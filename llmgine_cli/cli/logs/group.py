@@ -54,7 +54,7 @@ def times(since: str | None, until: str | None) -> tuple[int | None, int | None]
         UsageError: One of them is no time, or nothing lies between them.
     """
     from llmgine_cli.errors import UsageError
-    from llmgine_cli.eventlog.when import period
+    from llmgine_cli.eventlog.queries.when import period
 
     begin = None if since is None else period(since)[0]
     end = None if until is None else period(until)[1]

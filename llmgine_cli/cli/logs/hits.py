@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
+    from llmgine_cli.eventlog.queries.search import Hit, Passage
     from llmgine_cli.eventlog.reader import LogFile
     from llmgine_cli.eventlog.record import Record
-    from llmgine_cli.eventlog.search import Hit, Passage
 
 CLOCK = "%H:%M:%S"
 TYPE_WIDTH = 18  # columns

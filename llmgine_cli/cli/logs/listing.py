@@ -11,8 +11,8 @@ from llmgine_cli.cli.common import Cli, JsonFlag, command
 from llmgine_cli.cli.logs.group import Folder, ModelName, Query, SessionName, Since, Until, app, times, where
 
 if TYPE_CHECKING:
+    from llmgine_cli.eventlog.queries.summaries import Listed
     from llmgine_cli.eventlog.reader import LogFile
-    from llmgine_cli.eventlog.summaries import Listed
 
 WIDE = 120  # columns from which on there is room for years and providers
 GAP = 2  # columns between two others
@@ -40,8 +40,8 @@ def list_sessions(
     """List sessions, the latest first: when, who with, how much, what it cost and how it ended."""
     from llmgine_cli import places
     from llmgine_cli.cli.logs.figures import progress
+    from llmgine_cli.eventlog.queries.summaries import Summaries, Wanted, sessions
     from llmgine_cli.eventlog.reader import files, find
-    from llmgine_cli.eventlog.summaries import Summaries, Wanted, sessions
 
     since_ns, until_ns = times(since, until)
     folder = where(cli, folder, session)
@@ -70,7 +70,7 @@ def list_sessions(
 
 def _as_json(listed: "Listed") -> dict[str, Any]:
     from llmgine_cli.cli.common import as_plain
-    from llmgine_cli.eventlog.sessions import state
+    from llmgine_cli.eventlog.queries.sessions import state
     from llmgine_cli.eventlog.times import to_text
 
     summary = listed.summary
@@ -91,7 +91,7 @@ def _as_json(listed: "Listed") -> dict[str, Any]:
 def _cells(listed: "Listed", session: str) -> tuple[str, ...]:
     from llmgine_cli.cli.logs.figures import amount, moment, money
     from llmgine_cli.eventlog.describe import duration
-    from llmgine_cli.eventlog.sessions import state
+    from llmgine_cli.eventlog.queries.sessions import state
 
     summary = listed.summary
     return (
@@ -116,7 +116,7 @@ def _print_table(cli: Cli, shown: "Sequence[Listed]", known: "Sequence[LogFile]"
     from rich.text import Text
 
     from llmgine_cli.cli.sanitize import visible
-    from llmgine_cli.eventlog.search import ids
+    from llmgine_cli.eventlog.queries.search import ids
 
     console = cli.console()
     wide = console.width >= WIDE

@@ -10,7 +10,7 @@ from llmgine_cli.cli.common import Cli, JsonFlag, command
 from llmgine_cli.cli.logs.group import Folder, app, where
 
 if TYPE_CHECKING:
-    from llmgine_cli.eventlog.prune import Old
+    from llmgine_cli.eventlog.queries.prune import Old
 
 
 @command(app)
@@ -28,8 +28,8 @@ def prune(
 ) -> None:
     """Delete old sessions: shows first what would go, and asks. One that is being written never goes."""
     from llmgine_cli.errors import UsageError
-    from llmgine_cli.eventlog.prune import old
-    from llmgine_cli.eventlog.when import period
+    from llmgine_cli.eventlog.queries.prune import old
+    from llmgine_cli.eventlog.queries.when import period
 
     if older_than is None and keep is None:
         raise UsageError("say what may go", hint="as in --older-than 30d, --keep 100, or both")
@@ -62,7 +62,7 @@ def _agreed(cli: Cli, found: "Sequence[Old]") -> bool:
 
 def _remove(cli: Cli, found: "Sequence[Old]") -> "list[Old]":
     from llmgine_cli.errors import StorageError
-    from llmgine_cli.eventlog.prune import remove
+    from llmgine_cli.eventlog.queries.prune import remove
 
     gone: list[Old] = []
     failed: StorageError | None = None

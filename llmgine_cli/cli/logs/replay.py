@@ -14,7 +14,7 @@ from llmgine_cli.errors import UsageError
 if TYPE_CHECKING:
     from llmgine_cli.bus import Event
     from llmgine_cli.cli.screen.screen import Screen
-    from llmgine_cli.eventlog.pace import Beat
+    from llmgine_cli.eventlog.views.pace import Beat
 
 
 @command(app)
@@ -34,7 +34,7 @@ def replay(
     """
     factor = _speed(speed)
     path = chosen(cli, session, folder)
-    from llmgine_cli.eventlog.pace import beats
+    from llmgine_cli.eventlog.views.pace import beats
 
     import_module("llmgine_cli.toolkit.messages")  # what tools did is read back as types that must be known
     shown = beats(list(events(cli, path)))
@@ -46,7 +46,7 @@ async def _play(cli: Cli, shown: "list[Beat]", *, speed: float, most: float) -> 
 
     from llmgine_cli.bus import Bus
     from llmgine_cli.cli.screen.screen import Screen
-    from llmgine_cli.eventlog.pace import pauses
+    from llmgine_cli.eventlog.views.pace import pauses
 
     bus = Bus()
     screen = Screen(cli)
@@ -76,7 +76,7 @@ class _Narrator:
     async def tell(self, event: "Event") -> None:
         """Say what there is to say before this event is shown."""
         from llmgine_cli.bus import CommandFinished
-        from llmgine_cli.eventlog.story import plain_text
+        from llmgine_cli.eventlog.views.story import plain_text
         from llmgine_cli.llm.events import HistoryRewound, LLMCallFailed, LLMCallInterrupted, MessageAdded
 
         match event:

@@ -35,7 +35,7 @@ def search(
     """Find what was said and done: messages, arguments and results of tools, errors; the latest session first."""
     from llmgine_cli.errors import UsageError
     from llmgine_cli.eventlog.filters import Filter
-    from llmgine_cli.eventlog.summaries import chosen
+    from llmgine_cli.eventlog.queries.summaries import chosen
 
     if not pattern:
         raise UsageError("there is nothing to look for", hint="all events: llmgine logs tail -n 1000")
@@ -55,7 +55,7 @@ def _search(cli: Cli, files: "Sequence[LogFile]", wanted: "Filter", around: int,
     from llmgine_cli.cli.logs.figures import plural, progress
     from llmgine_cli.cli.logs.hits import HitPrinter
     from llmgine_cli.errors import StorageError
-    from llmgine_cli.eventlog.search import Search
+    from llmgine_cli.eventlog.queries.search import Search
 
     found = skipped = 0
     with progress(cli, "searching session") as tell:

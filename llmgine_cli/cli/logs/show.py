@@ -31,13 +31,13 @@ def show(
     if as_events:
         _show_events(cli, path, as_json=as_json)
         return
-    from llmgine_cli.eventlog.teller import tell
+    from llmgine_cli.eventlog.views.teller import tell
 
     story = tell(path)
     if not story.started_ns:
         raise nothing_in(path, story.skipped)
     if as_json:
-        from llmgine_cli.eventlog.export.document import document
+        from llmgine_cli.eventlog.views.export.document import document
 
         cli.json(document(story))
     else:

@@ -11,7 +11,7 @@ from llmgine_cli.cli.logs.group import Folder, ModelName, SessionName, Since, Un
 
 if TYPE_CHECKING:
     from llmgine_cli.eventlog.filters import Filter
-    from llmgine_cli.eventlog.stats import By, Stats, Tally
+    from llmgine_cli.eventlog.queries.stats import By, Stats, Tally
 
 
 @command(app)
@@ -30,8 +30,8 @@ def stats(
 ) -> None:
     """Add up calls, tokens, prices and times by model, tool and day, and errors by their kind."""
     from llmgine_cli.eventlog.filters import Filter
-    from llmgine_cli.eventlog.prices import Prices
-    from llmgine_cli.eventlog.stats import TYPES, By, Stats
+    from llmgine_cli.eventlog.queries.prices import Prices
+    from llmgine_cli.eventlog.queries.stats import TYPES, By, Stats
 
     since_ns, until_ns = times(since, until)
     wanted = Filter(types=TYPES, since_ns=since_ns, until_ns=until_ns, model=model)
@@ -54,8 +54,8 @@ def stats(
 def _count(cli: Cli, folder: Path, session: str | None, wanted: "Filter", counted: "Stats") -> None:
     from llmgine_cli.cli.logs.figures import plural, progress
     from llmgine_cli.errors import StorageError
-    from llmgine_cli.eventlog.counted import CountedLog
-    from llmgine_cli.eventlog.summaries import chosen
+    from llmgine_cli.eventlog.queries.counted import CountedLog
+    from llmgine_cli.eventlog.queries.summaries import chosen
 
     skipped = 0
     files = chosen(folder, session, wanted.since_ns)
@@ -82,7 +82,7 @@ def _as_json(counted: "Stats", tables: tuple["By", ...]) -> dict[str, Any]:
 
 
 def _tally(tally: "Tally", *, tool: bool) -> dict[str, Any]:
-    from llmgine_cli.eventlog.stats import percentiles
+    from llmgine_cli.eventlog.queries.stats import percentiles
 
     latency, first = percentiles(tally.durations), percentiles(tally.first_tokens)
     told: dict[str, Any] = {"calls": tally.calls, "failed": tally.failed}

@@ -10,7 +10,7 @@ from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.screen.panels import RESULT_LINES
 from llmgine_cli.cli.screen.spinner import clip
 from llmgine_cli.eventlog.describe import duration
-from llmgine_cli.eventlog.story import CallFacts, Item, Mark, Said, Story, ToolUse, Trouble, plain_text
+from llmgine_cli.eventlog.views.story import CallFacts, Item, Mark, Said, Story, ToolUse, Trouble, plain_text
 from llmgine_cli.llm.signature import signature
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from llmgine_cli.cli.logs.group import Folder, app
 
 if TYPE_CHECKING:
     from llmgine_cli.eventlog.reader import Record
-    from llmgine_cli.eventlog.trace import Span
+    from llmgine_cli.eventlog.views.trace import Span
 
 
 @command(app)
@@ -17,7 +17,7 @@ def trace(cli: Cli, session: Session = None, *, folder: Folder = None, as_json: 
     """Show where the time of a session went: models, tools, approvals."""
     from itertools import chain
 
-    from llmgine_cli.eventlog.trace import spans
+    from llmgine_cli.eventlog.views.trace import spans
 
     records = events(cli, chosen(cli, session, folder))
     first = next(records)  # there is one: no events at all is an error
@@ -44,7 +44,7 @@ def trace(cli: Cli, session: Session = None, *, folder: Folder = None, as_json: 
 
 def _document(first: "Record", roots: "list[Span]") -> dict[str, Any]:
     from llmgine_cli.eventlog.times import to_text
-    from llmgine_cli.eventlog.trace import busy, flat
+    from llmgine_cli.eventlog.views.trace import busy, flat
 
     begin = first.time_ns
     return {

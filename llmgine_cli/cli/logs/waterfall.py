@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.screen.spinner import clip
 from llmgine_cli.eventlog.describe import duration
-from llmgine_cli.eventlog.trace import Span, SpanKind, busy, flat
+from llmgine_cli.eventlog.views.trace import Span, SpanKind, busy, flat
 from llmgine_cli.llm.messages import ToolCall
 from llmgine_cli.llm.signature import signature
 

@@ -8,8 +8,8 @@ from llmgine_cli.bus import CommandStarted, Event
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.filters import Filter
+from llmgine_cli.eventlog.queries.search import Hit, Passage, Search, ids, passages
 from llmgine_cli.eventlog.record import Record
-from llmgine_cli.eventlog.search import Hit, Passage, Search, ids, passages
 from llmgine_cli.llm.events import LLMCallFinished, MessageAdded
 from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, user
 from llmgine_cli.llm.stream import Reply

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from llmgine_cli.bus import SessionStarted
 from llmgine_cli.eventlog.reader import LogReader, Record
-from llmgine_cli.eventlog.trace import Span, busy, flat, merged, spans
+from llmgine_cli.eventlog.views.trace import Span, busy, flat, merged, spans
 from llmgine_cli.llm.events import LLMCallFailed, LLMCallInterrupted
 from llmgine_cli.llm.messages import Message, assistant
 from tests.support.session import MODEL, Session, call

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from llmgine_cli.cli.sanitize import visible
-from llmgine_cli.eventlog.export.page import as_page
-from llmgine_cli.eventlog.teller import tell
+from llmgine_cli.eventlog.views.export.page import as_page
+from llmgine_cli.eventlog.views.teller import tell
 from llmgine_cli.llm.events import LLMCallFailed
 from llmgine_cli.llm.messages import Image, Message, Reasoning, Text, ToolCall, assistant, system, user
 from tests.support.hostile import HOSTILE

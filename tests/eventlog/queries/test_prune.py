@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from llmgine_cli.errors import StorageError
-from llmgine_cli.eventlog.prune import Old, old, remove
+from llmgine_cli.eventlog.queries.prune import Old, old, remove
 
 DAY = 86_400_000_000_000
 NOW = 1_795_521_600_000_000_000

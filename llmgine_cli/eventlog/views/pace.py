@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from llmgine_cli.bus import Event
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.reader import Record
-from llmgine_cli.eventlog.timeline import timeline
+from llmgine_cli.eventlog.views.timeline import timeline
 from llmgine_cli.llm.events import (
     LLMCallFailed,
     LLMCallFinished,

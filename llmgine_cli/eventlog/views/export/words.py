@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from llmgine_cli.eventlog.describe import duration, one_line
-from llmgine_cli.eventlog.story import CallFacts, Story, ToolUse
+from llmgine_cli.eventlog.views.story import CallFacts, Story, ToolUse
 from llmgine_cli.llm.signature import signature
 
 TITLE = 80  # characters

@@ -10,11 +10,11 @@ from hashlib import sha256
 from html import escape
 
 from llmgine_cli.eventlog.describe import duration
-from llmgine_cli.eventlog.export.openai import data_url
-from llmgine_cli.eventlog.export.render import Markup
-from llmgine_cli.eventlog.export.style import stylesheet
-from llmgine_cli.eventlog.export.words import call_and_outcome, facts_of, heading_of, moment, session_facts
-from llmgine_cli.eventlog.story import Item, Mark, Said, Story, ToolUse, Trouble, plain_text
+from llmgine_cli.eventlog.views.export.openai import data_url
+from llmgine_cli.eventlog.views.export.render import Markup
+from llmgine_cli.eventlog.views.export.style import stylesheet
+from llmgine_cli.eventlog.views.export.words import call_and_outcome, facts_of, heading_of, moment, session_facts
+from llmgine_cli.eventlog.views.story import Item, Mark, Said, Story, ToolUse, Trouble, plain_text
 from llmgine_cli.llm.messages import Image
 
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmgine_cli.bus import Event
-from llmgine_cli.eventlog.pace import STEP, Beat, beats, pauses
+from llmgine_cli.eventlog.views.pace import STEP, Beat, beats, pauses
 from llmgine_cli.llm.events import LLMCallFailed, LLMCallFinished, MessageAdded, ReasoningChunk, TextChunk
 from llmgine_cli.llm.messages import Message, Reasoning, Text, assistant, user
 from tests.support.session import MODEL, Session

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgine_cli.eventlog.timeline import TOLERANCE, Stretch, corrected, timeline
+from llmgine_cli.eventlog.views.timeline import TOLERANCE, Stretch, corrected, timeline
 from tests.support.session import Session
 
 HOUR = 3_600_000.0

@@ -16,9 +16,9 @@ import msgspec
 
 from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog.filters import Filter
-from llmgine_cli.eventlog.prices import Prices, edition
+from llmgine_cli.eventlog.queries.prices import Prices, edition
+from llmgine_cli.eventlog.queries.sessions import Summary, summarise
 from llmgine_cli.eventlog.reader import LogFile, LogReader, files, find
-from llmgine_cli.eventlog.sessions import Summary, summarise
 from llmgine_cli.eventlog.times import from_text
 from llmgine_cli.eventlog.writer import OUTSIDE
 

@@ -1,4 +1,4 @@
-"""From the events of a session to its story; see `eventlog.story`."""
+"""From the events of a session to its story; see `eventlog.views.story`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -8,7 +8,7 @@ import msgspec
 
 from llmgine_cli.eventlog.conversation import replay
 from llmgine_cli.eventlog.reader import LogReader, Record
-from llmgine_cli.eventlog.story import CallFacts, Mark, Said, Story, ToolUse, Trouble
+from llmgine_cli.eventlog.views.story import CallFacts, Mark, Said, Story, ToolUse, Trouble
 from llmgine_cli.llm.events import MessageAdded
 from llmgine_cli.llm.history import put_first
 from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, user

@@ -7,9 +7,9 @@ import pytest
 
 from llmgine_cli.bus import SessionEnded, SessionStarted
 from llmgine_cli.errors import StorageError
-from llmgine_cli.eventlog import summaries
 from llmgine_cli.eventlog.codec import encode
-from llmgine_cli.eventlog.summaries import Listed, Summaries, Wanted, sessions
+from llmgine_cli.eventlog.queries import summaries
+from llmgine_cli.eventlog.queries.summaries import Listed, Summaries, Wanted, sessions
 from llmgine_cli.llm.events import LLMCallStarted
 from tests.support.messages import Pong
 

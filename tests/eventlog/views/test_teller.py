@@ -7,8 +7,8 @@ import pytest
 
 from llmgine_cli.bus import HandlerFailed, SessionStarted
 from llmgine_cli.eventlog.conversation import rebuild
-from llmgine_cli.eventlog.story import Mark, Said, Story, ToolUse, Trouble, plain_text
-from llmgine_cli.eventlog.teller import tell
+from llmgine_cli.eventlog.views.story import Mark, Said, Story, ToolUse, Trouble, plain_text
+from llmgine_cli.eventlog.views.teller import tell
 from llmgine_cli.llm.events import HistoryRewound, LLMCallFailed, LLMCallInterrupted, SystemChanged
 from llmgine_cli.llm.messages import File, Image, Message, Reasoning, Text, assistant, system, user
 from llmgine_cli.toolkit.messages import ToolPrinted

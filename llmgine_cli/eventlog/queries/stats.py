@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Literal, NamedTuple, TypeAlias
 
-from llmgine_cli.eventlog.counted import Counted, minute
-from llmgine_cli.eventlog.prices import Prices
+from llmgine_cli.eventlog.queries.counted import Counted, minute
+from llmgine_cli.eventlog.queries.prices import Prices
 
 By: TypeAlias = Literal["model", "tool", "day"]
 

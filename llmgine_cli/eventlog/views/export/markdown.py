@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from llmgine_cli.eventlog.describe import duration
-from llmgine_cli.eventlog.export.words import call_and_outcome, facts_of, heading_of, moment, session_facts
-from llmgine_cli.eventlog.story import Item, Mark, Said, Story, ToolUse, Trouble, plain_text
+from llmgine_cli.eventlog.views.export.words import call_and_outcome, facts_of, heading_of, moment, session_facts
+from llmgine_cli.eventlog.views.story import Item, Mark, Said, Story, ToolUse, Trouble, plain_text
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

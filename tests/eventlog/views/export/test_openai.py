@@ -8,7 +8,7 @@ from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolPara
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
 from pydantic import TypeAdapter
 
-from llmgine_cli.eventlog.export.openai import messages_of, request_of
+from llmgine_cli.eventlog.views.export.openai import messages_of, request_of
 from llmgine_cli.llm.events import HistoryRewound
 from llmgine_cli.llm.messages import (
     File,

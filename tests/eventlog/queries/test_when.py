@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from llmgine_cli.errors import UsageError
-from llmgine_cli.eventlog.when import period
+from llmgine_cli.eventlog.queries.when import period
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND

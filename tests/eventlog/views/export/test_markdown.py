@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from llmgine_cli.eventlog.export.markdown import as_markdown, contained, fenced, quoted
-from llmgine_cli.eventlog.teller import tell
+from llmgine_cli.eventlog.views.export.markdown import as_markdown, contained, fenced, quoted
+from llmgine_cli.eventlog.views.teller import tell
 from llmgine_cli.llm.messages import Message, Reasoning, Text
 from tests.support.session import Session, call
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
 from llmgine_cli.eventlog.reader import Record
-from llmgine_cli.eventlog.timeline import finished_id, started_id, timeline
+from llmgine_cli.eventlog.views.timeline import finished_id, started_id, timeline
 
 SpanKind: TypeAlias = Literal["turn", "model", "tool", "approval", "question", "command"]
 _KINDS: dict[str, SpanKind] = {"CallTool": "tool", "ApproveToolCall": "approval", "AskUser": "question"}

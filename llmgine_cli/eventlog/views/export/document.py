@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from llmgine_cli.eventlog.story import CallFacts, Said, Story, ToolUse, Trouble, plain_text
 from llmgine_cli.eventlog.times import to_text
+from llmgine_cli.eventlog.views.story import CallFacts, Said, Story, ToolUse, Trouble, plain_text
 
 
 def document(story: Story) -> dict[str, Any]:

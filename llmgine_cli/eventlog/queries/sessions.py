@@ -6,10 +6,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from llmgine_cli.eventlog.counted import Counted, CountedLog
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.lock import is_being_written
-from llmgine_cli.eventlog.prices import Prices
+from llmgine_cli.eventlog.queries.counted import Counted, CountedLog
+from llmgine_cli.eventlog.queries.prices import Prices
 
 State: TypeAlias = Literal["finished", "failed", "interrupted", "running"]
 
