@@ -164,12 +164,12 @@ class Bus:
             route = self._registry.find_route(type(event), table)
         if not route:
             return
-        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # what awaits is in a task
-        running = self._traffic.running
-        depth = running.get(task, 0)
+        traffic = self._traffic
+        task = asyncio.current_task(traffic.loop) or traffic.task_in_another_loop()
+        depth = traffic.running.get(task, 0)
         if depth >= _DEEPEST:
             raise _too_deep(event)
-        running[task] = depth + 1
+        traffic.running[task] = depth + 1
         token = current_scope.set((event.session_id, event.event_id))
         cancellations = task.cancelling()
         stopped: asyncio.CancelledError | None = None
@@ -189,7 +189,10 @@ class Bus:
                 raise stopped
         finally:
             current_scope.reset(token)
-            self._traffic.leave(task, depth)
+            if depth:
+                traffic.running[task] = depth
+            else:
+                traffic.leave(task)
 
     async def execute(self, command: Command[R]) -> CommandResult[R]:
         """Have the command handled, and say what came of it.
@@ -206,24 +209,24 @@ class Bus:
         handler = table.handlers.get(kind) or self._root.handlers.get(kind) or self._nobody(kind)
         if self._root.middleware or table.middleware:
             handler = self._registry.wrapped(handler, kind, table)
-        task: asyncio.Task[Any] = asyncio.current_task()  # type: ignore[assignment]  # what awaits is in a task
-        depth = self._traffic.running.get(task, 0)
+        traffic = self._traffic
+        task = asyncio.current_task(traffic.loop) or traffic.task_in_another_loop()
+        depth = traffic.running.get(task, 0)
         if depth >= _DEEPEST:
             raise _too_deep(command)
-        self._traffic.running[task] = depth + 1
+        traffic.running[task] = depth + 1
         token = current_scope.set((command.session_id, command.command_id))
         started = time.perf_counter()
-        result: Any = None
+        result: R | None = None
         error: BaseException | None = None
         try:
             try:
                 if self._registry.heard(CommandStarted, table):
                     await self.publish(CommandStarted(command=command))
-                result = handler(command)
-                if type(result) is CoroutineType or isawaitable(result):
-                    result = await result
+                outcome: Any = handler(command)
+                result = await outcome if isawaitable(outcome) else outcome
             except BaseException as raised:  # noqa: BLE001 -- told as an event first; what is no Exception is raised again
-                error, result = raised, None
+                error = raised
             duration = (time.perf_counter() - started) * 1000
             if self._registry.heard(CommandFinished, table):
                 await self.publish(_finished(command, error, duration))
@@ -240,7 +243,10 @@ class Bus:
             )
         finally:
             current_scope.reset(token)
-            self._traffic.leave(task, depth)
+            if depth:
+                traffic.running[task] = depth
+            else:
+                traffic.leave(task)
 
     # -- closing
 
@@ -348,7 +354,7 @@ class Bus:
         """Cancel all that runs; what mailboxes hold goes to the leftovers."""
         mailboxes = self._registry.mailboxes()
         served = {mailbox.task for mailbox in mailboxes}
-        tasks = [task for task in self._traffic.running if task is not None and task not in served]
+        tasks = [task for task in self._traffic.running if task not in served]
         if tasks:
             logger.error("%s: %s", why, ", ".join(task.get_name() for task in tasks))
         stuck = [task.get_name() for task in tasks] + [mailbox.name for mailbox in mailboxes if mailbox.busy]

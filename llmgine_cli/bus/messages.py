@@ -11,7 +11,6 @@ made: inside a handler, the message being handled is the parent of everything th
 tree.
 """
 
-import inspect
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,14 +20,14 @@ from typing import Any, ClassVar, Generic
 from typing_extensions import TypeVar
 
 from llmgine_cli.bus.ids import new_id
-from llmgine_cli.bus.quickinit import count_use
+from llmgine_cli.bus.quickinit import QuickInit
 from llmgine_cli.bus.scope import scope_parent, scope_session
 
 R = TypeVar("R", default=Any)
 
 
 @dataclass(frozen=True, kw_only=True)
-class BusMessage:
+class BusMessage(QuickInit):
     """What commands and events have in common.
 
     Attributes:
@@ -42,15 +41,6 @@ class BusMessage:
     parent_id: str | None = field(default_factory=scope_parent)
     time_ns: int = field(default_factory=time.time_ns)
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    def __post_init__(self, *_: object) -> None:
-        """Have a quicker `__init__` written for a class of which many are made.
-
-        A class with a `__post_init__` of its own stays as `dataclass` made it.
-        """
-        frame = inspect.currentframe()
-        if frame is not None and frame.f_back is not None:
-            count_use(type(self), frame.f_back.f_code)
 
     @property
     def message_id(self) -> str:
@@ -229,7 +219,7 @@ class SessionEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandResult(Generic[R]):
+class CommandResult(QuickInit, Generic[R]):
     """What came of a command.
 
     Attributes:

@@ -5,10 +5,11 @@ default; ours fills the instance's dictionary and has the usual defaults in plac
 class of which a few are made keeps the slow one: writing another takes as long as a hundred messages.
 """
 
+import inspect
 import time
 from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
-from types import CodeType, MemberDescriptorType
+from types import MemberDescriptorType
 from typing import Any
 
 from llmgine_cli.bus import ids
@@ -37,34 +38,36 @@ _NAMES: dict[str, Any] = {
     "_new_id": ids.new_id,
     "_counted": ids.COUNTED,
 }
+_ID = "_pack(_values['time_ns'], next(_ids.count) & _counted).hex() + _ids.process"
 _IN_PLACE: tuple[tuple[Any, str], ...] = (
     (scope_session, "_scope()[0]"),
     (scope_parent, "_scope()[1]"),
     (time.time_ns, "_now()"),
     (dict[str, Any], "{}"),
     # The time just taken serves for the id as well; one that was given says nothing about when this was made.
-    (
-        ids.new_id,
-        "_pack(_values['time_ns'], next(_ids.count) & _counted).hex() + _ids.process"
-        " if time_ns is _unset else _new_id()",
-    ),
+    (ids.new_id, "_new_id() if time_ns is not _unset else " + _ID),
 )
 
 
-def count_use(cls: type[Any], code: CodeType) -> None:
-    """Count one more use of an `__init__` that `dataclass` wrote, and replace it when there were many.
+class QuickInit:
+    """The base of frozen dataclasses of which many are made.
 
-    Args:
-        cls: The class of the message that is being made.
-        code: The code that makes it; what is not the `__init__` of one of its classes is left alone.
+    A class with a `__post_init__` of its own stays as `dataclass` made it.
     """
-    for owner in cls.__mro__:
-        init: Any = vars(owner).get("__init__")
-        if getattr(init, "__code__", None) is code:
-            init.uses = uses = getattr(init, "uses", 0) + 1
-            if uses == MANY and all(field.init and field.name not in _NAMES for field in fields(owner)):
-                owner.__init__ = _written(owner, init)  # type: ignore[misc]  # that is the point
-            return
+
+    __slots__ = ()
+
+    def __post_init__(self, *_: object) -> None:
+        """Called by the `__init__` that `dataclass` wrote: count one more use of it, and replace it after many."""
+        frame = inspect.currentframe()
+        caller = frame.f_back if frame is not None else None
+        for owner in type(self).__mro__:
+            init: Any = vars(owner).get("__init__")
+            if caller is not None and getattr(init, "__code__", None) is caller.f_code:
+                init.uses = uses = getattr(init, "uses", 0) + 1
+                if uses == MANY and all(field.init and field.name not in _NAMES for field in fields(owner)):
+                    owner.__init__ = _written(owner, init)  # type: ignore[misc]  # that is the point
+                return
 
 
 def _written(owner: type[Any], slow: Callable[..., None]) -> Callable[..., None]:

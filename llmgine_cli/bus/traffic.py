@@ -14,13 +14,15 @@ class Traffic:
     Attributes:
         running: How deep each task is in the bus; those that are not in it are not here.
         serving: The mailboxes whose task is at work, in the order in which they began.
+        loop: The event loop that carried the last message: asked for its task, asyncio answers in a third of the time.
     """
 
-    __slots__ = ("_watchers", "running", "serving")
+    __slots__ = ("_watchers", "loop", "running", "serving")
 
     def __init__(self) -> None:
-        self.running: dict[asyncio.Task[Any] | None, int] = {}
+        self.running: dict[asyncio.Task[Any], int] = {}
         self.serving: dict[Mailbox, None] = {}
+        self.loop: Any = self  # no loop yet, and None would mean the one that runs
         self._watchers: set[asyncio.Future[None]] = set()
 
     @property
@@ -28,11 +30,14 @@ class Traffic:
         """Whether nothing is going on."""
         return not self.running and not self.serving
 
-    def leave(self, task: "asyncio.Task[Any] | None", depth: int) -> None:
-        """Note that a task is only so deep in the bus now."""
-        if depth:
-            self.running[task] = depth
-            return
+    def task_in_another_loop(self) -> "asyncio.Task[Any]":
+        """Return the running task, when it is not in the loop that carried the last message."""
+        self.loop = asyncio.get_running_loop()
+        task: asyncio.Task[Any] = asyncio.current_task(self.loop)  # type: ignore[assignment]  # what awaits is in one
+        return task
+
+    def leave(self, task: "asyncio.Task[Any]") -> None:
+        """Note that a task is in the bus no more."""
         del self.running[task]
         if self._watchers:
             self.tell()
