@@ -29,6 +29,7 @@ _UNSET = _Unset()
 _NAMES: dict[str, Any] = {
     "_self": None,
     "_values": None,
+    "_moment": None,
     "_unset": _UNSET,
     "_set": object.__setattr__,
     "_scope": current_scope.get,
@@ -38,14 +39,14 @@ _NAMES: dict[str, Any] = {
     "_new_id": ids.new_id,
     "_counted": ids.COUNTED,
 }
-_ID = "_pack(_values['time_ns'], next(_ids.count) & _counted).hex() + _ids.process"
+_ID = "_pack(_moment, next(_ids.count) & _counted).hex() + _ids.process"
 _IN_PLACE: tuple[tuple[Any, str], ...] = (
     (scope_session, "_scope()[0]"),
     (scope_parent, "_scope()[1]"),
-    (time.time_ns, "_now()"),
+    (time.time_ns, "_moment := _now()"),
     (dict[str, Any], "{}"),
     # The time just taken serves for the id as well; one that was given says nothing about when this was made.
-    (ids.new_id, "_new_id() if time_ns is not _unset else " + _ID),
+    (ids.new_id, "_new_id() if _moment is None else " + _ID),
 )
 
 
@@ -84,7 +85,7 @@ def _written(owner: type[Any], slow: Callable[..., None]) -> Callable[..., None]
     parameters = ", ".join(["_self", *positional, *(["*", *by_keyword] if by_keyword else [])])
     made: dict[str, Any] = {}
     # As `dataclass` itself does it; the names of fields are identifiers, and nothing else of a user's is in the text.
-    exec(f"def __init__({parameters}):\n _values = _self.__dict__\n{''.join(body)}", names, made)  # noqa: S102
+    exec(f"def __init__({parameters}):\n _values = _self.__dict__\n _moment = None\n{''.join(body)}", names, made)  # noqa: S102
     init: Callable[..., None] = made["__init__"]
     init.__module__, init.__qualname__, init.__doc__ = slow.__module__, slow.__qualname__, slow.__doc__
     init.__annotations__ = slow.__annotations__

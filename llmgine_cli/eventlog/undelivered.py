@@ -1,4 +1,4 @@
-"""Keeps the events that a mailbox still held when its time was over: a file of JSON Lines beside the sessions' files."""
+"""Keeps the events that a mailbox still held when its time was over, in a file beside those of the sessions."""
 
 import logging
 import os

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.bus import Bus, Command, CommandFinished, CommandStarted, Event, HandlerFailed, Subscription
-from llmgine_cli.errors import BusClosedError, BusError, DuplicateHandlerError, NoHandlerError
+from llmgine_cli.errors import BusClosedError, BusError, DuplicateHandlerError, NoHandlerError, TooDeepError
 from tests.support.bus import Heard
+from tests.support.loop import until
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -432,6 +433,83 @@ async def test_one_function_may_subscribe_twice_and_each_place_is_its_own() -> N
     one.cancel()
     await bus.publish(Chime())
     assert len(heard) == 1
+
+
+# -- circles
+
+
+@pytest.mark.parametrize("subscribers", [1, 2])
+async def test_a_subscriber_that_publishes_what_it_hears_ends_as_a_failure_that_is_told(
+    subscribers: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With two of them, one that only cut off the last round would go round 2 ** 64 times."""
+    bus = Bus()
+    failures, chimes = Heard(bus, HandlerFailed), Heard(bus, Chime)
+
+    async def again(event: Chime) -> None:
+        await bus.publish(Chime())
+
+    for _ in range(subscribers):
+        bus.subscribe(Chime, again)
+    first = Chime()
+    await bus.publish(first)
+    assert [(event.error_type, event.about_id) for event in failures.only(HandlerFailed)] == [
+        ("TooDeepError", first.event_id)
+    ] * subscribers
+    assert len(chimes.events) == 1 + 63 * subscribers
+    assert (await bus.aclose()).complete
+
+
+async def test_a_handler_that_executes_its_own_command_ends_as_a_failure() -> None:
+    bus = Bus()
+    finished = Heard(bus, CommandFinished)
+    bus.register(Ring, lambda command: bus.execute(Ring()))
+    outcome = await bus.execute(Ring())
+    assert isinstance(outcome.error, TooDeepError)
+    assert len(finished.events) < 70
+    assert (await bus.aclose()).complete
+
+
+async def test_a_handler_that_goes_round_through_tasks_may_go_on_for_ever() -> None:
+    bus = Bus()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def tick(event: Chime) -> None:
+        if len(tasks) < 200:
+            tasks.append(asyncio.create_task(bus.publish(Chime())))
+
+    bus.subscribe(Chime, tick)
+    heard = Heard(bus)
+    await bus.publish(Chime())
+    await until(lambda: len(heard.events) == 201)
+    await asyncio.gather(*tasks)
+    assert heard.only(HandlerFailed) == []
+
+
+async def test_a_function_that_calls_itself_without_end_is_a_failing_subscriber() -> None:
+    bus = Bus()
+    failures = Heard(bus, HandlerFailed)
+
+    def endless(event: Chime) -> None:
+        endless(event)
+
+    bus.subscribe(Chime, endless)
+    heard = Heard(bus, Chime)
+    await bus.publish(Chime())
+    assert [event.error_type for event in failures.only(HandlerFailed)] == ["RecursionError"]
+    assert len(heard.events) == 1
+
+
+async def test_a_command_cancelled_before_it_began_was_never_executed() -> None:
+    bus = Bus()
+    heard = Heard(bus)
+    bus.register(Ring, upper)
+    task = asyncio.create_task(bus.execute(Ring()))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert heard.events == []
+    assert bus._traffic.idle
 
 
 # -- closing

@@ -1,11 +1,13 @@
 """Sessions on the bus: what is registered in one is gone after it."""
 
 import asyncio
+import gc
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import pytest
 
-from llmgine_cli.bus import Bus, Command, CommandStarted, Event, SessionEnded, SessionStarted
+from llmgine_cli.bus import Bus, Command, CommandStarted, Event, SessionEnded, SessionStarted, timing
 from llmgine_cli.errors import BusError, DuplicateHandlerError, NoHandlerError
 from tests.support.bus import Heard
 
@@ -270,14 +272,100 @@ async def test_sessions_that_run_at_the_same_time_are_kept_apart() -> None:
     assert sorted(event.session_id or "" for event in heard.events) == names
 
 
-async def test_thousands_of_sessions_leave_nothing_behind() -> None:
+async def test_a_session_within_a_session_says_so_and_inherits_nothing() -> None:
+    bus = Bus()
+    started = Heard(bus, SessionStarted)
+    async with bus.session("outer") as outer:
+        heard_outer = Heard(bus, Note, session_id="outer")
+        outer.register(Ask, lambda command: "outer")
+        async with bus.session("inner"):
+            await bus.publish(Note(text="inner"))
+            with pytest.raises(NoHandlerError):
+                await bus.execute(Ask())
+            assert (await outer.execute(Ask(session_id="outer"))).result == "outer"
+        await bus.publish(Note(text="outer"))
+    assert [(event.session_id, event.parent_session) for event in started.only(SessionStarted)] == [
+        ("outer", None),
+        ("inner", "outer"),
+    ]
+    assert [event.text for event in heard_outer.only(Note)] == ["outer"]
+
+
+async def test_an_inner_session_may_outlive_the_one_it_was_opened_in() -> None:
+    bus = Bus()
+    go, opened = asyncio.Event(), asyncio.Event()
+
+    async def live() -> str | None:
+        async with bus.session("inner") as inner:
+            inner.register(Ask, lambda command: "alive")
+            opened.set()
+            await go.wait()
+            return (await bus.execute(Ask())).result
+
+    async with bus.session("outer"):
+        task = asyncio.create_task(live())
+        await opened.wait()
+    go.set()
+    assert await task == "alive"
+    assert list(bus._tables) == [None]
+
+
+async def test_a_session_in_a_generator_that_another_task_closes_ends_all_the_same() -> None:
+    bus = Bus()
+    heard = Heard(bus, SessionEnded)
+
+    async def conversation() -> AsyncGenerator[str, None]:
+        async with bus.session("s"):
+            yield "hello"
+
+    talk = conversation()
+    await anext(talk)
+    await asyncio.create_task(talk.aclose())  # type: ignore[arg-type]  # a coroutine in all but its type
+    assert heard.names == ["SessionEnded"]
+    assert list(bus._tables) == [None]
+
+
+async def test_a_session_cancelled_before_it_began_was_never_there() -> None:
+    bus = Bus()
+    heard = Heard(bus)
+
+    async def talk() -> None:
+        async with bus.session("s"):
+            await bus.publish(Note())
+
+    task = asyncio.create_task(talk())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert heard.events == []
+    assert list(bus._tables) == [None]
+
+
+async def one_session(bus: Bus) -> None:
+    async with bus.session() as session:
+        session.register(Ask, lambda command: "x")
+        session.use(timing())
+        session.subscribe(Note, lambda event: None)
+        session.subscribe(Note, lambda event: None, mailbox=4)
+        await bus.publish(Note())
+        await bus.execute(Ask())
+
+
+async def test_thousands_of_sessions_one_after_the_other_and_at_once_leave_nothing_behind() -> None:
     bus = Bus()
     bus.subscribe(Note, lambda event: None)
-    for _ in range(2_000):
-        async with bus.session() as session:
-            session.register(Ask, lambda command: "x")
-            session.subscribe(Note, lambda event: None)
-            await bus.publish(Note())
-            await bus.execute(Ask())
+    tasks = asyncio.all_tasks()
+    await one_session(bus)
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(500):
+        await one_session(bus)
+    await asyncio.gather(*(one_session(bus) for _ in range(500)))
     await bus.publish(Note(session_id="never opened"))
+    for _ in range(3):  # the loop throws its cancelled timers away
+        await asyncio.sleep(0)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 500, "not even one object for two sessions"
     assert list(bus._tables) == [None]
+    assert bus._traffic.idle
+    assert asyncio.all_tasks() == tasks
