@@ -54,6 +54,7 @@ HOMES = {
     "anthropic": {"providers"},
     "xllamacpp": {"providers"},
     "pydantic_settings": {"settings"},
+    "pytest": {"testing"},
 }
 
 

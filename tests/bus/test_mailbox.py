@@ -11,7 +11,7 @@ import pytest
 from llmgine_cli.bus import Bus, Command, Event, EventsDropped, HandlerFailed, Overflow, Undelivered
 from llmgine_cli.bus.mailbox import Mailbox
 from llmgine_cli.errors import BusError
-from tests.support.bus import Heard
+from llmgine_cli.testing import Recorder
 from tests.support.loop import until
 
 
@@ -139,7 +139,7 @@ async def test_the_oldest_is_dropped_counted_and_told_but_not_each_time(
     size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus, gate = Bus(), Gate()
-    told = Heard(bus, EventsDropped)
+    told = Recorder(bus, EventsDropped)
     subscription = bus.subscribe(Tick, gate, mailbox=size, overflow="drop_oldest")
     await bus.publish(Tick(number=0))
     await gate.reached.wait()
@@ -174,7 +174,7 @@ async def test_the_report_of_a_drop_in_the_mailbox_that_hears_it_makes_no_storm(
 
 async def test_the_message_being_handled_is_the_parent_also_in_a_mailbox() -> None:
     bus = Bus()
-    heard = Heard(bus, Tick)
+    heard = Recorder(bus, Tick)
 
     async def echo(tick: Tick) -> None:
         if tick.number < 2:
@@ -204,7 +204,7 @@ async def test_a_handler_sees_the_context_variables_of_where_it_subscribed() -> 
 
 async def test_a_handler_that_raises_is_told_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     bus = Bus()
-    told, heard = Heard(bus, HandlerFailed), []
+    told, heard = Recorder(bus, HandlerFailed), []
 
     async def fail_once(tick: Tick) -> None:
         if tick.number == 0:
@@ -291,7 +291,7 @@ async def test_two_mailboxes_that_fill_each_other_do_not_wait_in_a_circle() -> N
 
 async def test_a_handler_that_multiplies_its_own_events_is_told_and_does_not_fill_the_memory() -> None:
     bus = Bus()
-    told = Heard(bus, HandlerFailed)
+    told = Recorder(bus, HandlerFailed)
 
     async def double(tick: Tick) -> None:
         await bus.publish(Tick())

@@ -9,7 +9,7 @@ import pytest
 
 from llmgine_cli.bus import Bus, Command, CommandFinished, CommandRetried, Next, retry, time_limit, timing
 from llmgine_cli.errors import LimitReachedError
-from tests.support.bus import Heard
+from llmgine_cli.testing import Recorder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +102,7 @@ async def test_a_middleware_may_change_the_command_the_result_or_answer_itself()
 
 async def test_a_middleware_that_raises_fails_the_command_and_finished_tells_of_it() -> None:
     bus = Bus()
-    heard = Heard(bus, CommandFinished)
+    heard = Recorder(bus, CommandFinished)
     bus.register(Ring, upper)
 
     async def broken(command: Command[Any], call_next: Next) -> Any:
@@ -115,7 +115,7 @@ async def test_a_middleware_that_raises_fails_the_command_and_finished_tells_of_
 
 async def test_cancelling_execute_in_a_middleware_reaches_what_is_further_out_and_finished() -> None:
     bus, trace, reached = Bus(), Trace(), asyncio.Event()
-    heard = Heard(bus, CommandFinished)
+    heard = Recorder(bus, CommandFinished)
     bus.register(Ring, upper)
 
     async def hang(command: Command[Any], call_next: Next) -> Any:
@@ -166,7 +166,7 @@ async def test_a_handlers_own_timeout_is_not_taken_for_the_limit() -> None:
 
 async def test_each_failed_attempt_is_told_and_the_last_one_is_the_result() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     attempts: list[str] = []
 
     def flaky(command: Ring) -> str:
@@ -199,7 +199,7 @@ async def test_only_the_named_exceptions_are_tried_again_and_only_so_often() -> 
 
     bus.register(Ring, fail)
     bus.use(retry(bus, 4, on=(ConnectionError, OSError), delay=0.001))
-    heard = Heard(bus, CommandRetried)
+    heard = Recorder(bus, CommandRetried)
     assert isinstance((await bus.execute(Ring(text="net"))).error, ConnectionError)
     assert isinstance((await bus.execute(Ring(text="own"))).error, ValueError)
     assert calls == ["net"] * 4 + ["own"]

@@ -9,7 +9,7 @@ import pytest
 
 from llmgine_cli.bus import Bus, Command, CommandStarted, Event, SessionEnded, SessionStarted, timing
 from llmgine_cli.errors import BusError, DuplicateHandlerError, NoHandlerError
-from tests.support.bus import Heard
+from llmgine_cli.testing import Recorder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Note(Event):
 
 async def test_a_session_tells_its_beginning_and_end() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     async with bus.session("s") as session:
         assert session.id == "s"
         assert heard.names == ["SessionStarted"]
@@ -41,7 +41,7 @@ async def test_a_session_without_a_name_has_one_of_its_own() -> None:
 
 async def test_what_is_made_in_a_session_belongs_to_it() -> None:
     bus = Bus()
-    heard = Heard(bus, Note)
+    heard = Recorder(bus, Note)
     async with bus.session("s"):
         await bus.publish(Note())
     await bus.publish(Note())
@@ -50,7 +50,7 @@ async def test_what_is_made_in_a_session_belongs_to_it() -> None:
 
 async def test_what_was_made_outside_is_taken_in_by_the_session_it_is_given_to() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     note, ask = Note(), Ask()
     async with bus.session("s") as session:
         session.register(Ask, lambda command: command.session_id or "")
@@ -86,9 +86,9 @@ async def test_a_sessions_subscribers_come_before_those_of_the_root_but_for_the_
 async def test_a_session_hears_only_its_own_events() -> None:
     bus = Bus()
     async with bus.session("one") as one:
-        heard_one = Heard(bus, Note, session_id=one.id)
+        heard_one = Recorder(bus, Note, session_id=one.id)
         async with bus.session("two") as two:
-            heard_two = Heard(bus, Note, session_id=two.id)
+            heard_two = Recorder(bus, Note, session_id=two.id)
             await bus.publish(Note(text="two"))
         await bus.publish(Note(text="one"))
     await bus.publish(Note(text="none"))
@@ -101,7 +101,7 @@ async def test_all_that_was_registered_is_gone_after_the_session() -> None:
     async with bus.session("s") as session:
         session.register(Ask, lambda command: "x")
         subscription = session.subscribe(Note, lambda event: None)
-        heard = Heard(bus, Note, session_id="s")
+        heard = Recorder(bus, Note, session_id="s")
         await bus.publish(Note())
     await bus.publish(Note(session_id="s"))
     assert len(heard.events) == 1
@@ -114,13 +114,13 @@ async def test_all_that_was_registered_is_gone_after_the_session() -> None:
 async def test_the_session_hears_of_its_own_end() -> None:
     bus = Bus()
     async with bus.session() as session:
-        heard = Heard(bus, SessionEnded, session_id=session.id)
+        heard = Recorder(bus, SessionEnded, session_id=session.id)
     assert heard.names == ["SessionEnded"]
 
 
 async def test_an_exception_ends_the_session_and_is_told_and_raised() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
 
     async def talk() -> None:
         async with bus.session("s") as session:
@@ -137,7 +137,7 @@ async def test_an_exception_ends_the_session_and_is_told_and_raised() -> None:
 
 async def test_a_cancellation_ends_the_session_and_is_told_and_raised() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     reached = asyncio.Event()
 
     async def talk() -> None:
@@ -204,7 +204,7 @@ async def test_one_session_cannot_be_open_twice() -> None:
 
 async def test_somebody_may_subscribe_to_a_session_before_it_opens() -> None:
     bus = Bus()
-    heard = Heard(bus, session_id="s")
+    heard = Recorder(bus, session_id="s")
     async with bus.session("s"):
         pass
     async with bus.session("s"):
@@ -239,7 +239,7 @@ async def test_the_inner_session_counts_and_then_the_outer_one_again() -> None:
 
 async def test_a_session_opened_by_a_handler_is_its_child() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
 
     async def open_one(command: Ask) -> str:
         async with bus.session("inner"):
@@ -256,7 +256,7 @@ async def test_a_session_opened_by_a_handler_is_its_child() -> None:
 async def test_sessions_that_run_at_the_same_time_are_kept_apart() -> None:
     bus = Bus()
     everyone = asyncio.Barrier(5)
-    heard = Heard(bus, CommandStarted)
+    heard = Recorder(bus, CommandStarted)
 
     async def talk(name: str) -> str | None:
         async with bus.session(name) as session:
@@ -274,9 +274,9 @@ async def test_sessions_that_run_at_the_same_time_are_kept_apart() -> None:
 
 async def test_a_session_within_a_session_says_so_and_inherits_nothing() -> None:
     bus = Bus()
-    started = Heard(bus, SessionStarted)
+    started = Recorder(bus, SessionStarted)
     async with bus.session("outer") as outer:
-        heard_outer = Heard(bus, Note, session_id="outer")
+        heard_outer = Recorder(bus, Note, session_id="outer")
         outer.register(Ask, lambda command: "outer")
         async with bus.session("inner"):
             await bus.publish(Note(text="inner"))
@@ -312,7 +312,7 @@ async def test_an_inner_session_may_outlive_the_one_it_was_opened_in() -> None:
 
 async def test_a_session_in_a_generator_that_another_task_closes_ends_all_the_same() -> None:
     bus = Bus()
-    heard = Heard(bus, SessionEnded)
+    heard = Recorder(bus, SessionEnded)
 
     async def conversation() -> AsyncGenerator[str, None]:
         async with bus.session("s"):
@@ -320,14 +320,14 @@ async def test_a_session_in_a_generator_that_another_task_closes_ends_all_the_sa
 
     talk = conversation()
     await anext(talk)
-    await asyncio.create_task(talk.aclose())  # type: ignore[arg-type]  # a coroutine in all but its type
+    await asyncio.create_task(talk.aclose())
     assert heard.names == ["SessionEnded"]
     assert list(bus._tables) == [None]
 
 
 async def test_a_session_cancelled_before_it_began_was_never_there() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
 
     async def talk() -> None:
         async with bus.session("s"):
