@@ -8,6 +8,7 @@ exception: when `publish` returns, the event is in it.
 import asyncio
 import logging
 import time
+from asyncio import current_task
 from collections.abc import Callable
 from inspect import isawaitable
 from types import CoroutineType
@@ -165,18 +166,17 @@ class Bus:
         if not route:
             return
         traffic = self._traffic
-        task = asyncio.current_task(traffic.loop) or traffic.task_in_another_loop()
-        depth = traffic.running.get(task, 0)
+        running = traffic.running
+        task = current_task(traffic.loop) or traffic.task_in_another_loop()
+        depth = running.get(task, 0)
         if depth >= _DEEPEST:
             raise _too_deep(event)
-        traffic.running[task] = depth + 1
+        running[task] = depth + 1
         token = current_scope.set((event.session_id, event.event_id))
         cancellations = task.cancelling()
         stopped: asyncio.CancelledError | None = None
         try:
             for subscription in route:
-                if not subscription.active:
-                    continue
                 try:
                     outcome = subscription.deliver(event)
                     if type(outcome) is CoroutineType or (outcome is not None and isawaitable(outcome)):
@@ -190,9 +190,11 @@ class Bus:
         finally:
             current_scope.reset(token)
             if depth:
-                traffic.running[task] = depth
+                running[task] = depth
             else:
-                traffic.leave(task)
+                del running[task]
+                if traffic.watched:
+                    traffic.tell()
 
     async def execute(self, command: Command[R]) -> CommandResult[R]:
         """Have the command handled, and say what came of it.
@@ -210,11 +212,12 @@ class Bus:
         if self._root.middleware or table.middleware:
             handler = self._registry.wrapped(handler, kind, table)
         traffic = self._traffic
-        task = asyncio.current_task(traffic.loop) or traffic.task_in_another_loop()
-        depth = traffic.running.get(task, 0)
+        running = traffic.running
+        task = current_task(traffic.loop) or traffic.task_in_another_loop()
+        depth = running.get(task, 0)
         if depth >= _DEEPEST:
             raise _too_deep(command)
-        traffic.running[task] = depth + 1
+        running[task] = depth + 1
         token = current_scope.set((command.session_id, command.command_id))
         started = time.perf_counter()
         result: R | None = None
@@ -244,9 +247,11 @@ class Bus:
         finally:
             current_scope.reset(token)
             if depth:
-                traffic.running[task] = depth
+                running[task] = depth
             else:
-                traffic.leave(task)
+                del running[task]
+                if traffic.watched:
+                    traffic.tell()
 
     # -- closing
 

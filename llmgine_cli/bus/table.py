@@ -68,6 +68,7 @@ class Subscription:
     def end(self) -> None:
         """Hear nothing more; called by the bus, which has forgotten this place."""
         self.active = False
+        self.deliver = _ignore  # for an event that is being delivered: quicker than to look at `active` each time
         if self.mailbox is not None:
             self.mailbox.close()
 
@@ -113,3 +114,7 @@ def name_of(handler: EventHandler[Any]) -> str:
     """Return what a handler is called when people are told of it."""
     name: str = getattr(handler, "__qualname__", "") or repr(handler)
     return name
+
+
+def _ignore(event: Event) -> None:
+    """Do nothing."""

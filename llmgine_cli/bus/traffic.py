@@ -14,16 +14,17 @@ class Traffic:
     Attributes:
         running: How deep each task is in the bus; those that are not in it are not here.
         serving: The mailboxes whose task is at work, in the order in which they began.
+        watched: The futures of those who wait for something to be so; see `until`.
         loop: The event loop that carried the last message: asked for its task, asyncio answers in a third of the time.
     """
 
-    __slots__ = ("_watchers", "loop", "running", "serving")
+    __slots__ = ("loop", "running", "serving", "watched")
 
     def __init__(self) -> None:
         self.running: dict[asyncio.Task[Any], int] = {}
         self.serving: dict[Mailbox, None] = {}
         self.loop: Any = self  # no loop yet, and None would mean the one that runs
-        self._watchers: set[asyncio.Future[None]] = set()
+        self.watched: set[asyncio.Future[None]] = set()
 
     @property
     def idle(self) -> bool:
@@ -36,15 +37,9 @@ class Traffic:
         task: asyncio.Task[Any] = asyncio.current_task(self.loop)  # type: ignore[assignment]  # what awaits is in one
         return task
 
-    def leave(self, task: "asyncio.Task[Any]") -> None:
-        """Note that a task is in the bus no more."""
-        del self.running[task]
-        if self._watchers:
-            self.tell()
-
     def tell(self) -> None:
         """Have those who wait for something look again."""
-        for watcher in self._watchers:
+        for watcher in self.watched:
             if not watcher.done():
                 watcher.set_result(None)
 
@@ -55,8 +50,8 @@ class Traffic:
 
     async def _change(self) -> None:
         watcher: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._watchers.add(watcher)
+        self.watched.add(watcher)
         try:
             await watcher
         finally:
-            self._watchers.discard(watcher)
+            self.watched.discard(watcher)
