@@ -333,9 +333,13 @@ def build(
     vendors = merged(VENDORS, changes)
     variables = [variable for vendor in vendors.values() for variable in vendor.key_envs]
     keys = [key.get_secret_value() for variable in variables if (key := settings.key(variable))]
-    bus = Bus()
     names = dict.fromkeys(settings.log.sinks) if settings.log.enabled else {}
-    log = None
+    leftovers = log = None
+    if settings.log.enabled:
+        from llmgine_cli.eventlog.undelivered import UndeliveredFile
+
+        leftovers = UndeliveredFile(settings.log_dir, secrets=keys)
+    bus = Bus(leftovers=leftovers)
     if "jsonl" in names:
         from llmgine_cli.eventlog.writer import EventLog
 

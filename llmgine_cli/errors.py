@@ -13,7 +13,9 @@
     ├── BusError                      1
     │   ├── NoHandlerError            1   a command nobody handles
     │   ├── DuplicateHandlerError     1   a second handler for the same command and session
-    │   └── BusClosedError            1   used after `aclose`
+    │   ├── BusClosedError            1   used after `aclose`
+    │   ├── TooDeepError              1   a handler that calls itself through the bus, without end
+    │   └── MailboxFullError          1   a mailbox whose own handler fills it faster than it empties it
     ├── ProviderError                 1   the model or its vendor failed
     │   ├── UnreachableError          1   no connection, or it broke
     │   ├── TimedOutError             1   connected, but silent for too long
@@ -103,6 +105,14 @@ class DuplicateHandlerError(BusError):
 
 class BusClosedError(BusError):
     """The bus was used after it was closed."""
+
+
+class TooDeepError(BusError):
+    """Messages were published or executed within one another, deeper than anybody means to."""
+
+
+class MailboxFullError(BusError):
+    """A mailbox's own handler, which cannot wait for itself, fills it faster than it empties it."""
 
 
 class ProviderError(LlmgineError):

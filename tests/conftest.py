@@ -10,6 +10,8 @@ from hypothesis import settings
 from tests.support.guard import sitecustomize as guard
 from tests.support.program import Program
 
+pytest_plugins = ["llmgine_cli.testing.fixtures", "pytester"]
+
 # No test asserts a time, and Hypothesis would by default.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")

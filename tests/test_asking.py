@@ -11,8 +11,7 @@ from llmgine_cli.bus import Bus
 from llmgine_cli.engine import Prompt, Run
 from llmgine_cli.errors import UnansweredError, UsageError
 from llmgine_cli.llm.history import History
-from tests.support.bus import Heard
-from tests.support.provider import ScriptedProvider
+from llmgine_cli.testing import Recorder, ScriptedProvider
 
 QUESTION = AskUser(kind="select", question="Which?", choices=("red", "blue"))
 
@@ -23,7 +22,7 @@ def run_on(bus: Bus) -> Run:
 
 async def test_the_answer_of_the_front_end_counts_and_is_told() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     bus.register(AskUser, lambda command: command.choices[1])
     assert await ask(bus, QUESTION) == "blue"
     (told,) = heard.only(UserAnswered)
@@ -32,7 +31,7 @@ async def test_the_answer_of_the_front_end_counts_and_is_told() -> None:
 
 async def test_where_nobody_can_be_asked_the_declared_answer_counts_and_is_told() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     assert await ask(bus, AskUser(kind="text", question="Name?", unattended="nobody")) == "nobody"
     assert heard.only(UserAnswered)[0].by == "default"
 

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import pytest
 
-from llmgine_cli.bus import Bus
 from llmgine_cli.engine import Engine, Prompt, Run, engine
 from llmgine_cli.errors import (
     DeniedError,
@@ -20,14 +19,12 @@ from llmgine_cli.errors import (
     UsageError,
 )
 from llmgine_cli.llm.events import LLMCallStarted, MessageAdded, StatusChanged, SystemChanged, TextChunk
-from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolCall, ToolResult, ToolSpec, assistant, system, user
 from llmgine_cli.llm.stream import Reply, TextDelta
 from llmgine_cli.plugins import Plugins
+from llmgine_cli.testing import Recorder, ScriptedProvider, asks_for, says, scripted_run
 from llmgine_cli.toolkit.messages import CallTool
 from llmgine_cli.trust import TrustStore
-from tests.support.bus import Heard
-from tests.support.provider import ScriptedProvider, Step, asks_for, says
 
 TOOL = ToolSpec(name="t", description="", parameters={})
 
@@ -52,12 +49,6 @@ async def plain(prompt: Prompt, run: Run) -> Reply:
     """One prompt, one reply."""
     await run.say(prompt)
     return await run.ask()
-
-
-def run_with(*scripts: list[Step], bus: Bus | None = None, messages: tuple[Message, ...] = (), **more: Any) -> Run:
-    bus = bus or Bus()
-    provider = ScriptedProvider(*scripts)
-    return Run(bus=bus, model=provider.model, history=History(bus, messages), **more)
 
 
 def provider_of(run: Run) -> ScriptedProvider:
@@ -235,14 +226,14 @@ def test_a_wrong_option_is_an_error_that_names_it(options: dict[str, Any], messa
 
 
 async def test_say_adds_the_system_message_then_the_templates_messages_then_the_text() -> None:
-    run = run_with()
+    run = scripted_run()
     await run.say(Prompt(text="b", system="Be brief.", messages=(user("a"), assistant("x"))))
     assert run.history.messages == (system("Be brief."), user("a"), assistant("x"), user("b"))
 
 
 async def test_the_same_system_message_is_said_once_and_another_one_takes_its_place() -> None:
-    run = run_with()
-    changes = Heard(run.bus, SystemChanged)
+    run = scripted_run()
+    changes = Recorder(run.bus, SystemChanged)
     for text in ("Be brief.", "Be brief.", "Be long.", None):
         await run.say(Prompt(text="a", system=text))
     assert run.history.messages == (system("Be long."), *[user("a")] * 4)
@@ -250,14 +241,14 @@ async def test_the_same_system_message_is_said_once_and_another_one_takes_its_pl
 
 
 async def test_an_empty_text_adds_no_message() -> None:
-    run = run_with()
+    run = scripted_run()
     await run.say(Prompt(messages=(user("a"),)))
     assert run.history.messages == (user("a"),)
 
 
 async def test_ask_sends_the_conversation_and_adds_the_answer() -> None:
     options = ModelOptions(temperature=0)
-    run = run_with(says("Hel", "lo"), options=options, stream=False)
+    run = scripted_run(says("Hel", "lo"), options=options, stream=False)
     reply = await plain.handle(Prompt(text="Hi"), run)
     assert reply.text == "Hello"
     assert run.history.messages == (user("Hi"), assistant("Hello"))
@@ -267,14 +258,14 @@ async def test_ask_sends_the_conversation_and_adds_the_answer() -> None:
 
 
 async def test_ask_offers_only_the_tools_it_is_given() -> None:
-    run = run_with(says("a"), says("b"), tools=[TOOL])
+    run = scripted_run(says("a"), says("b"), tools=[TOOL])
     await run.ask()
     await run.ask(tools=run.tools)
     assert [request.tools for request in provider_of(run).requests] == [(), (TOOL,)]
 
 
 async def test_a_failed_answer_is_not_part_of_the_conversation() -> None:
-    run = run_with([*says("half")[:-1], RateLimitedError("slow down")])
+    run = scripted_run([*says("half")[:-1], RateLimitedError("slow down")])
     await run.say(Prompt(text="Hi"))
     with pytest.raises(RateLimitedError):
         await run.ask()
@@ -282,8 +273,8 @@ async def test_a_failed_answer_is_not_part_of_the_conversation() -> None:
 
 
 async def test_consult_asks_aside() -> None:
-    run = run_with(says("an opinion"))
-    added, shown = Heard(run.bus, MessageAdded), Heard(run.bus, TextChunk)
+    run = scripted_run(says("an opinion"))
+    added, shown = Recorder(run.bus, MessageAdded), Recorder(run.bus, TextChunk)
     reply = await run.consult([user("What do you think?")], tools=[TOOL])
     assert reply.text == "an opinion"
     assert (run.history.messages, added.events, shown.events) == ((), [], [])
@@ -292,8 +283,8 @@ async def test_consult_asks_aside() -> None:
 
 
 async def test_status_is_an_event() -> None:
-    run = run_with()
-    heard = Heard(run.bus, StatusChanged)
+    run = scripted_run()
+    heard = Recorder(run.bus, StatusChanged)
     await run.status("thinking")
     assert [event.status for event in heard.only(StatusChanged)] == ["thinking"]
 
@@ -302,7 +293,7 @@ async def test_status_is_an_event() -> None:
 
 
 async def test_the_calls_of_a_turn_run_in_parallel_and_their_results_keep_the_order_of_the_calls() -> None:
-    run = run_with()
+    run = scripted_run()
     together = asyncio.Barrier(3)
     order: list[str] = []
 
@@ -321,7 +312,7 @@ async def test_the_calls_of_a_turn_run_in_parallel_and_their_results_keep_the_or
 
 
 async def test_an_error_of_ours_becomes_a_result_that_the_model_reads() -> None:
-    run = run_with()
+    run = scripted_run()
 
     def refuse(command: CallTool) -> ToolResult:
         raise DeniedError("the user said no")
@@ -333,7 +324,7 @@ async def test_an_error_of_ours_becomes_a_result_that_the_model_reads() -> None:
 
 @pytest.mark.parametrize("refused", [{"c0"}, {"c0", "c1"}])
 async def test_a_turn_ends_the_run_only_when_none_of_its_calls_can_ever_be_approved(refused: set[str]) -> None:
-    run = run_with()
+    run = scripted_run()
 
     def handle(command: CallTool) -> ToolResult:
         if command.call.id in refused:
@@ -349,13 +340,13 @@ async def test_a_turn_ends_the_run_only_when_none_of_its_calls_can_ever_be_appro
 
 
 async def test_no_calls_are_no_results() -> None:
-    run = run_with()
+    run = scripted_run()
     assert await run.call_tools([]) == ()
     assert run.history.messages == ()
 
 
 async def test_an_answer_that_is_interrupted_is_added_as_far_as_it_came() -> None:
-    run = run_with([TextDelta("Once "), TextDelta("upon"), asyncio.Event()], messages=(user("Tell me a story"),))
+    run = scripted_run([TextDelta("Once "), TextDelta("upon"), asyncio.Event()], messages=(user("Tell me a story"),))
     came = asyncio.Event()
     run.bus.subscribe(TextChunk, lambda chunk: came.set() if chunk.text == "upon" else None)
     task = asyncio.create_task(run.ask())
@@ -367,7 +358,7 @@ async def test_an_answer_that_is_interrupted_is_added_as_far_as_it_came() -> Non
 
 
 async def test_an_answer_that_is_interrupted_before_its_first_word_adds_nothing() -> None:
-    run = run_with([asyncio.Event()], messages=(user("Tell me a story"),))
+    run = scripted_run([asyncio.Event()], messages=(user("Tell me a story"),))
     started = asyncio.Event()
     run.bus.subscribe(LLMCallStarted, lambda _: started.set())
     task = asyncio.create_task(run.ask())
@@ -380,7 +371,7 @@ async def test_an_answer_that_is_interrupted_before_its_first_word_adds_nothing(
 
 async def test_calls_that_were_interrupted_are_answered_before_the_cancellation_goes_on() -> None:
     asked = Message("assistant", (call(0), call(1), call(2)))
-    run = run_with(messages=(user("Hi"), asked))
+    run = scripted_run(messages=(user("Hi"), asked))
     reached = asyncio.Event()
     stopped: list[str] = []
 
@@ -396,7 +387,7 @@ async def test_calls_that_were_interrupted_are_answered_before_the_cancellation_
         raise AssertionError
 
     run.bus.register(CallTool, handle)
-    added = Heard(run.bus, MessageAdded)
+    added = Recorder(run.bus, MessageAdded)
     task = asyncio.create_task(run.call_tools(asked.tool_calls))
     await reached.wait()
     task.cancel()
@@ -413,7 +404,7 @@ async def test_calls_that_were_interrupted_are_answered_before_the_cancellation_
 
 async def test_a_tool_that_will_not_stop_does_not_keep_a_second_interruption_waiting() -> None:
     asked = Message("assistant", (call(0),))
-    run = run_with(messages=(asked,))
+    run = scripted_run(messages=(asked,))
     reached, ignored = asyncio.Event(), asyncio.Event()
 
     async def stubborn(command: CallTool) -> ToolResult:
@@ -438,7 +429,7 @@ async def test_a_tool_that_will_not_stop_does_not_keep_a_second_interruption_wai
 
 async def test_an_interruption_while_the_results_are_added_loses_none_of_them() -> None:
     asked = Message("assistant", (call(0), call(1)))
-    run = run_with(messages=(asked,))
+    run = scripted_run(messages=(asked,))
     run.bus.register(CallTool, lambda command: ToolResult(call_id=command.call.id, name="t", content="done"))
     reached, go = asyncio.Event(), asyncio.Event()
 
@@ -459,7 +450,7 @@ async def test_an_interruption_while_the_results_are_added_loses_none_of_them() 
 
 async def test_a_failure_that_is_not_the_tools_is_raised_and_the_history_stays_valid() -> None:
     asked = Message("assistant", (call(0), call(1)))
-    run = run_with(messages=(asked,))
+    run = scripted_run(messages=(asked,))
     with pytest.raises(NoHandlerError):
         await run.call_tools(asked.tool_calls)
     assert unanswered(run.history.messages) == []
@@ -487,7 +478,7 @@ def answer(command: CallTool) -> ToolResult:
 
 
 async def test_tool_chat_asks_again_until_no_more_tools_are_wanted(tool_chat: Engine) -> None:
-    run = run_with(asks_for(call(0), call(1), text="I look."), asks_for(call(2)), says("Done."), tools=[TOOL])
+    run = scripted_run(asks_for(call(0), call(1), text="I look."), asks_for(call(2)), says("Done."), tools=[TOOL])
     run.bus.register(CallTool, answer)
     reply = await tool_chat.handle(tool_chat.prompt({}, text="Hi"), run)
     assert reply.text == "Done."
@@ -501,7 +492,7 @@ async def test_tool_chat_asks_again_until_no_more_tools_are_wanted(tool_chat: En
 
 @pytest.mark.parametrize("rounds", [1, 2])
 async def test_tool_chat_at_its_limit_leaves_a_valid_history_that_can_go_on(tool_chat: Engine, rounds: int) -> None:
-    run = run_with(*(asks_for(call(number)) for number in range(rounds)), says("On we go."), tools=[TOOL])
+    run = scripted_run(*(asks_for(call(number)) for number in range(rounds)), says("On we go."), tools=[TOOL])
     ran: list[str] = []
 
     def count(command: CallTool) -> ToolResult:
@@ -522,14 +513,14 @@ async def test_tool_chat_at_its_limit_leaves_a_valid_history_that_can_go_on(tool
 
 
 async def test_tool_chat_without_a_round_is_refused_before_anything_is_said(tool_chat: Engine) -> None:
-    run = run_with(tools=[TOOL])
+    run = scripted_run(tools=[TOOL])
     with pytest.raises(UsageError, match="max_rounds is 0"):
         await tool_chat.handle(tool_chat.prompt({"max_rounds": "0"}, text="Hi"), run)
     assert (run.history.messages, provider_of(run).requests) == ((), [])
 
 
 async def test_tool_chat_interrupted_during_a_tool_leaves_a_valid_history(tool_chat: Engine) -> None:
-    run = run_with(asks_for(call(0)), tools=[TOOL])
+    run = scripted_run(asks_for(call(0)), tools=[TOOL])
     reached = asyncio.Event()
 
     async def hang(command: CallTool) -> ToolResult:

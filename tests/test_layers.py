@@ -58,6 +58,7 @@ HOMES = {
     "xllamacpp": {"providers"},
     "pydantic_settings": {"settings"},
     "opentelemetry": {"sinks"},
+    "pytest": {"testing"},
 }
 
 

@@ -165,6 +165,7 @@ def test_every_library_that_is_imported_is_declared() -> None:
     assert isinstance(extras, dict)
     declared = {canonical(requirement) for requirement in [*requirements, *extras["local"], *extras["otel"]]}
     declared.add("pydantic-core")  # pydantic demands one exact version of it: they are one library in two parts
+    declared.add("pytest")  # llmgine_cli.testing.fixtures alone may import it (tests/test_layers.py), and pytest does
     owners = packages_distributions()
     missing = {
         f"{name} in {path.relative_to(ROOT)}"

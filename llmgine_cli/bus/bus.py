@@ -1,74 +1,51 @@
 """The message bus: one handler for a command, any number of subscribers for an event.
 
 Delivery is inline and depth-first: when `publish` returns, every subscriber has run, and so has everything that they
-published. There is no queue and therefore nothing to wait for in a circle.
+published. There is no queue and therefore nothing to wait for in a circle. A subscriber that asks for a mailbox is the
+exception: when `publish` returns, the event is in it.
 """
 
 import asyncio
-import inspect
 import logging
 import time
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextvars import Token
+from asyncio import current_task
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from inspect import isawaitable
+from types import CoroutineType
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from llmgine_cli.bus.closing import Closing, Leftovers, in_time, leave_behind, settle
+from llmgine_cli.bus.ids import new_id
+from llmgine_cli.bus.mailbox import Mailbox, Overflow
 from llmgine_cli.bus.messages import (
+    BusMessage,
     Command,
     CommandFinished,
     CommandResult,
     CommandStarted,
     Event,
     HandlerFailed,
-    Scope,
-    current_scope,
-    new_id,
 )
+from llmgine_cli.bus.registry import Registry
+from llmgine_cli.bus.scope import current_scope
 from llmgine_cli.bus.session import Session
-from llmgine_cli.errors import BusClosedError, BusError, DuplicateHandlerError, NoHandlerError
+from llmgine_cli.bus.table import EventHandler, Subscription, name_of
+from llmgine_cli.bus.traffic import Traffic
+from llmgine_cli.errors import BusClosedError, BusError, NoHandlerError, TooDeepError
 
 if TYPE_CHECKING:
+    from llmgine_cli.bus.middleware import Middleware
     from llmgine_cli.bus.schedule.scheduler import Scheduler
 
 R = TypeVar("R")
 C = TypeVar("C", bound=Command[Any])
 E = TypeVar("E", bound=Event)
 
-CommandHandler = Callable[[C], R | Awaitable[R]]
-EventHandler = Callable[[E], object]
-
 logger = logging.getLogger("llmgine_cli.bus")
 
 _LAST_WORDS = 1.0  # seconds for what was cancelled at the end to come to it
-
-
-class Subscription:
-    """A handler's place on the bus; `cancel` takes it away, at once."""
-
-    __slots__ = ("_bus", "active", "event_type", "first", "handler", "session_id")
-
-    def __init__(
-        self,
-        bus: "Bus",
-        event_type: type[Event],
-        handler: EventHandler[Any],
-        session_id: str | None,
-        *,
-        first: bool = False,
-    ) -> None:
-        self._bus = bus
-        self.event_type = event_type
-        self.handler = handler
-        self.session_id = session_id
-        self.first = first
-        self.active = True
-
-    def cancel(self) -> None:
-        """Stop the delivery; also of an event that is being delivered right now. Harmless the second time."""
-        if self.active:
-            self.active = False
-            self._bus._forget(self)  # noqa: SLF001 -- the two classes are one mechanism
+_DEEPEST = 64  # messages within one another in one task: more is a circle
 
 
 class Bus:
@@ -76,18 +53,24 @@ class Bus:
 
     Handlers and subscribers may be plain or async functions. Each belongs to one session or, with `session_id=None`, to
     the root, which serves every session. A session's own come before the root's.
+
+    Args:
+        leftovers: Called with what mailboxes still held when they had to end.
     """
 
-    def __init__(self) -> None:
-        self._handlers: dict[tuple[type[Command[Any]], str | None], CommandHandler[Any, Any]] = {}
-        self._subscriptions: dict[str | None, list[Subscription]] = {None: []}
-        self._routes: dict[tuple[type[Event], str | None], tuple[Subscription, ...]] = {}
-        self._sessions: set[str] = set()
-        self._running: Counter[asyncio.Task[Any] | None] = Counter()  # how deep each task is in the bus
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._closed = False
+    def __init__(self, *, leftovers: Leftovers | None = None) -> None:
+        self._leftovers = leftovers
+        self._registry = Registry()
+        self._tables = self._registry.tables
+        self._root = self._registry.root
+        self._traffic = Traffic()
+        self._closing: asyncio.Future[Closing] | None = None
         self._scheduler: Callable[[], Scheduler] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it takes nothing more."""
+        return self._registry.closed
 
     # -- wiring
 
@@ -101,18 +84,36 @@ class Bus:
         Raises:
             DuplicateHandlerError: There is one already.
         """
-        key = (command_type, session_id)
-        if key in self._handlers:
-            where = f"session {session_id!r}" if session_id else "the root"
-            raise DuplicateHandlerError(f"{command_type.__name__} already has a handler in {where}")
-        self._handlers[key] = handler
+        self._registry.register(command_type, handler, session_id)
 
     def unregister(self, command_type: type[Command[Any]], *, session_id: str | None = None) -> None:
         """Take a command's handler away. Harmless when there is none."""
-        self._handlers.pop((command_type, session_id), None)
+        self._registry.unregister(command_type, session_id)
+
+    def use(
+        self, middleware: "Middleware", *, only: type[Command[Any]] = Command, session_id: str | None = None
+    ) -> Callable[[], None]:
+        """Put a middleware around the handlers of commands; the first is outermost, the root's before a session's.
+
+        Args:
+            middleware: An async function ``(command, call_next) -> result``; see `llmgine_cli.bus.middleware`.
+            only: Around commands of this class and of those derived from it.
+            session_id: Around those of one session only.
+
+        Returns:
+            What takes it away again; harmless the second time.
+        """
+        return self._registry.use((only, middleware), session_id)
 
     def subscribe(
-        self, event_type: type[E], handler: EventHandler[E], *, session_id: str | None = None, first: bool = False
+        self,
+        event_type: type[E],
+        handler: EventHandler[E],
+        *,
+        session_id: str | None = None,
+        first: bool = False,
+        mailbox: int | None = None,
+        overflow: Overflow = "wait",
     ) -> Subscription:
         """Call `handler` for each event of this type or of a class derived from it, in the order of subscription.
 
@@ -122,15 +123,37 @@ class Bus:
             session_id: Listen to one session only.
             first: Come before all that are not first, those of sessions included: what a log writes is on disk before
                 anybody acts on it.
-        """
-        subscription = Subscription(self, event_type, handler, session_id, first=first)
-        self._subscriptions.setdefault(session_id, []).append(subscription)
-        self._routes.clear()
-        return subscription
+            mailbox: Serve it by a task of its own, so that publishers do not wait for it; so many events may wait.
+            overflow: What happens to one more: its publisher waits, or the oldest is dropped, counted and told.
 
-    def session(self, session_id: str | None = None) -> Session:
-        """Open a scope: ``async with bus.session() as session``. All that is registered in it is gone after it."""
-        return Session(self, session_id or new_id())
+        Raises:
+            BusError: There is no such mailbox.
+        """
+        box = None
+        if mailbox is not None:
+            box = Mailbox(
+                handler,
+                name=name_of(handler),
+                size=mailbox,
+                overflow=overflow,
+                traffic=self._traffic,
+                publish=self.publish,
+                failed=self._tell_failure,
+            )
+        return self._registry.subscribe(event_type, handler, session_id, first=first, mailbox=box)
+
+    def session(self, session_id: str | None = None, *, drain: float = 5.0) -> Session:
+        """Open a scope: ``async with bus.session() as session``. All that is registered in it is gone after it.
+
+        Args:
+            session_id: Default: a new one.
+            drain: Seconds that its mailboxes have at its end to hand over what they hold.
+        """
+        return Session(self, session_id or new_id(), drain=drain)
+
+    def has_subscriber(self, event_type: type[Event], *, session_id: str | None = None) -> bool:
+        """Whether somebody listens to exactly this type, as opposed to all events, in a session or at the root."""
+        return self._registry.has_subscriber(event_type, session_id)
 
     # -- traffic
 
@@ -141,31 +164,44 @@ class Bus:
 
         Raises:
             BusClosedError: The bus was closed.
+            TooDeepError: This is in a circle of handlers that publish to each other.
         """
-        if self._closed:
-            raise BusClosedError(f"the bus is closed; {type(event).__name__} was not delivered")
-        route = self._routes.get((type(event), event.session_id))
+        table = self._tables.get(event.session_id, self._root)
+        route = table.routes.get(type(event))
         if route is None:
-            route = self._find_route(type(event), event.session_id)
+            route = self._registry.find_route(type(event), table)
         if not route:
             return
-        token = self._enter(Scope(event.session_id, event.event_id))
+        traffic = self._traffic
+        running = traffic.running
+        task = current_task(traffic.loop) or traffic.task_in_another_loop()
+        depth = running.get(task, 0)
+        if depth >= _DEEPEST:
+            raise _too_deep(event)
+        running[task] = depth + 1
+        token = current_scope.set((event.session_id, event.event_id))
+        cancellations = task.cancelling()
         stopped: asyncio.CancelledError | None = None
         try:
             for subscription in route:
-                if not subscription.active:
-                    continue
-                before = _cancellations()
                 try:
-                    outcome = subscription.handler(event)
-                    if inspect.isawaitable(outcome):
+                    outcome = subscription.deliver(event)
+                    if type(outcome) is CoroutineType or (outcome is not None and isawaitable(outcome)):
                         await outcome
+                    else:
+                        cancellations = task.cancelling()  # asked for by a plain function, it is felt by the next one
                 except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- containing it is the contract
-                    stopped = await self._contain(subscription, event, error, before) or stopped
+                    stopped = await self._contain(subscription, event, error, cancellations, depth) or stopped
             if stopped is not None:
                 raise stopped
         finally:
-            self._leave(token)
+            current_scope.reset(token)
+            if depth:
+                running[task] = depth
+            else:
+                del running[task]
+                if traffic.watched:
+                    traffic.tell()
 
     async def execute(self, command: Command[R]) -> CommandResult[R]:
         """Have the command handled, and say what came of it.
@@ -175,35 +211,37 @@ class Bus:
         Raises:
             NoHandlerError: Nobody handles this type in the command's session or at the root.
             BusClosedError: The bus was closed.
+            TooDeepError: This is in a circle of handlers that execute each other's commands.
         """
-        name = type(command).__name__
-        if self._closed:
-            raise BusClosedError(f"the bus is closed; {name} was not executed")
-        handler = self._handlers.get((type(command), command.session_id)) or self._handlers.get((type(command), None))
-        if handler is None:
-            raise NoHandlerError(f"nobody handles {name}", hint="register a handler before executing it")
-        token = self._enter(Scope(command.session_id, command.command_id))
+        kind = type(command)
+        table = self._tables.get(command.session_id, self._root)
+        handler = table.handlers.get(kind) or self._root.handlers.get(kind) or self._nobody(kind)
+        if self._root.middleware or table.middleware:
+            handler = self._registry.wrapped(handler, kind, table)
+        traffic = self._traffic
+        running = traffic.running
+        task = current_task(traffic.loop) or traffic.task_in_another_loop()
+        depth = running.get(task, 0)
+        if depth >= _DEEPEST:
+            raise _too_deep(command)
+        running[task] = depth + 1
+        token = current_scope.set((command.session_id, command.command_id))
         started = time.perf_counter()
         result: R | None = None
         error: BaseException | None = None
         try:
             try:
-                await self.publish(CommandStarted(command=command))
+                if self._registry.heard(CommandStarted, table):
+                    await self.publish(CommandStarted(command=command))
                 outcome: Any = handler(command)
-                result = await outcome if inspect.isawaitable(outcome) else outcome
+                result = await outcome if isawaitable(outcome) else outcome
             except BaseException as raised:  # noqa: BLE001 -- told as an event first; what is no Exception is raised again
                 error = raised
             duration = (time.perf_counter() - started) * 1000
-            await self.publish(
-                CommandFinished(
-                    command_type=name,
-                    success=error is None,
-                    cancelled=isinstance(error, asyncio.CancelledError),
-                    error=None if error is None else str(error),
-                    error_type=None if error is None else type(error).__name__,
-                    duration_ms=duration,
-                )
-            )
+            if self._registry.heard(CommandFinished, table):
+                await self.publish(_finished(command, error, duration))
+            if isinstance(error, TooDeepError) and depth:
+                raise error  # told where the circle was entered
             if error is not None and not isinstance(error, Exception):
                 raise error
             return CommandResult(
@@ -214,7 +252,13 @@ class Bus:
                 duration_ms=duration,
             )
         finally:
-            self._leave(token)
+            current_scope.reset(token)
+            if depth:
+                running[task] = depth
+            else:
+                del running[task]
+                if traffic.watched:
+                    traffic.tell()
 
     async def schedule(self, event: Event, *, at: datetime | None = None, after: float | None = None) -> str:
         """Publish an event later, here or in any process with the same schedule; return its id once it is on disk.
@@ -230,108 +274,83 @@ class Bus:
             BusClosedError: The bus was closed.
             StorageError: It could not be kept.
         """
-        if self._closed:
+        if self.closed:
             raise BusClosedError(f"the bus is closed; {type(event).__name__} was not scheduled")
         if self._scheduler is None:
             raise BusError("this bus has no schedule", hint="scheduler_for(bus, path, …) gives it one")
         return await self._scheduler().schedule(event, at=at, after=after)
 
-    def has_subscriber(self, event_type: type[Event], *, session_id: str | None = None) -> bool:
-        """Whether somebody listens to exactly this type, as opposed to all events, in a session or at the root."""
-        return any(
-            subscription.event_type is event_type
-            for scope in {session_id, None}
-            for subscription in self._subscriptions.get(scope, ())
-        )
+    # -- closing
 
-    async def aclose(self, *, deadline: float | None = 10.0) -> None:
-        """Wait until all that was published and executed is done, then take nothing more. Harmless the second time.
+    async def aclose(self, *, deadline: float | None = 10.0) -> Closing:
+        """Wait until all that was published and executed is done, then take nothing more.
+
+        Harmless the second time; whoever calls it while it works waits with the first one.
 
         Args:
-            deadline: Seconds after which what still runs is cancelled; None: wait for ever.
+            deadline: Seconds after which what still runs is cancelled, and what mailboxes still hold goes to the
+                `leftovers`; None: wait for ever.
+
+        Returns:
+            What could not be done in time.
 
         Raises:
             BusError: Called from inside a handler, which would wait for itself.
         """
-        if current_scope.get().parent_id is not None:
+        if current_scope.get()[1] is not None:
             raise BusError("aclose() was called from inside a handler", hint="close the bus where it was made")
-        if not await self._becomes_idle(deadline):
-            stuck = [task for task in self._running if task is not None]
-            names = ", ".join(task.get_name() for task in stuck)
-            logger.error("still running %g s after the bus was to be closed, now cancelled: %s", deadline, names)
-            for task in stuck:
-                task.cancel()
-            await self._becomes_idle(_LAST_WORDS)
-        self._closed = True
-        self._handlers.clear()
-        self._subscriptions = {None: []}
-        self._routes.clear()
+        if self._closing is not None:
+            return await asyncio.shield(self._closing)
+        closing = self._closing = asyncio.get_running_loop().create_future()
+        report = Closing()
+        try:
+            if not await in_time(
+                deadline, settle(self._registry.mailboxes(), self._traffic, lambda: self._traffic.idle)
+            ):
+                report = self._break_off(
+                    f"still running {deadline or 0:g} s after the bus was to be closed, now cancelled"
+                )
+                await in_time(_LAST_WORDS, self._traffic.until(lambda: self._traffic.idle))
+        except asyncio.CancelledError:  # we wait no longer, but nothing is lost
+            report = self._break_off("the closing of the bus was cancelled, and with it") if report.complete else report
+            raise
+        finally:
+            self._registry.shut()
+            closing.set_result(report)
+        return report
 
     # -- inside
 
-    async def _becomes_idle(self, seconds: float | None) -> bool:
-        try:
-            async with asyncio.timeout(seconds):
-                while self._running:  # work may have begun again between the last end and our waking up
-                    await self._idle.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def _enter(self, scope: Scope) -> Token[Scope]:
-        self._running[asyncio.current_task()] += 1
-        self._idle.clear()
-        return current_scope.set(scope)
-
-    def _leave(self, token: Token[Scope]) -> None:
-        current_scope.reset(token)
-        task = asyncio.current_task()
-        self._running[task] -= 1
-        if not self._running[task]:
-            del self._running[task]
-        if not self._running:
-            self._idle.set()
-
-    def _find_route(self, event_type: type[Event], session_id: str | None) -> tuple[Subscription, ...]:
-        scopes = (None,) if session_id is None else (session_id, None)
-        found = [
-            subscription
-            for scope in scopes
-            for subscription in self._subscriptions.get(scope, ())
-            if issubclass(event_type, subscription.event_type)
-        ]
-        route = tuple(sorted(found, key=lambda subscription: not subscription.first))
-        # Sessions come and go by the thousand: only open ones, or with subscribers of their own, are remembered.
-        if session_id is None or session_id in self._subscriptions:
-            self._routes[event_type, session_id] = route
-        return route
-
-    def _forget(self, subscription: Subscription) -> None:
-        subscriptions = self._subscriptions.get(subscription.session_id, [])
-        if subscription in subscriptions:
-            subscriptions.remove(subscription)
-        self._routes.clear()
+    def _nobody(self, kind: type[Command[Any]]) -> NoReturn:
+        if self._registry.closed:
+            raise BusClosedError(f"the bus is closed; {kind.__name__} was not executed")
+        raise NoHandlerError(f"nobody handles {kind.__name__}", hint="register a handler before executing it")
 
     async def _contain(
-        self, subscription: Subscription, event: Event, error: Exception | asyncio.CancelledError, before: int
+        self,
+        subscription: Subscription,
+        event: Event,
+        error: Exception | asyncio.CancelledError,
+        cancellations: int,
+        depth: int,
     ) -> asyncio.CancelledError | None:
         """Tell of what a subscriber raised; return what is to be raised after all have run.
 
         When we were cancelled while it ran, that is raised at once. Otherwise something it waited for was cancelled,
         not we; but in a task that was to be cancelled before, one cannot be sure, and it must not be lost.
         """
-        if not isinstance(error, asyncio.CancelledError):
-            await self._tell_failure(subscription, event, error)
-            return None
-        if _cancellations() > before:
-            raise error
-        await self._tell_failure(subscription, event, error)
-        return error if before else None
+        if depth and isinstance(error, TooDeepError):
+            raise error  # contained where the circle was entered: here, the next subscriber would go round as often
+        cancelled = error if isinstance(error, asyncio.CancelledError) else None
+        task = asyncio.current_task()
+        if cancelled is not None and task is not None and task.cancelling() > cancellations:
+            raise cancelled
+        await self._tell_failure(name_of(subscription.handler), event, error)
+        return cancelled if cancellations else None
 
-    async def _tell_failure(self, subscription: Subscription, event: Event, error: BaseException) -> None:
-        name = getattr(subscription.handler, "__qualname__", repr(subscription.handler))
+    async def _tell_failure(self, name: str, event: Event, error: BaseException) -> None:
         logger.error("%s failed on %s: %s", name, type(event).__name__, error, exc_info=error)
-        if not isinstance(event, HandlerFailed):
+        if not isinstance(event, HandlerFailed) and not self._registry.closed:
             await self.publish(
                 HandlerFailed(
                     handler=name,
@@ -343,21 +362,53 @@ class Bus:
             )
 
     def _open_session(self, session_id: str) -> None:
-        if session_id in self._sessions:
-            raise BusError(f"session {session_id!r} is already open")
-        self._sessions.add(session_id)
-        self._subscriptions.setdefault(session_id, [])
+        self._registry.open(session_id)
+
+    async def _drain_session(self, session_id: str, seconds: float) -> None:
+        """Let a session's mailboxes hand over what they hold; what they cannot in time goes to the leftovers."""
+        mailboxes = [mailbox for mailbox in self._registry.mailboxes(session_id) if not mailbox.called_us]
+        if not mailboxes:
+            return
+        why = f"still at work when session {session_id} ended"
+        try:
+            if await in_time(seconds, settle(mailboxes, self._traffic, lambda: not any(box.busy for box in mailboxes))):
+                return
+        except asyncio.CancelledError:
+            why = f"still at work when the end of session {session_id} was cancelled"
+            raise
+        finally:
+            leave_behind(mailboxes, why, self._leftovers)
 
     def _close_session(self, session_id: str) -> None:
-        self._sessions.discard(session_id)
-        for subscription in self._subscriptions.pop(session_id, []):
-            subscription.active = False
-        for key in [key for key in self._handlers if key[1] == session_id]:
-            del self._handlers[key]
-        self._routes = {key: route for key, route in self._routes.items() if key[1] != session_id}
+        self._registry.close(session_id)
+
+    def _break_off(self, why: str) -> Closing:
+        """Cancel all that runs; what mailboxes hold goes to the leftovers."""
+        mailboxes = self._registry.mailboxes()
+        served = {mailbox.task for mailbox in mailboxes}
+        tasks = [task for task in self._traffic.running if task not in served]
+        if tasks:
+            logger.error("%s: %s", why, ", ".join(task.get_name() for task in tasks))
+        stuck = [task.get_name() for task in tasks] + [mailbox.name for mailbox in mailboxes if mailbox.busy]
+        undelivered = leave_behind(mailboxes, why, self._leftovers)
+        for task in tasks:
+            task.cancel()
+        return Closing(stuck=tuple(stuck), undelivered=undelivered)
 
 
-def _cancellations() -> int:
-    """How often somebody asked the running task to stop; a cancellation that came up from below does not count."""
-    task = asyncio.current_task()
-    return task.cancelling() if task is not None else 0
+def _finished(command: Command[Any], error: BaseException | None, duration_ms: float) -> CommandFinished:
+    return CommandFinished(
+        command_type=type(command).__name__,
+        success=error is None,
+        cancelled=isinstance(error, asyncio.CancelledError),
+        error=None if error is None else str(error),
+        error_type=None if error is None else type(error).__name__,
+        duration_ms=duration_ms,
+    )
+
+
+def _too_deep(message: BusMessage) -> TooDeepError:
+    return TooDeepError(
+        f"{type(message).__name__} is {_DEEPEST} messages deep in handlers that publish or execute one another",
+        hint="look for a handler that publishes what it listens to",
+    )

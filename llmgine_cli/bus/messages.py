@@ -11,58 +11,23 @@ made: inside a handler, the message being handled is the parent of everything th
 tree.
 """
 
-import os
-import sys
 import time
 from collections.abc import Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
-from typing import Any, ClassVar, Generic, NamedTuple
+from typing import Any, ClassVar, Generic
 
 from typing_extensions import TypeVar
+
+from llmgine_cli.bus.ids import new_id
+from llmgine_cli.bus.quickinit import QuickInit
+from llmgine_cli.bus.scope import scope_parent, scope_session
 
 R = TypeVar("R", default=Any)
 
 
-class Scope(NamedTuple):
-    """Where the running code stands: in which session, and handling which message."""
-
-    session_id: str | None
-    parent_id: str | None
-
-
-current_scope: ContextVar[Scope] = ContextVar("llmgine_scope", default=Scope(None, None))  # noqa: B039 -- a tuple
-
-_counter = count()
-_process = [os.urandom(3).hex()]
-
-
-def new_id() -> str:
-    """Return an id that sorts by the time it was made: 16 hex digits of nanoseconds, 5 of a count, 6 of the process."""
-    return f"{time.time_ns():016x}{next(_counter) & 0xFFFFF:05x}{_process[0]}"
-
-
-def _after_fork() -> None:
-    """A forked process must not go on with its parent's digits and count."""
-    _process[0] = os.urandom(3).hex()
-
-
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def _scope_session() -> str | None:
-    return current_scope.get().session_id
-
-
-def _scope_parent() -> str | None:
-    return current_scope.get().parent_id
-
-
 @dataclass(frozen=True, kw_only=True)
-class BusMessage:
+class BusMessage(QuickInit):
     """What commands and events have in common.
 
     Attributes:
@@ -72,8 +37,8 @@ class BusMessage:
         metadata: Free for the user; must be JSON-like.
     """
 
-    session_id: str | None = field(default_factory=_scope_session)
-    parent_id: str | None = field(default_factory=_scope_parent)
+    session_id: str | None = field(default_factory=scope_session)
+    parent_id: str | None = field(default_factory=scope_parent)
     time_ns: int = field(default_factory=time.time_ns)
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
@@ -177,8 +142,67 @@ class HandlerFailed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EventsDropped(Event):
+    """A mailbox with `overflow="drop_oldest"` was full. Told at once, then at most once a second, and at its end.
+
+    Attributes:
+        handler: The qualified name of the subscriber.
+        dropped: How many events since this was last told.
+        total: How many events since the subscription was made.
+    """
+
+    handler: str
+    dropped: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undelivered(Event):
+    """An event that a mailbox still held when its time was over; not published, but handed to the bus's `leftovers`.
+
+    Its `session_id` is that of the event, its `parent_id` the event's id.
+
+    Attributes:
+        handler: The qualified name of the subscriber it was meant for.
+        event: The event.
+        begun: Whether the subscriber had begun with it.
+    """
+
+    handler: str
+    event: Event
+    begun: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandRetried(Event):
+    """A command failed and is tried again; its id is this event's `parent_id`.
+
+    Attributes:
+        command_type: The class name of the command.
+        attempt: The attempt that failed, from 1.
+        attempts: How many there may be.
+        delay: Seconds until the next one.
+        error: The message of the exception that ended it.
+        error_type: The class name of that exception.
+    """
+
+    command_type: str
+    attempt: int
+    attempts: int
+    delay: float
+    error: str
+    error_type: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionStarted(Event):
-    """A session was opened."""
+    """A session was opened.
+
+    Attributes:
+        parent_session: The session it was opened in, if in one; it inherits nothing from it.
+    """
+
+    parent_session: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +219,7 @@ class SessionEnded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CommandResult(Generic[R]):
+class CommandResult(QuickInit, Generic[R]):
     """What came of a command.
 
     Attributes:

@@ -220,6 +220,26 @@ def _llm_call_interrupted(data: Data) -> tuple[Kind, str]:
     return "error", _joined(data["model"], f"interrupted after {duration(data['duration_ms'])}", partial)
 
 
+def _command_retried(data: Data) -> tuple[Kind, str]:
+    return "error", _joined(
+        data["command_type"],
+        f"attempt {data['attempt']} of {data['attempts']} failed: {data['error_type']}: {data['error']}",
+        f"again in {duration(data['delay'] * 1000)}" if data["delay"] else "",
+    )
+
+
+def _events_dropped(data: Data) -> tuple[Kind, str]:
+    return (
+        "error",
+        f"{data['handler']} was too slow: {_count(data['dropped'], 'event')} dropped, {data['total']} in all",
+    )
+
+
+def _undelivered(data: Data) -> tuple[Kind, str]:
+    how = "was interrupted at" if data["begun"] else "did not get"
+    return "error", f"{data['handler']} {how} {data['event']['event_type']} {data['event']['event_id']}"
+
+
 def _status_changed(data: Data) -> tuple[Kind, str]:
     return "status", data["status"] or "(none)"
 
@@ -243,8 +263,10 @@ def _tool_call_finished(data: Data) -> tuple[Kind, str]:
 
 _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "CommandFinished": _command_finished,
+    "CommandRetried": _command_retried,
     "CommandStarted": _command_started,
     "ConversationOpened": _conversation_opened,
+    "EventsDropped": _events_dropped,
     "EventsLost": _events_lost,
     "HandlerFailed": _handler_failed,
     "HistoryRewound": _history_rewound,
@@ -263,5 +285,6 @@ _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "ToolCallFinished": _tool_call_finished,
     "ToolCallStarted": _tool_call_started,
     "ToolPrinted": _tool_printed,
+    "Undelivered": _undelivered,
     "UserAnswered": _user_answered,
 }

@@ -20,15 +20,15 @@ print()
 """
 
 
-def environment(root: Path, name: str, package: str) -> Path:
+def environment(root: Path, name: str, *packages: str) -> Path:
     """Return the folder of a peer's programs, installed on first use."""
     folder = root / name
     programs = folder / "bin"
     stamp = folder / ".installed"
     if not stamp.exists():
-        print(f"installing {package} into {folder} (once)", file=sys.stderr)
+        print(f"installing {name} into {folder} (once)", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
-        pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-qq", package]
+        pip = [str(programs / "python"), "-m", "pip", "--disable-pip-version-check", "install", "-qq", *packages]
         subprocess.run(pip, check=True)
         stamp.touch()
     return programs

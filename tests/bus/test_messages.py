@@ -1,17 +1,25 @@
+import asyncio
+import inspect
 import multiprocessing
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import FrozenInstanceError, dataclass, fields
+from copy import copy
+from dataclasses import FrozenInstanceError, dataclass, field, fields, make_dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmgine_cli.bus import Command, CommandResult, Event, UnknownEvent, new_id
+from llmgine_cli.bus import Bus, Command, CommandResult, Event, UnknownEvent, new_id
+from llmgine_cli.bus.quickinit import MANY
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,9 +79,9 @@ def test_ids_of_a_forked_process_have_another_tail() -> None:
 
 def test_a_message_cannot_be_changed_and_neither_can_that_of_a_user() -> None:
     for message in (Event(), Chirp(text="a"), LoudChirp(text="a"), Peep(text="a")):
-        for field in fields(message):
+        for one in fields(message):
             with pytest.raises(FrozenInstanceError):
-                setattr(message, field.name, "changed")
+                setattr(message, one.name, "changed")
 
 
 def test_messages_take_keywords_only() -> None:
@@ -113,3 +121,166 @@ def test_unwrap_gives_the_result_or_raises_the_error() -> None:
     failed: CommandResult[int] = CommandResult(success=False, error=KeyError("k"), command_id="c", duration_ms=1)
     with pytest.raises(KeyError):
         failed.unwrap()
+
+
+# -- messages of which many are made have another `__init__`; nobody may notice
+
+
+def make_many(make: Callable[[], T]) -> T:
+    """Make so many that the class has its quick `__init__`, and return one more."""
+    slow = type(make()).__init__
+    for _ in range(MANY):
+        make()
+    made = make()
+    assert type(made).__init__ is not slow
+    return made
+
+
+def test_the_quick_init_has_the_signature_of_the_slow_one() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Fresh(Chirp):
+        tags: list[str] = field(default_factory=list)
+        volume: int = 11
+
+    slow = inspect.signature(Fresh)
+    make_many(lambda: Fresh(text="a"))
+    quick = inspect.signature(Fresh)
+    assert str(quick) == str(slow)
+    assert [(one.kind, one.annotation) for one in quick.parameters.values()] == [
+        (one.kind, one.annotation) for one in slow.parameters.values()
+    ]
+    for wrong in ({}, {"text": "a", "colour": "red"}):
+        with pytest.raises(TypeError, match=r"Fresh\.__init__\(\)"):
+            Fresh(**wrong)  # type: ignore[arg-type]
+
+
+def test_what_the_quick_init_makes_is_what_the_slow_one_makes() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Fresh(Chirp):
+        tags: list[str] = field(default_factory=list)
+        volume: int = 11
+
+    slow = Fresh(text="a")
+    quick = make_many(lambda: Fresh(text="a"))
+    assert vars(slow).keys() == vars(quick).keys()
+    assert list(vars(slow)) == list(vars(quick))
+    assert (quick.text, quick.tags, quick.volume, quick.metadata, quick.session_id) == ("a", [], 11, {}, None)
+    assert quick.tags is not Fresh(text="a").tags
+    assert replace(quick, volume=slow.volume) == quick
+    assert replace(quick, text="b") != quick
+    assert hash_of_all(replace(slow)) == hash_of_all(slow)
+    assert copy(quick) == quick
+    assert slow.event_id < quick.event_id < Fresh(text="a").event_id
+    assert int(quick.event_id[:16], 16) == quick.time_ns
+    given = Fresh(
+        text="a", event_id="e", time_ns=-5, session_id="s", parent_id="p", metadata={"k": 1}, tags=["t"], volume=1
+    )
+    assert (given.event_id, given.time_ns, given.session_id, given.parent_id) == ("e", -5, "s", "p")
+    assert (given.metadata, given.tags, given.volume) == ({"k": 1}, ["t"], 1)
+    assert len(Fresh(text="a", time_ns=-5).event_id) == 27
+    with pytest.raises(FrozenInstanceError):
+        quick.text = "b"  # type: ignore[misc]
+
+
+def hash_of_all(message: Chirp) -> int:
+    return hash(tuple(str(getattr(message, one.name)) for one in fields(message)))
+
+
+def test_a_class_derived_from_a_quick_one_is_made_whole() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Base(Event):
+        text: str
+
+    make_many(lambda: Base(text="a"))
+
+    @dataclass(frozen=True, kw_only=True)
+    class Derived(Base):
+        more: int
+
+    class Undecorated(Derived):
+        pass
+
+    made = make_many(lambda: Undecorated(text="a", more=1))
+    assert type(made) is Undecorated
+    assert (made.text, made.more) == ("a", 1)
+    assert "__init__" not in vars(Undecorated)
+    assert vars(Derived)["__init__"] is not vars(Base)["__init__"]
+
+
+def test_slots_and_positional_fields_stay_what_they_are() -> None:
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class Slotted(Event):
+        number: int
+
+    @dataclass(frozen=True)
+    class Positional(Event):
+        left: int
+        right: int = 2
+
+    slotted = make_many(lambda: Slotted(number=1))
+    assert slotted.number == 1
+    assert "number" not in vars(slotted)
+    made = make_many(lambda: Positional(1))
+    assert (made.left, made.right) == (1, 2)
+    assert (Positional(3, 4).left, Positional(3, right=4).right) == (3, 4)
+
+
+@pytest.mark.parametrize("name", ["_values", "_now", "_moment", "_unset", "_self", "values", "self", "time", "cls"])
+def test_a_field_may_have_any_name(name: str) -> None:
+    kind: Any = make_dataclass("Named", [(name, str)], bases=(Event,), frozen=True, kw_only=True)
+    for _ in range(MANY * 2):
+        assert getattr(kind(**{name: "kept"}), name) == "kept"
+
+
+def test_a_class_may_have_another_clock() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Dated(Event):
+        time_ns: int = field(default_factory=lambda: 5)
+
+    made = make_many(Dated)
+    assert (made.time_ns, len(made.event_id)) == (5, 27)
+
+
+def test_a_class_that_makes_something_of_its_fields_stays_as_it_is() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Checked(Event):
+        text: str
+
+        def __post_init__(self) -> None:
+            if not self.text:
+                raise ValueError("empty")
+
+    @dataclass(frozen=True, kw_only=True)
+    class Derives(Event):
+        text: str
+        length: int = field(init=False, default=-1)
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "length", len(self.text))
+            super().__post_init__()
+
+    @dataclass(frozen=True, kw_only=True)
+    class Computed(Event):
+        text: str
+        made: list[int] = field(init=False, default_factory=list)
+
+    class HandWritten(Chirp):
+        def __init__(self, text: str) -> None:
+            super().__init__(text=text.upper())
+
+    for _ in range(MANY * 2):
+        with pytest.raises(ValueError, match="empty"):
+            Checked(text="")
+        assert Derives(text="abc").length == 3
+        assert Computed(text="a").made == []
+        assert HandWritten("a").text == "A"
+
+
+def test_a_quick_event_knows_where_it_was_made() -> None:
+    make_many(lambda: LoudChirp(text="a"))
+
+    async def scenario() -> LoudChirp:
+        async with Bus().session("s"):
+            return LoudChirp(text="a")
+
+    assert asyncio.run(scenario()).session_id == "s"

@@ -13,7 +13,7 @@ from llmgine_cli.bus import Bus, Event, HandlerFailed, UnknownEvent
 from llmgine_cli.bus.schedule import Clock, Entry, ScheduledEventFailed, Scheduler, ScheduleStore, Terms, scheduler_for
 from llmgine_cli.errors import BusClosedError, BusError, UsageError
 from llmgine_cli.eventlog.codec import decode, encode
-from tests.support.bus import Heard
+from llmgine_cli.testing import Recorder
 from tests.support.facts import wait_until
 from tests.support.messages import Everything, Pong
 
@@ -49,7 +49,7 @@ class Desk:
         self.scheduler = scheduler_for(
             self.bus, path, encode=encode, decode=decode, clock=clock, terms=terms or Terms(look_again=0.01, delay=0.0)
         )
-        self.heard = Heard(self.bus)
+        self.heard = Recorder(self.bus)
 
     @property
     def texts(self) -> list[str]:
@@ -481,7 +481,7 @@ class TestFailures:
                     await free.wait()
 
             here.bus.subscribe(Rang, hang)
-            done = Heard(here.bus, Rang)
+            done = Recorder(here.bus, Rang)
             await here.bus.schedule(Rang(text="slow"), after=0)
             for text in "abc":
                 await here.bus.schedule(Rang(text=text), after=0)

@@ -1,13 +1,15 @@
 """Sessions on the bus: what is registered in one is gone after it."""
 
 import asyncio
+import gc
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import pytest
 
-from llmgine_cli.bus import Bus, Command, CommandStarted, Event, SessionEnded, SessionStarted
+from llmgine_cli.bus import Bus, Command, CommandStarted, Event, SessionEnded, SessionStarted, timing
 from llmgine_cli.errors import BusError, DuplicateHandlerError, NoHandlerError
-from tests.support.bus import Heard
+from llmgine_cli.testing import Recorder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +24,7 @@ class Note(Event):
 
 async def test_a_session_tells_its_beginning_and_end() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     async with bus.session("s") as session:
         assert session.id == "s"
         assert heard.names == ["SessionStarted"]
@@ -39,7 +41,7 @@ async def test_a_session_without_a_name_has_one_of_its_own() -> None:
 
 async def test_what_is_made_in_a_session_belongs_to_it() -> None:
     bus = Bus()
-    heard = Heard(bus, Note)
+    heard = Recorder(bus, Note)
     async with bus.session("s"):
         await bus.publish(Note())
     await bus.publish(Note())
@@ -48,7 +50,7 @@ async def test_what_is_made_in_a_session_belongs_to_it() -> None:
 
 async def test_what_was_made_outside_is_taken_in_by_the_session_it_is_given_to() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     note, ask = Note(), Ask()
     async with bus.session("s") as session:
         session.register(Ask, lambda command: command.session_id or "")
@@ -84,9 +86,9 @@ async def test_a_sessions_subscribers_come_before_those_of_the_root_but_for_the_
 async def test_a_session_hears_only_its_own_events() -> None:
     bus = Bus()
     async with bus.session("one") as one:
-        heard_one = Heard(bus, Note, session_id=one.id)
+        heard_one = Recorder(bus, Note, session_id=one.id)
         async with bus.session("two") as two:
-            heard_two = Heard(bus, Note, session_id=two.id)
+            heard_two = Recorder(bus, Note, session_id=two.id)
             await bus.publish(Note(text="two"))
         await bus.publish(Note(text="one"))
     await bus.publish(Note(text="none"))
@@ -99,7 +101,7 @@ async def test_all_that_was_registered_is_gone_after_the_session() -> None:
     async with bus.session("s") as session:
         session.register(Ask, lambda command: "x")
         subscription = session.subscribe(Note, lambda event: None)
-        heard = Heard(bus, Note, session_id="s")
+        heard = Recorder(bus, Note, session_id="s")
         await bus.publish(Note())
     await bus.publish(Note(session_id="s"))
     assert len(heard.events) == 1
@@ -112,13 +114,13 @@ async def test_all_that_was_registered_is_gone_after_the_session() -> None:
 async def test_the_session_hears_of_its_own_end() -> None:
     bus = Bus()
     async with bus.session() as session:
-        heard = Heard(bus, SessionEnded, session_id=session.id)
+        heard = Recorder(bus, SessionEnded, session_id=session.id)
     assert heard.names == ["SessionEnded"]
 
 
 async def test_an_exception_ends_the_session_and_is_told_and_raised() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
 
     async def talk() -> None:
         async with bus.session("s") as session:
@@ -135,7 +137,7 @@ async def test_an_exception_ends_the_session_and_is_told_and_raised() -> None:
 
 async def test_a_cancellation_ends_the_session_and_is_told_and_raised() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     reached = asyncio.Event()
 
     async def talk() -> None:
@@ -202,7 +204,7 @@ async def test_one_session_cannot_be_open_twice() -> None:
 
 async def test_somebody_may_subscribe_to_a_session_before_it_opens() -> None:
     bus = Bus()
-    heard = Heard(bus, session_id="s")
+    heard = Recorder(bus, session_id="s")
     async with bus.session("s"):
         pass
     async with bus.session("s"):
@@ -220,7 +222,7 @@ async def test_a_session_that_is_over_takes_nothing_more_until_it_is_opened_agai
         session.subscribe(Note, lambda event: None)
     with pytest.raises(BusError, match="session 's' is over"):
         session.register(Ask, lambda command: "x")
-    assert list(bus._subscriptions) == [None]
+    assert list(bus._tables) == [None]
     async with session:
         session.register(Ask, lambda command: "x")
         assert (await bus.execute(Ask())).result == "x"
@@ -237,7 +239,7 @@ async def test_the_inner_session_counts_and_then_the_outer_one_again() -> None:
 
 async def test_a_session_opened_by_a_handler_is_its_child() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
 
     async def open_one(command: Ask) -> str:
         async with bus.session("inner"):
@@ -254,7 +256,7 @@ async def test_a_session_opened_by_a_handler_is_its_child() -> None:
 async def test_sessions_that_run_at_the_same_time_are_kept_apart() -> None:
     bus = Bus()
     everyone = asyncio.Barrier(5)
-    heard = Heard(bus, CommandStarted)
+    heard = Recorder(bus, CommandStarted)
 
     async def talk(name: str) -> str | None:
         async with bus.session(name) as session:
@@ -270,16 +272,100 @@ async def test_sessions_that_run_at_the_same_time_are_kept_apart() -> None:
     assert sorted(event.session_id or "" for event in heard.events) == names
 
 
-async def test_thousands_of_sessions_leave_nothing_behind() -> None:
+async def test_a_session_within_a_session_says_so_and_inherits_nothing() -> None:
+    bus = Bus()
+    started = Recorder(bus, SessionStarted)
+    async with bus.session("outer") as outer:
+        heard_outer = Recorder(bus, Note, session_id="outer")
+        outer.register(Ask, lambda command: "outer")
+        async with bus.session("inner"):
+            await bus.publish(Note(text="inner"))
+            with pytest.raises(NoHandlerError):
+                await bus.execute(Ask())
+            assert (await outer.execute(Ask(session_id="outer"))).result == "outer"
+        await bus.publish(Note(text="outer"))
+    assert [(event.session_id, event.parent_session) for event in started.only(SessionStarted)] == [
+        ("outer", None),
+        ("inner", "outer"),
+    ]
+    assert [event.text for event in heard_outer.only(Note)] == ["outer"]
+
+
+async def test_an_inner_session_may_outlive_the_one_it_was_opened_in() -> None:
+    bus = Bus()
+    go, opened = asyncio.Event(), asyncio.Event()
+
+    async def live() -> str | None:
+        async with bus.session("inner") as inner:
+            inner.register(Ask, lambda command: "alive")
+            opened.set()
+            await go.wait()
+            return (await bus.execute(Ask())).result
+
+    async with bus.session("outer"):
+        task = asyncio.create_task(live())
+        await opened.wait()
+    go.set()
+    assert await task == "alive"
+    assert list(bus._tables) == [None]
+
+
+async def test_a_session_in_a_generator_that_another_task_closes_ends_all_the_same() -> None:
+    bus = Bus()
+    heard = Recorder(bus, SessionEnded)
+
+    async def conversation() -> AsyncGenerator[str, None]:
+        async with bus.session("s"):
+            yield "hello"
+
+    talk = conversation()
+    await anext(talk)
+    await asyncio.create_task(talk.aclose())
+    assert heard.names == ["SessionEnded"]
+    assert list(bus._tables) == [None]
+
+
+async def test_a_session_cancelled_before_it_began_was_never_there() -> None:
+    bus = Bus()
+    heard = Recorder(bus)
+
+    async def talk() -> None:
+        async with bus.session("s"):
+            await bus.publish(Note())
+
+    task = asyncio.create_task(talk())
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert heard.events == []
+    assert list(bus._tables) == [None]
+
+
+async def one_session(bus: Bus) -> None:
+    async with bus.session() as session:
+        session.register(Ask, lambda command: "x")
+        session.use(timing())
+        session.subscribe(Note, lambda event: None)
+        session.subscribe(Note, lambda event: None, mailbox=4)
+        await bus.publish(Note())
+        await bus.execute(Ask())
+
+
+async def test_thousands_of_sessions_one_after_the_other_and_at_once_leave_nothing_behind() -> None:
     bus = Bus()
     bus.subscribe(Note, lambda event: None)
-    for _ in range(2_000):
-        async with bus.session() as session:
-            session.register(Ask, lambda command: "x")
-            session.subscribe(Note, lambda event: None)
-            await bus.publish(Note())
-            await bus.execute(Ask())
+    tasks = asyncio.all_tasks()
+    await one_session(bus)
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(500):
+        await one_session(bus)
+    await asyncio.gather(*(one_session(bus) for _ in range(500)))
     await bus.publish(Note(session_id="never opened"))
-    assert len(bus._routes) == 0
-    assert len(bus._handlers) == 0
-    assert list(bus._subscriptions) == [None]
+    for _ in range(3):  # the loop throws its cancelled timers away
+        await asyncio.sleep(0)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 500, "not even one object for two sessions"
+    assert list(bus._tables) == [None]
+    assert bus._traffic.idle
+    assert asyncio.all_tasks() == tasks

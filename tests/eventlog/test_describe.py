@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from llmgine_cli.asking import AskUser, UserAnswered
-from llmgine_cli.bus import CommandFinished, CommandStarted, Event, HandlerFailed, SessionEnded, SessionStarted
+from llmgine_cli.bus import (
+    CommandFinished,
+    CommandRetried,
+    CommandStarted,
+    Event,
+    EventsDropped,
+    HandlerFailed,
+    SessionEnded,
+    SessionStarted,
+    Undelivered,
+)
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.describe import describe, duration
@@ -70,6 +80,18 @@ def finished(message: Message, **fields: Any) -> llm.LLMCallFinished:
             "f on Pong: E: boom",
         ),
         (EventsLost(count=2, reason="the disk is full"), "error", "2 events could not be written: the disk is full"),
+        (
+            CommandRetried(command_type="P", attempt=1, attempts=3, delay=0.5, error="boom", error_type="E"),
+            "error",
+            "P · attempt 1 of 3 failed: E: boom · again in 500 ms",
+        ),
+        (EventsDropped(handler="f", dropped=1, total=7), "error", "f was too slow: 1 event dropped, 7 in all"),
+        (Undelivered(handler="f", event=Event(event_id="1")), "error", "f did not get Event 1"),
+        (
+            Undelivered(handler="f", event=Event(event_id="1"), begun=True),
+            "error",
+            "f was interrupted at Event 1",
+        ),
         (llm.MessageAdded(message=user("hi")), "message", "user: hi"),
         (
             llm.MessageAdded(message=Message("assistant", (CALL,))),

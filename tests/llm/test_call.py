@@ -16,8 +16,7 @@ from llmgine_cli.llm.events import (
 )
 from llmgine_cli.llm.messages import ModelOptions, Request, ToolSpec, user
 from llmgine_cli.llm.stream import ReasoningDelta, TextDelta, Usage
-from tests.support.bus import Heard
-from tests.support.provider import ScriptedProvider, says
+from llmgine_cli.testing import Recorder, ScriptedProvider, says
 
 REQUEST = Request(
     model="model-1",
@@ -29,7 +28,7 @@ REQUEST = Request(
 
 async def test_a_call_is_told_from_beginning_to_end() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     provider = ScriptedProvider(says("Hel", "", "lo", usage=Usage(output_tokens=2)))
     reply = await call_model(bus, provider.model, REQUEST, history=1)
     assert reply.text == "Hello"
@@ -56,7 +55,7 @@ async def test_the_request_is_told_before_it_is_sent() -> None:
 
 async def test_thoughts_are_told_as_thoughts_and_an_empty_signature_is_not() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     script = [ReasoningDelta("hm"), ReasoningDelta(signature="s"), *says("x")]
     await call_model(bus, ScriptedProvider(script).model, REQUEST)
     assert [chunk.text for chunk in heard.only(ReasoningChunk)] == ["hm"]
@@ -76,7 +75,7 @@ async def test_each_piece_is_told_when_it_comes_not_at_the_end() -> None:
 
 async def test_a_call_aside_has_no_pieces_for_the_screen_but_is_told() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     script = [ReasoningDelta("hm"), *says("x")]
     await call_model(bus, ScriptedProvider(script).model, REQUEST, visible=False)
     assert heard.names == ["LLMCallStarted", "LLMCallFinished"]
@@ -84,7 +83,7 @@ async def test_a_call_aside_has_no_pieces_for_the_screen_but_is_told() -> None:
 
 async def test_an_answer_without_any_piece_has_no_first_token() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     await call_model(bus, ScriptedProvider(says()).model, REQUEST)
     assert heard.only(LLMCallFinished)[0].first_token_ms is None
 
@@ -92,7 +91,7 @@ async def test_an_answer_without_any_piece_has_no_first_token() -> None:
 @pytest.mark.parametrize("error", [RateLimitedError("slow down"), ValueError("a bug")])
 async def test_a_failure_is_told_with_what_had_come_and_raised(error: Exception) -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     provider = ScriptedProvider([TextDelta("half"), error])
     with pytest.raises(type(error)) as raised:
         await call_model(bus, provider.model, REQUEST)
@@ -104,7 +103,7 @@ async def test_a_failure_is_told_with_what_had_come_and_raised(error: Exception)
 
 async def test_a_stream_that_just_ends_is_a_failure() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     with pytest.raises(TruncatedError):
         await call_model(bus, ScriptedProvider([TextDelta("half")]).model, REQUEST)
     assert heard.only(LLMCallFailed)[0].partial.text == "half"
@@ -114,7 +113,7 @@ async def test_a_stream_that_just_ends_is_a_failure() -> None:
 @pytest.mark.parametrize("held_in", ["provider", "subscriber"])
 async def test_an_interruption_is_told_with_what_had_come_and_closes_the_stream(held_in: str) -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     reached, never = asyncio.Event(), asyncio.Event()
 
     async def screen(event: Event) -> None:
@@ -137,7 +136,7 @@ async def test_an_interruption_is_told_with_what_had_come_and_closes_the_stream(
 
 async def test_what_comes_slowly_is_told_to_the_log_in_whole_words_and_each_once() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     first, second = asyncio.Event(), asyncio.Event()
     grown = iter((first, second))
     bus.subscribe(ReplyGrew, lambda _: next(grown).set())

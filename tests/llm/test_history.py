@@ -6,12 +6,12 @@ from llmgine_cli.bus import Bus, Event
 from llmgine_cli.llm.events import HistoryRewound, MessageAdded, SystemChanged
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, system, user
-from tests.support.bus import Heard
+from llmgine_cli.testing import Recorder
 
 
 async def test_what_is_added_is_told_in_order() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     history = History(bus)
     await history.add(user("a"), assistant("b"))
     assert history.messages == (user("a"), assistant("b"))
@@ -29,7 +29,7 @@ async def test_a_message_is_told_before_it_counts() -> None:
 
 async def test_what_was_said_before_is_not_told_again() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     history = History(bus, [user("a")])
     assert history.messages == (user("a"),)
     assert heard.events == []
@@ -37,7 +37,7 @@ async def test_what_was_said_before_is_not_told_again() -> None:
 
 async def test_clearing_is_told() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     history = History(bus, [user("a")])
     await history.clear()
     assert history.messages == ()
@@ -57,7 +57,7 @@ async def test_a_conversation_has_one_system_message_and_that_is_the_first(
     before: list[Message], after: list[Message], told: list[str]
 ) -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     history = History(bus, before)
     await history.change_system(system("new"))
     assert history.messages == tuple(after)
@@ -67,7 +67,7 @@ async def test_a_conversation_has_one_system_message_and_that_is_the_first(
 
 async def test_rewinding_keeps_the_beginning_and_is_told() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     history = History(bus, [user("a"), user("b"), user("c")])
     await history.rewind(1)
     assert history.messages == (user("a"),)
@@ -76,7 +76,7 @@ async def test_rewinding_keeps_the_beginning_and_is_told() -> None:
 
 async def test_rewinding_to_where_it_stands_is_nothing_to_tell() -> None:
     bus = Bus()
-    heard = Heard(bus)
+    heard = Recorder(bus)
     await History(bus, [user("a")]).rewind(1)
     assert heard.events == []
 
@@ -95,7 +95,7 @@ async def test_a_call_that_was_left_open_before_somebody_spoke_is_answered_where
     bus = Bus()
     asked = Message("assistant", (ToolCall(id="1", name="a"),))
     history = History(bus, [user("go"), asked, user("well?")])
-    heard = Heard(bus)
+    heard = Recorder(bus)
     await history.answer_open_calls("stopped")
     lost = Message("tool", (ToolResult(call_id="1", name="a", content="stopped", is_error=True),))
     assert history.messages == (user("go"), asked, lost, user("well?"))

@@ -19,7 +19,7 @@ from llmgine_cli.llm.stream import (
     UsageReported,
     fold,
 )
-from tests.support.provider import ScriptedProvider, asks_for, says
+from llmgine_cli.testing import ScriptedProvider, asks_for, says
 
 CALL = ToolCall(id="c1", name="get_weather", arguments='{"city": "Lima"}')
 END = Finished(reason="stop")

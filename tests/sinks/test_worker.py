@@ -12,7 +12,7 @@ from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.llm.events import TextChunk
 from llmgine_cli.sinks import SinkContext
 from llmgine_cli.sinks.worker import Worker
-from tests.support.bus import Heard
+from llmgine_cli.testing import Recorder
 from tests.support.facts import wait_until
 from tests.support.messages import Pong
 from tests.support.program import Program
@@ -105,7 +105,7 @@ async def test_a_handler_that_raises_is_told_once_and_goes_on(
             raise error
 
     bus, handler = Bus(), Raising()
-    failures = Heard(bus, HandlerFailed)
+    failures = Recorder(bus, HandlerFailed)
     sink = Worker(context, handler)
     sink.attach(bus)
     for _ in range(5):

@@ -6,11 +6,11 @@ import pytest
 
 from llmgine_cli.bus import Bus, Event
 from llmgine_cli.llm.messages import ToolCall
+from llmgine_cli.testing import Recorder
 from llmgine_cli.toolkit.messages import CallTool, ToolCallFinished, ToolCallStarted, ToolPrinted
 from llmgine_cli.toolkit.printing import Printing
 from llmgine_cli.toolkit.runner import ToolRunner
 from llmgine_cli.toolkit.tool import Tool
-from tests.support.bus import Heard
 
 
 def talk() -> str:
@@ -61,7 +61,7 @@ async def test_it_is_told_between_start_and_end_as_it_came(
 
 async def test_where_nobody_shows_it_it_goes_to_stderr_and_is_harmless(capsys: pytest.CaptureFixture[str]) -> None:
     bus = Bus()
-    heard = Heard(bus)  # as the event log does
+    heard = Recorder(bus)  # as the event log does
     await run(bus, Tool.from_function(talk))
     assert heard.only(ToolPrinted)
     assert capsys.readouterr() == ("", "0\n1\n2\n\\x1b[31mthe end\n")

@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from llmgine_cli.bus.messages import Event, UnknownEvent, new_id
+from llmgine_cli.bus.ids import new_id
+from llmgine_cli.bus.messages import Event, UnknownEvent
 from llmgine_cli.bus.schedule.entry import Entry
 from llmgine_cli.bus.schedule.heart import Heart
 from llmgine_cli.bus.schedule.store import ScheduleStore
