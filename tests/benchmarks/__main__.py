@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.benchmarks import bus, logs, peers, report
+from tests.benchmarks import bus, log_write, logs, peers, report
 from tests.benchmarks.server import LAST_WORD
 from tests.benchmarks.timing import Contestant, race
 
@@ -33,6 +33,14 @@ from machine to machine, milliseconds do not. The server is on loopback and answ
 the client. llmgine and llm keep their log, as they do by default; the script keeps none.
 
 `make bench` measures again and writes this page.
+
+"""
+WRITE_TEXT = """
+## Event → disk
+
+Processor time of writing one event, each by a write of its own that `kill -9` cannot take back. The floor encodes a
+ready object with msgspec and writes it. Only the event log looks for secrets and writes each session to a file of its own. To
+reach: 0.60 of the floor.
 
 """
 BUS_TEXT = """
@@ -67,12 +75,15 @@ def main(arguments: Sequence[str]) -> int:
             mine, *others = (results[contestant.name] for contestant in contestants)
             rows += [report.Row(what, mine, other, targets.get(other.name)) for other in others]
         rows += logs.rows(Path(folder) / "log", ours, rounds=logs.ROUNDS, size=logs.SIZE)
+        print("measuring event → disk", file=sys.stderr)
+        written = log_write.measure(log_write.ROUNDS, empty(Path(folder) / "written"))
     versions = {
         "llmgine": peers.version(ours, "llmgine-cli"),
         "llm": peers.version(llm, "llm"),
         "openai": peers.version(sdk, "openai"),
     }
     result = f"{report.conditions(versions, rounds)}\n\n{report.table(rows)}"
+    result += WRITE_TEXT + log_write.table(written) + "\n"
     result += BUS_TEXT + bus.run(BENCH, ours, rounds=3 if quick else BUS_ROUNDS)
     print(result)
     if not quick:
