@@ -39,7 +39,7 @@ WRITE_TEXT = """
 ## Event → disk
 
 Processor time of writing one event, each by a write of its own that `kill -9` cannot take back. The floor encodes a
-ready object with msgspec and writes it. Only the event log looks for secrets and writes each session to a file of its own. To
+ready object with msgspec and writes it. Only the event log looks for secrets and keeps a file for each session. To
 reach: 0.60 of the floor.
 
 """
