@@ -366,7 +366,7 @@ class Bus:
 
     async def _drain_session(self, session_id: str, seconds: float) -> None:
         """Let a session's mailboxes hand over what they hold; what they cannot in time goes to the leftovers."""
-        mailboxes = [mailbox for mailbox in self._registry.mailboxes(session_id) if not mailbox.called_us]
+        mailboxes = [mailbox for mailbox in self._registry.mailboxes_of(session_id) if not mailbox.called_us]
         if not mailboxes:
             return
         why = f"still at work when session {session_id} ended"

@@ -144,10 +144,14 @@ class Registry:
                     call = _around(middleware, call)
         return call
 
-    def mailboxes(self, *session_ids: str) -> "list[Mailbox]":
-        """Return the mailboxes of some sessions, or all that there are."""
-        tables = [self.tables[key] for key in session_ids if key in self.tables] or self.tables.values()
-        return [mailbox for table in tables for mailbox in table.mailboxes()]
+    def mailboxes(self) -> "list[Mailbox]":
+        """Return all mailboxes."""
+        return [mailbox for table in self.tables.values() for mailbox in table.mailboxes()]
+
+    def mailboxes_of(self, session_id: str) -> "list[Mailbox]":
+        """Return the mailboxes of one session."""
+        table = self.tables.get(session_id)
+        return [] if table is None else table.mailboxes()
 
     # -- inside
 

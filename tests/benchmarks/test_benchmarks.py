@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import bus
+from tests.benchmarks.bus_contestant import Case, Tally, floor, llmgine
+from tests.benchmarks.bus_contestant import measure as measure_bus
 from tests.benchmarks.report import Row, table
 from tests.benchmarks.server import LAST_WORD, stream
 from tests.benchmarks.timing import Contestant, Result, clean_environment, measure, race
@@ -50,6 +53,29 @@ def test_the_table_judges_by_the_target_and_else_by_who_is_first(ours: float, ta
     row = Row("`run`", Result("llmgine", (9.0, ours, 0.0)), Result("llm", (1.0,)), target)
     assert table([row]).splitlines()[-1].endswith(f"| {mark} |")
     assert f"| {ours * 1000:.0f} | llm | 1000 | {ours:.2f} |" in table([row])
+
+
+@pytest.mark.parametrize(
+    ("theirs", "target", "mark"), [(0.5, 0.35, "reached"), (0.2, 0.35, "**missed**"), (0.2, 0, "")]
+)
+def test_the_table_of_the_bus_says_how_close_we_come(theirs: float, target: float, mark: str) -> None:
+    line = bus.row("publish 1", "floor", 1.0, theirs, target)
+    assert line.endswith(f"| {mark} |\n")
+    assert f"| 1.00 | floor | {theirs:.2f} | {theirs:.2f} |" in line
+
+
+async def test_a_bus_that_misses_a_handler_has_no_time() -> None:
+    tally = Tally()
+    handler = tally.handler()
+    with pytest.raises(RuntimeError, match="not 2 each"):
+        await measure_bus(Case(lambda: handler(None), handled=2), tally, seconds=0)
+
+
+async def test_every_case_of_ours_and_of_the_floor_reaches_its_handlers() -> None:
+    for contestant in (floor, llmgine):
+        tally = Tally()
+        for case in (await contestant(tally)).values():
+            assert await measure_bus(case, tally, seconds=0) > 0
 
 
 def test_the_server_sends_as_many_chunks_as_the_model_is_called() -> None:

@@ -274,6 +274,8 @@ def test_a_class_that_makes_something_of_its_fields_stays_as_it_is() -> None:
         assert Derives(text="abc").length == 3
         assert Computed(text="a").made == []
         assert HandWritten("a").text == "A"
+        with pytest.raises(TypeError, match="made"):
+            Computed(text="a", made=[1])  # type: ignore[call-arg]
 
 
 def test_a_quick_event_knows_where_it_was_made() -> None:

@@ -83,6 +83,17 @@ async def test_a_sessions_subscribers_come_before_those_of_the_root_but_for_the_
     assert order == ["log", "session", "root"]
 
 
+async def test_a_subscriber_of_the_root_that_comes_later_hears_sessions_that_are_open() -> None:
+    bus = Bus()
+    async with bus.session("s"):
+        early = Recorder(bus, Note)
+        await bus.publish(Note(text="before"))
+        late = Recorder(bus, Note)
+        await bus.publish(Note(text="after"))
+    assert [event.text for event in early.only(Note)] == ["before", "after"]
+    assert [event.text for event in late.only(Note)] == ["after"]
+
+
 async def test_a_session_hears_only_its_own_events() -> None:
     bus = Bus()
     async with bus.session("one") as one:
