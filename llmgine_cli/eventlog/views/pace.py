@@ -1,23 +1,24 @@
 """When a replay shows what: the events of a log at the times at which they happened, and answers as they streamed.
 
 The pieces of an answer are not in the log. They are cut from the whole answer again, and spread evenly over the time
-that it took to come.
+that it took to come. Of an answer that has no end in the log, what was kept now and then is shown when it was kept.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, cast
 
 from llmgine_cli.bus import Event
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.reader import Record
-from llmgine_cli.eventlog.views.timeline import timeline
+from llmgine_cli.eventlog.views.timeline import finished_id, timeline
 from llmgine_cli.llm.events import (
     LLMCallFailed,
     LLMCallFinished,
     LLMCallInterrupted,
     LLMCallStarted,
     ReasoningChunk,
+    ReplyGrew,
     TextChunk,
 )
 from llmgine_cli.llm.messages import Message, Reasoning, Text
@@ -61,8 +62,9 @@ def beats(records: Sequence[Record]) -> list[Beat]:
     """
     found: list[Beat] = []
     asides: set[str] = set()
+    ended = {finished_id(record) for record in records}
     for record, moment in zip(records, timeline(records), strict=True):
-        event = decode(record.line) if _is_shown(record) else None
+        event = decode(record.line) if _is_shown(record, ended) else None
         if not isinstance(event, Event):
             continue
         match event:
@@ -73,14 +75,22 @@ def beats(records: Sequence[Record]) -> list[Beat]:
                 found += _streamed(event.call_id, event.reply.message, moment, event.duration_ms, wait)
             case LLMCallFailed() | LLMCallInterrupted() if event.call_id not in asides:
                 found += _streamed(event.call_id, event.partial, moment, event.duration_ms, None)
+            case ReplyGrew(call_id=call_id, text=text):
+                if call_id not in asides:
+                    found.append(
+                        Beat(moment, TextChunk(call_id=call_id, text=text, parent_id=call_id, session_id=None))
+                    )
+                continue
             case _:
                 pass
         found.append(Beat(moment, event))
     return sorted(found, key=lambda beat: beat.time_ms)  # stable: what came at once stays in order
 
 
-def _is_shown(record: Record) -> bool:
+def _is_shown(record: Record, ended: Container[str]) -> bool:
     """Whether anything of it is to be seen; reading an event back costs more than all that is done with it."""
+    if record.type == "ReplyGrew":  # the end of its call has it as well
+        return record.data.get("call_id") not in ended
     if record.type != "MessageAdded":
         return record.type in _SHOWN
     message = record.data.get("message")  # answers are shown while they come

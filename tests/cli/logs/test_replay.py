@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from llmgine_cli.llm.events import HistoryRewound, LLMCallFailed, LLMCallInterrupted, StatusChanged
+from llmgine_cli.bus import SessionStarted
+from llmgine_cli.llm.events import HistoryRewound, LLMCallFailed, LLMCallInterrupted, ReplyGrew, StatusChanged
 from llmgine_cli.llm.messages import Message, Text, assistant, user
 from llmgine_cli.toolkit.messages import ToolPrinted
 from tests.support.program import PROGRAM, Program
@@ -187,3 +188,20 @@ def test_quiet_leaves_the_answers_alone(cli: Program, folder: Path) -> None:
     done = cli("logs", "replay", "--quiet", *AT_ONCE)
 
     assert (done.stdout, done.stderr) == ("hello\n", "")
+
+
+def test_the_half_answer_of_a_program_that_was_killed_is_shown_too(cli: Program, folder: Path) -> None:
+    session = Session(folder)
+    asked = session.ask(session.prompt("tell me", 0), 10)
+    session.write(ReplyGrew, 500, call_id=asked, text="Once upon ")
+    session.write(ReplyGrew, 900, call_id=asked, text="a time")
+    session.write(SessionStarted, 5000)  # taken up again
+    turn = session.prompt("go on", 5100)
+    asked = session.ask(turn, 5100)
+    session.write(ReplyGrew, 5200, call_id=asked, text="there ")
+    session.answered(turn, asked, "there was a cat.", 5500, 400)
+    session.finish(turn, 5500, 400)
+
+    done = cli("logs", "replay", *AT_ONCE)
+
+    assert (done.stdout, done.code) == ("Once upon a time\nthere was a cat.\n", 0)
