@@ -59,3 +59,9 @@ def _this_machine_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 def cli() -> Program:
     """The real program: `cli("run", "-m", "echo:echo", "hi", input="…", env={…}, cwd=…)` → `Completed`."""
     return Program()
+
+
+@pytest.fixture
+def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a process whose files are cut short: Python would leave half a compiled module behind, for all to trip on."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")

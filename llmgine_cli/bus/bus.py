@@ -190,7 +190,7 @@ class Bus:
                         await outcome
                     else:
                         cancellations = task.cancelling()  # asked for by a plain function, it is felt by the next one
-                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 -- containing it is the contract
+                except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 -- containing it is the contract
                     stopped = await self._contain(subscription, event, error, cancellations, depth) or stopped
             if stopped is not None:
                 raise stopped
@@ -330,7 +330,7 @@ class Bus:
         self,
         subscription: Subscription,
         event: Event,
-        error: Exception | asyncio.CancelledError,
+        error: Exception | SystemExit | asyncio.CancelledError,
         cancellations: int,
         depth: int,
     ) -> asyncio.CancelledError | None:

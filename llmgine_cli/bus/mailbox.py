@@ -30,7 +30,8 @@ _BREATH = 64  # events after which the loop's other tasks have a turn, whatever 
 _BETWEEN_REPORTS = 1.0  # seconds between two reports of drops
 _OWN_EXTRA = 1000  # events that a handler may have in its own mailbox beyond the limit
 
-_serving: ContextVar["Mailbox | None"] = ContextVar("llmgine_serving", default=None)
+# Whose handler the running code was called by, and with which event; a task that it began has a copy.
+_serving: ContextVar["tuple[Mailbox, Event] | None"] = ContextVar("llmgine_serving", default=None)
 
 
 class Mailbox:
@@ -99,7 +100,7 @@ class Mailbox:
             return None
         if self._drops:
             return self._drop_for(event)
-        sender = _serving.get()
+        sender = _caller()
         if sender is None or not self._waits_for_turn_of(sender):
             return self._wait_with(event, sender)
         # Our own handler, or one that our handler waits for, would wait for itself.
@@ -135,9 +136,14 @@ class Mailbox:
         return self.task is not None or bool(self._queue)
 
     @property
+    def handles(self) -> Event | None:
+        """What is being handled just now."""
+        return self._current
+
+    @property
     def called_us(self) -> bool:
         """Whether the running code was called by this mailbox's handler, and so cannot wait for it."""
-        return _serving.get() is self
+        return _caller() is self
 
     def undelivered(self) -> Iterator[Undelivered]:
         """Yield what is being handled, what waits, and what publishers wait with, in order."""
@@ -198,11 +204,11 @@ class Mailbox:
     # -- the subscriber's side
 
     async def _serve(self) -> None:
-        _serving.set(self)
         handled = 0
         try:
             while event := self._next():
                 self._current = event
+                _serving.set((self, event))
                 await self._deliver(event)
                 self._current = None
                 handled += 1
@@ -241,7 +247,7 @@ class Mailbox:
             if task is not None and task.cancelling() > before:
                 raise
             await self._failed(self.name, event, error)  # something it waited for was cancelled, not we
-        except Exception as error:  # noqa: BLE001 -- containing it is the contract
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- containing it is the contract
             await self._failed(self.name, event, error)
         finally:
             current_scope.reset(token)
@@ -250,3 +256,15 @@ class Mailbox:
         return Undelivered(
             session_id=event.session_id, parent_id=event.event_id, handler=self.name, event=event, begun=begun
         )
+
+
+def _caller() -> Mailbox | None:
+    """The mailbox whose handler may be waiting for the running code.
+
+    A task that the handler began and did not wait for is not its business any more once the event is handled.
+    """
+    serving = _serving.get()
+    if serving is None:
+        return None
+    mailbox, event = serving
+    return mailbox if mailbox.handles is event else None

@@ -28,6 +28,7 @@ from llmgine_cli.eventlog.times import from_text, to_text
 _encode = msgspec.json.Encoder(enc_hook=unknown_to_encoder).encode
 
 
+_ID_FIELDS = ("event_id", "command_id", "session_id", "parent_id")
 _IDS = frozenset({"event_id", "command_id", "time_ns", "session_id", "parent_id"})
 # What stands before the metadata, at the least: the ids come on top.
 _OWN_BYTES = len(',"event_id":"","timestamp":253402300800000000000,"session_id":,"parent_id":,"metadata":')
@@ -76,12 +77,19 @@ def parse(line: bytes) -> dict[str, Any]:
     try:
         fields = msgspec.json.decode(line, type=dict[str, Any])
         name = fields.get("event_type", fields.get("command_type"))
-        if isinstance(name, str) and isinstance(fields["timestamp"], str | int):
+        if isinstance(name, str) and isinstance(fields["timestamp"], str | int) and _has_plain_ids(fields):
             from_text(fields["timestamp"])
             return fields
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, KeyError) as error:
         raise BadLineError(f"not an event: {error}") from error
-    raise BadLineError("not an event: it has no type")
+    raise BadLineError("not an event: it has no type, or ids that are none")
+
+
+def _has_plain_ids(fields: dict[str, Any]) -> bool:
+    command: Any = fields.get("command")
+    inside: dict[str, Any] = cast("dict[str, Any]", command) if isinstance(command, dict) else {}
+    said = [*map(fields.get, _ID_FIELDS), *map(inside.get, _ID_FIELDS)]
+    return all(each is None or isinstance(each, str) for each in said)
 
 
 def _unknown(line: dict[str, Any]) -> UnknownEvent:

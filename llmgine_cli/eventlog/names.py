@@ -26,6 +26,10 @@ def check(name: str) -> str:
     Raises:
         UsageError: It cannot.
     """
+    from llmgine_cli.eventlog.redact import Redactor
+
+    if Redactor().text(name) != name:
+        raise UsageError("a session cannot be called like a key", hint="names are kept on disk, and shown")
     if _NAME.fullmatch(name) and not _GENERATED.fullmatch(name):
         return name
     raise UsageError(

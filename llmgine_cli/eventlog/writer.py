@@ -94,7 +94,7 @@ class EventLog:
             if self._lost:
                 self._tell_lost(event, file)
             file.write(encode(event, self._redact))
-            if type(event) is SessionNamed:
+            if type(event) is SessionNamed and self._redact.text(event.name) == event.name:
                 names.record(self.folder, event.name, file.path)
         except OSError as error:
             self._fail(error)

@@ -305,6 +305,21 @@ async def test_a_failing_subscriber_stops_nobody(caplog: pytest.LogCaptureFixtur
     assert "fail failed on Chime: broken" in caplog.text
 
 
+async def test_a_subscriber_that_exits_is_a_failing_subscriber() -> None:
+    bus = Bus()
+
+    def leave(_: Chime) -> None:
+        raise SystemExit(3)
+
+    bus.subscribe(Chime, leave)
+    bus.subscribe(Chime, leave, mailbox=2)
+    after, failures = Recorder(bus, Chime), Recorder(bus, HandlerFailed)
+    await bus.publish(Chime())
+    assert (await bus.aclose()).complete
+    assert len(after.events) == 1
+    assert [failed.error_type for failed in failures.only(HandlerFailed)] == ["SystemExit", "SystemExit"]
+
+
 async def test_a_failure_while_handling_a_failure_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
     bus = Bus()
     bus.subscribe(Event, fail)

@@ -506,3 +506,39 @@ async def test_many_events_go_through_a_small_mailbox_in_order_and_in_little_mem
     arrived, longest = await flood(20_000, 100)
     assert arrived == 20_000
     assert longest <= 100
+
+
+async def test_a_task_that_the_handler_began_and_did_not_wait_for_waits_for_its_turn_as_anybody() -> None:
+    bus, seen, tasks = Bus(), list[int](), list[asyncio.Task[None]]()
+
+    async def publish_many() -> None:
+        for number in range(1, 5_000):
+            await bus.publish(Tick(number=number))
+
+    async def handle(tick: Tick) -> None:
+        seen.append(tick.number)
+        if tick.number == 0:
+            tasks.append(asyncio.create_task(publish_many()))
+
+    failures = Recorder(bus, HandlerFailed)
+    subscription = bus.subscribe(Tick, handle, mailbox=10)
+    await bus.publish(Tick(number=0))
+    await until(lambda: bool(tasks))
+    await tasks[0]
+    assert (await bus.aclose()).complete
+    assert seen == list(range(5_000))
+    assert (failures.events, subscription.dropped) == ([], 0)
+
+
+async def test_a_handler_that_waits_for_its_own_task_does_not_wait_for_itself() -> None:
+    bus, seen = Bus(), list[int]()
+
+    async def handle(tick: Tick) -> None:
+        seen.append(tick.number)
+        if tick.number == 0:
+            await asyncio.gather(*(asyncio.create_task(bus.publish(Tick(number=each))) for each in range(1, 50)))
+
+    bus.subscribe(Tick, handle, mailbox=3)
+    await bus.publish(Tick(number=0))
+    assert (await bus.aclose()).complete
+    assert seen == list(range(50))

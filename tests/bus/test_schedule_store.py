@@ -220,6 +220,7 @@ class TestSpoilt:
             store.entries()
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_a_full_disk_is_told_and_what_was_kept_stays(path: Path, store: ScheduleStore) -> None:
     fill(store, 3)
     store.close()

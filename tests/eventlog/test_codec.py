@@ -351,6 +351,8 @@ def test_a_field_whose_type_cannot_be_resolved_keeps_its_plain_value_and_the_oth
         b'{"v":1,"event_type":"Pong"}',
         b'{"v":1,"event_type":5,"timestamp":"2026-11-23T23:31:04Z"}',
         b'{"v":1,"event_type":"Pong","timestamp":"soon"}',
+        b'{"v":1,"event_type":"Pong","timestamp":"2026-11-23T23:31:04Z","parent_id":[1]}',
+        b'{"v":1,"event_type":"Pong","timestamp":"2026-11-23T23:31:04Z","command":{"command_id":{}}}',
         b'{"v":1,"event_type":"Pong","timestamp":"2026-11-23T23:31:04Z","text":"\xff"}',
         b'{"v":1,"event_type":"Pong","timestamp":"2026-11-23T23:31:04Z","te',
         b'{"v":' + b"[" * 100_000,

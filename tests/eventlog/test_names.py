@@ -104,3 +104,10 @@ def test_a_folder_without_logs_has_no_names_and_gets_no_index(tmp_path: Path) ->
     assert names.lookup(tmp_path / "none", "work") is None
     assert names.everything(tmp_path / "none") == {}
     assert not (tmp_path / "none").exists()
+
+
+def test_a_name_that_looks_like_a_key_is_refused_without_showing_it() -> None:
+    key = "sk-proj-0123456789abcdef0123456789"
+    with pytest.raises(UsageError) as caught:
+        names.check(key)
+    assert key not in str(caught.value) + str(caught.value.hint)

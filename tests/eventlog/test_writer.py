@@ -315,6 +315,7 @@ def test_kill_9_takes_nothing_back_that_was_published(folder: Path) -> None:
     assert len(written) - (published + 1) in {0, 1}  # the last may have been written, and not printed yet
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_a_full_disk_costs_the_log_and_nothing_else(folder: Path) -> None:
     code = (
         "import resource\n"

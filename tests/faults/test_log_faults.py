@@ -281,6 +281,7 @@ def test_on_a_full_disk_the_answer_is_printed_with_one_warning_and_exit_code_6(c
     assert "No space left on device" in done.stderr
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_under_a_limit_on_the_size_of_files_the_answer_is_printed_with_one_warning_and_exit_code_6(
     cli: Program, home: Path
 ) -> None:

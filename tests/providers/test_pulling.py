@@ -160,6 +160,7 @@ def test_a_disk_with_too_little_room_is_told_before_anything_is_fetched(models: 
     assert left(models) == []
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_a_disk_that_fills_up_is_told_and_leaves_nothing(models: Path) -> None:
     file = Path("tiny.gguf")
     file.write_bytes(MODEL)
