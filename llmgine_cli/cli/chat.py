@@ -116,7 +116,7 @@ async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: 
                 cli.note(recap(talk.conversation.history.messages))
             if typed:
                 cli.note(f"chatting with {talk.conversation.model}; /help lists commands, Ctrl-D leaves")
-            async with prompts_answered(cli, lines) if typed else nullcontext(lines) as lines:
+            async with prompts_answered(cli, lines, settings.log_dir) if typed else nullcontext(lines) as lines:
                 code = await dialogue.run(lines)
             path = app.log.path(talk.conversation.session_id) if app.log else None
             if path is not None and path.is_file() and dialogue.turns and not unlogged:

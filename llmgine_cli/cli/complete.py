@@ -1,4 +1,4 @@
-"""What the shell offers behind an option: sessions, engines, tools, templates, models.
+"""What the shell offers: sessions, engines, tools, templates, models, types of events, prompts that wait.
 
 Asked at each press of a key: whatever goes wrong, nothing is offered and nothing is printed. What is offered may be
 evaluated by a shell (zsh does): nothing that has a meaning there is let through.
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Offer = tuple[str, str]
 OFFERED = 20  # sessions
+LOOKED_AT = 10_000  # events at the end of a log
 LONGEST = 60  # characters of a description
 _VALUE = re.compile(r"[\w./:-]+")
 _ODD = re.compile(r"[^\w .,?!+=%/-]+")
@@ -44,6 +45,16 @@ def complete_template(incomplete: str) -> list[Offer]:
 def complete_model(incomplete: str) -> list[Offer]:
     """Offer the aliases, the models on this machine, and the usual model of each provider."""
     return _offered(lambda _: _models(), incomplete)
+
+
+def complete_event_type(incomplete: str) -> list[Offer]:
+    """Offer the types of events that the latest session has; letters may be of either case, as for `--type`."""
+    return _offered(_event_types, incomplete)
+
+
+def complete_scheduled(incomplete: str) -> list[Offer]:
+    """Offer the numbers of the prompts that wait or failed, each with what it asks."""
+    return _offered(lambda _: _scheduled(), incomplete)
 
 
 def _offered(find: "Callable[[str], Iterable[Offer]]", incomplete: str) -> list[Offer]:
@@ -108,6 +119,35 @@ def _models() -> Iterator[Offer]:
     for vendor in merged(VENDORS, changes).values():
         if vendor.default_model:
             yield f"{vendor.name}:{vendor.default_model}", ""
+
+
+def _event_types(incomplete: str) -> Iterator[Offer]:
+    from llmgine_cli.eventlog.reader import LogReader, latest
+    from llmgine_cli.settings import load
+
+    path = latest(load().log_dir)
+    if path is not None:
+        records = islice(LogReader(path).backwards(), LOOKED_AT)
+        for name in sorted({record.type for record in records}):
+            if name.casefold().startswith(incomplete.casefold()):
+                yield incomplete + name[len(incomplete) :], ""  # a shell takes only what begins as it was typed
+
+
+def _scheduled() -> Iterator[Offer]:
+    from llmgine_cli.bus.schedule import ScheduleStore
+    from llmgine_cli.cli.talk.later import job_of
+    from llmgine_cli.places import schedule_file
+
+    if not schedule_file().exists():
+        return  # asking makes no schedule
+    store = ScheduleStore(schedule_file())
+    try:
+        entries = store.entries(states=("waiting", "failed"))
+    finally:
+        store.close()
+    for entry in entries:
+        job = job_of(entry)
+        yield str(entry.number), job.line if job else entry.type
 
 
 def _plugins() -> "Plugins":

@@ -11,7 +11,7 @@ from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog import names
 from llmgine_cli.eventlog.reader import LogFile, LogReader, files
 
-SHORTEST = 6  # characters of an id; its end tells sessions apart, for they begin with the time
+SHORTEST = 8  # characters of an id; its end tells sessions apart, for they begin with the time
 _LOOKED_AT = 200  # events at the beginning of a log
 _LONGEST = 60  # characters of a question
 _GENERATED = re.compile(r"[0-9a-f]{27}")
@@ -39,9 +39,15 @@ def glance(file: LogFile, handle: str) -> Glance:
     return Glance(handle, _local(file.started), first_question(file.path))
 
 
+def glance_at(folder: Path, path: Path) -> Glance | None:
+    """Look at the session of a file of this folder; None if there is no such file in it."""
+    file = _file_of(folder, path)
+    return None if file is None else glance(file, handles(folder, [file])[0])
+
+
 def handle_of(folder: Path, path: Path) -> str:
     """Return what to call a session by: its name, or the end of its id."""
-    file = next((file for file in files(folder) if file.path.name == path.name), None)
+    file = _file_of(folder, path)
     return path.name if file is None else handles(folder, [file])[0]
 
 
@@ -53,7 +59,7 @@ def handles(folder: Path, some: Iterable[LogFile]) -> list[str]:
 
 
 def short(session: str, others: Iterable[str]) -> str:
-    """Return the shortest end of an id, of 6 characters or more, that no other has.
+    """Return the shortest end of an id, of 8 characters or more, that no other has anywhere in it.
 
     An id that is none of ours is returned whole: its words are what a person knows it by.
     """
@@ -61,7 +67,7 @@ def short(session: str, others: Iterable[str]) -> str:
         return session
     rivals = [other for other in others if other != session]
     length = SHORTEST
-    while length < len(session) and (rivals := [other for other in rivals if other.endswith(session[-length:])]):
+    while length < len(session) and (rivals := [other for other in rivals if session[-length:] in other]):
         length += 1
     return session[-length:]
 
@@ -75,6 +81,10 @@ def first_question(path: Path) -> str:
     except StorageError:
         pass
     return ""
+
+
+def _file_of(folder: Path, path: Path) -> LogFile | None:
+    return next((file for file in files(folder) if file.path.name == path.name), None)
 
 
 def _said_by_user(message: Any) -> str:

@@ -19,12 +19,13 @@ from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.record import Record
 from llmgine_cli.eventlog.writer import OUTSIDE, file_name_part
 
-__all__ = ["EVERYTHING", "LogFile", "LogReader", "Record", "files", "find", "in_order", "latest"]
+__all__ = ["EVERYTHING", "LogFile", "LogReader", "Record", "files", "find", "in_order", "is_whole", "latest"]
 
 EVERYTHING = Filter()
 _NAME = re.compile(r"events_(?P<time>\d{8}T\d{6}\.\d{6}Z)_(?P<session>.+)\.jsonl")
 _START = b'{"v":'
 _NEAR = 50  # the latest sessions, among which a near miss is looked for
+LEAST = 4  # characters of a part of an id: nearly every id has any one of them
 _NAMED = 3  # sessions that a hint names
 _JUNK = b"\0\r\n "  # what may stand around a line
 
@@ -84,23 +85,27 @@ def find(folder: Path, name: str) -> Path:
     Args:
         folder: Where the logs are.
         name: What was given to it with `--name`; else its id, or the beginning, the end or a part of it that no other
-            session has; or the path of a log file.
+            session has, of 4 characters or more; or the path of a log file.
 
     Raises:
         NotFoundError: There is no such session.
-        UsageError: There are several.
+        UsageError: There are several, or this is too short for a part of an id.
     """
-    if ("/" in name or name.endswith(".jsonl")) and Path(name).is_file():
+    if _is_path(name):
         return Path(name)
     if (named := names.lookup(folder, name)) is not None:
         return named
     known = [file for file in files(folder) if name.startswith("@") or not file.session.startswith(OUTSIDE)]
-    candidates = known if name else []
-    exact = [file for file in candidates if file.session in {name, file_name_part(name)}]
-    begins = [file for file in candidates if file.session.startswith(name)]
-    ends = [file for file in candidates if file.session.endswith(name)]
-    holds = [file for file in candidates if name in file.session]
+    exact = [file for file in known if _is_id(name, file)]
+    holds = [file for file in known if name and name in file.session]
+    begins = [file for file in holds if file.session.startswith(name)]
+    ends = [file for file in holds if file.session.endswith(name)]
     for found in (exact[-1:], begins, ends, holds):
+        if found and len(name) < LEAST and not exact:
+            raise UsageError(
+                f"{name!r} is too short for a part of an id: {LEAST} characters or more",
+                hint=f"the latest: {_latest(folder, known)}",
+            )
         if len(found) == 1:
             return found[0].path
         if found:
@@ -111,6 +116,21 @@ def find(folder: Path, name: str) -> Path:
     if not (missing.hint or "").startswith("did you mean"):
         missing.hint = f"the latest: {_latest(folder, known)}" if known else f"no logs in {folder} yet"
     raise missing
+
+
+def is_whole(folder: Path, name: str, path: Path) -> bool:
+    """Whether what found the file of a session is no mere part of its id, but its name, its id or its path."""
+    if _is_path(name) or names.lookup(folder, name) is not None:
+        return True
+    return any(_is_id(name, file) for file in in_order(path.parent, [path.name]))
+
+
+def _is_path(name: str) -> bool:
+    return ("/" in name or name.endswith(".jsonl")) and Path(name).is_file()
+
+
+def _is_id(name: str, file: LogFile) -> bool:
+    return file.session in {name, file_name_part(name)}
 
 
 def _latest(folder: Path, found: Sequence[LogFile]) -> str:

@@ -96,6 +96,25 @@ def test_engines_tools_templates_and_models_are_offered(cli: Program, option: st
     assert any(line.startswith(offered) for line in bash(cli, f"llmgine run {option}"))
 
 
+def test_types_of_events_are_those_of_the_latest_session_in_any_case(cli: Program, home: Path) -> None:
+    log = EventLog(home / "state" / "logs")
+    log.write(SessionNamed(session_id="later", name="work"))
+    log.write(MessageAdded(session_id="later", message=user("hi")))
+    log.close()
+    assert bash(cli, "llmgine logs tail --type ") == ["MessageAdded", "SessionNamed"]
+    assert bash(cli, "llmgine logs tail --type message") == ["messageAdded"]
+    assert "hi" in cli("logs", "tail", "--type", "messageAdded").stdout
+
+
+def test_prompts_that_wait_are_offered_by_number_with_what_they_ask(cli: Program, home: Path) -> None:
+    assert bash(cli, "llmgine schedule cancel ") == []
+    assert not (home / "state").exists(), "asking makes no schedule"
+    for text in ("feed the cat", "feed the dog"):
+        cli("run", "-m", "echo:echo", "--in", "1h", text)
+    cli("schedule", "cancel", "1")
+    assert fish(cli, "llmgine schedule cancel ") == ["2\tfeed the dog"]
+
+
 def test_a_path_is_left_to_the_shell(cli: Program) -> None:
     assert bash(cli, "llmgine run -e ./") == []
 

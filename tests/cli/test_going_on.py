@@ -90,7 +90,7 @@ class Gate:
 def test_run_goes_on_with_the_latest_conversation_its_system_message_and_its_model(cli: Program, home: Path) -> None:
     with FakeVendor([Answer("one"), Answer("two")]) as vendor:
         cli(*FAKE, "-s", "be brief", "first", env=env(vendor))
-        done = cli("run", "-c", "second", env=env(vendor))
+        done = cli("--quiet", "run", "-c", "second", env=env(vendor))
         assert (done.stdout, done.stderr, done.code) == ("two\n", "", 0)
         assert said(vendor) == [("system", "be brief"), ("user", "first"), ("assistant", "one"), ("user", "second")]
         assert vendor.requests[-1].body["model"] == "fake"
@@ -164,7 +164,8 @@ def test_tools_are_told_and_not_granted_again(cli: Program) -> None:
         assert "only you can grant them again: -T calculate -T current_time" in done.stderr
         assert "tools" not in vendor.requests[-1].body
         done = cli("run", "-c", "-T", "calculate", "-T", "current_time", "third", env=env(vendor))
-        assert (done.stdout, done.stderr) == ("three\n", "")
+        assert done.stdout == "three\n"
+        assert "grant" not in done.stderr
         assert len(vendor.requests[-1].body["tools"]) == 2
 
 
@@ -256,6 +257,9 @@ def test_a_log_from_elsewhere_is_left_alone_and_chooses_neither_model_nor_engine
     before = foreign.read_bytes()
     done = cli("run", "--session", foreign, "second", env={"LLMGINE_MODEL": "echo:echo"})
     assert (done.stdout, done.code) == ("second\n", 0)
+    assert done.stderr == (
+        "this log is not in your folder of logs: going on in a new session, and the log stays as it is\n"
+    )
     assert foreign.read_bytes() == before
     assert [event["message"]["role"] for event in logged(home, "MessageAdded")] == ["user", "assistant"] * 2
 
@@ -314,10 +318,25 @@ def test_a_fork_of_a_session_whose_answer_is_coming_has_what_came_so_far(cli: Pr
     with FakeVendor([Answer("Half an answer, then", then="silence"), Answer("ok")]) as vendor:
         with cli.start(*FAKE, "first", env=env(vendor)) as running:
             wait_until(lambda: logged(home, "ReplyGrew"))
-            cli("run", "-c", "second", env=env(vendor))
+            done = cli("run", "-c", "second", env=env(vendor))
             running.kill()
+        assert (
+            "the last answer is still being written: this goes on with what there is of it: Half an answer,\n"
+            in done.stderr
+        )
+        assert "interrupted" not in done.stderr
         assert said(vendor) == [("user", "first"), ("assistant", "Half an answer, "), ("user", "second")]
     assert len(logs(home)) == 2
+
+
+def test_an_answer_that_has_not_begun_is_gone_on_without_it(cli: Program, home: Path) -> None:
+    with FakeVendor([Answer("", then="silence"), Answer("ok")]) as vendor:
+        with cli.start(*FAKE, "first", env=env(vendor)) as running:
+            wait_until(lambda: logged(home, "LLMCallStarted"))
+            done = cli("run", "-c", "--fork", "second", env=env(vendor))
+            running.kill()
+        assert "the last answer is still being written: this goes on without it\n" in done.stderr
+        assert "interrupted" not in done.stderr
 
 
 def test_a_chat_that_is_open_keeps_its_session(cli: Program) -> None:
@@ -398,14 +417,14 @@ def test_a_name_that_is_taken_goes_to_the_new_session_and_this_is_told(cli: Prog
     earlier("work")
     done = cli(*ECHO, "--name", "work", "second")
     first = session_id(logs(home)[0])
-    assert f"work was the name of an earlier session, which is now {first[-6:]}" in done.stderr
+    assert f"work was the name of an earlier session, which is now {first[-8:]}" in done.stderr
     assert [text for _, text in conversation(cli, "work")] == ["second", "second"]
     assert [text for _, text in conversation(cli, first[-6:])] == ["first", "first"]
 
 
 def test_a_session_can_be_named_later_and_anew(cli: Program) -> None:
     earlier()
-    assert cli("run", "-c", "--name", "work", "second").stderr == ""
+    assert "was the name of" not in cli("run", "-c", "--name", "work", "second").stderr
     assert cli("run", "--session", "work", "--name", "play", "third").stderr == ""
     assert len(conversation(cli, "play")) == 6
     assert "no session named 'work'" in cli("run", "--session", "work", "x").stderr
@@ -452,12 +471,40 @@ def test_nothing_to_go_on_with_is_one_clear_line(cli: Program) -> None:
     assert "there is no conversation to go on with" in done.stderr
 
 
-def test_a_part_that_several_have_names_the_latest_with_what_was_asked(cli: Program) -> None:
+def test_a_part_that_is_too_short_is_refused_before_anything_is_written(cli: Program, home: Path) -> None:
+    earlier()
+    (path,) = logs(home)
+    before = path.read_bytes()
+    done = cli(*ECHO, "--session", session_id(path)[-3:], "x")
+    assert (done.stdout, done.code) == ("", 2)
+    assert "is too short for a part of an id: 4 characters or more" in done.stderr
+    assert (logs(home), path.read_bytes()) == ([path], before)
+
+
+@pytest.mark.parametrize("by", ["part", "latest"])
+def test_which_conversation_it_is_is_told_where_it_was_not_named(cli: Program, home: Path, by: str) -> None:
+    earlier()
+    handle = session_id(logs(home)[0])[-8:]
+    which = ("-c",) if by == "latest" else ("--session", handle[-4:])
+    done = cli(*ECHO, *which, "second")
+    assert re.fullmatch(rf"the conversation is {handle} \(20[-\d]+ [:\d]+, 'first'\)\n", done.stderr)
+    assert cli("--quiet", *ECHO, *which, "third").stderr == ""
+
+
+def test_a_name_an_id_and_a_path_say_which_it_is_themselves(cli: Program, home: Path) -> None:
+    earlier("work")
+    (path,) = logs(home)
+    for named in ("work", session_id(path), str(path)):
+        assert cli(*ECHO, "--session", named, "x").stderr == ""
+
+
+def test_a_part_that_several_have_names_the_latest_with_what_was_asked(cli: Program, home: Path) -> None:
     for number in range(5):
         earlier(text=f"question {number}")
-    done = cli(*ECHO, "--session", "18", "x")
+    common = session_id(logs(home)[0])[:4]
+    done = cli(*ECHO, "--session", common, "x")
     assert done.code == 2
-    assert "5 sessions have '18' in their id" in done.stderr
+    assert f"5 sessions have '{common}' in their id" in done.stderr
     found = re.findall(r"(\w{6,}) \(20[-\d]+ [:\d]+, '(question \d)'\)", done.stderr)
     assert [question for _, question in found] == ["question 4", "question 3", "question 2"]
     assert [text for _, text in conversation(cli, found[1][0])] == ["question 3", "question 3"]

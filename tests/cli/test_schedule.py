@@ -474,7 +474,7 @@ def test_a_chat_has_due_prompts_answered_and_says_so_above_what_is_being_typed(c
         assert chat.wait_end() == 0
     (entry,) = listed(everything=True)
     assert (entry["state"], entry["attempts"]) == ("done", 1)
-    assert f"--session {entry['session_id'][:12]}" in chat.everything()
+    assert f"--session {entry['session_id'][-8:]}\n" in chat.everything()
     assert len({event["session_id"] for event in logged(home)}) == 2
 
 

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmgine_cli.errors import NotFoundError, UsageError
+from llmgine_cli.eventlog import names
 from llmgine_cli.eventlog.blocks import BLOCK
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.filters import Filter
-from llmgine_cli.eventlog.reader import LogReader, files, find, latest
+from llmgine_cli.eventlog.reader import LogReader, files, find, is_whole, latest
 from llmgine_cli.eventlog.writer import EventLog
 from llmgine_cli.llm.events import LLMCallFailed, StatusChanged
 from llmgine_cli.llm.messages import assistant
@@ -67,6 +68,31 @@ def test_a_session_is_found_by_id_by_a_part_of_it_and_by_path(tmp_path: Path) ->
     assert find(tmp_path, "18ead0942") == two
     assert find(tmp_path, "f204c3") == one
     assert find(tmp_path, str(two)) == two
+
+
+@pytest.mark.parametrize("part", ["1", "18e", "4c3", "ead"])
+def test_a_part_of_an_id_that_nearly_any_has_finds_nothing(tmp_path: Path, part: str) -> None:
+    write(tmp_path, "events_20261123T000000.000000Z_18ead0941bde801700000f204c3.jsonl")
+
+    with pytest.raises(UsageError, match=f"'{part}' is too short for a part of an id: 4 characters or more"):
+        find(tmp_path, part)
+
+
+def test_a_whole_id_or_name_may_be_short(tmp_path: Path) -> None:
+    short = write(tmp_path, "events_20261123T000000.000000Z_e.jsonl")
+    other = write(tmp_path, "events_20261123T000001.000000Z_18ead0941bde801700000f204c3.jsonl")
+    names.record(tmp_path, "4c3", other)
+
+    assert find(tmp_path, "e") == short
+    assert find(tmp_path, "4c3") == other
+
+
+def test_what_is_whole_is_a_name_an_id_or_a_path_but_no_part(tmp_path: Path) -> None:
+    path = write(tmp_path, "events_20261123T000000.000000Z_18ead0941bde801700000f204c3.jsonl")
+    names.record(tmp_path, "work", path)
+
+    assert [is_whole(tmp_path, name, path) for name in ("work", "18ead0941bde801700000f204c3", str(path))] == [True] * 3
+    assert not is_whole(tmp_path, "00f204c3", path)
 
 
 def test_a_session_with_an_odd_name_is_found_by_that_name(tmp_path: Path) -> None:

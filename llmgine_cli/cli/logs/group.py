@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from llmgine_cli.cli.common import Cli
-from llmgine_cli.cli.complete import complete_session
+from llmgine_cli.cli.complete import complete_event_type, complete_session
 
 app = typer.Typer(name="logs", help="Look at what happened.", no_args_is_help=True)
 
@@ -20,7 +20,11 @@ SessionName = Annotated[
 ]
 Types = Annotated[
     list[str] | None,
-    typer.Option("--type", help="Only events of this type, or whose type begins so: llmcall. Repeatable."),
+    typer.Option(
+        "--type",
+        help="Only events of this type, or whose type begins so: llmcall. Repeatable.",
+        autocompletion=complete_event_type,
+    ),
 ]
 Folder = Annotated[Path | None, typer.Option("--dir", help="Folder of the logs; default: the setting log.dir.")]
 Since = Annotated[

@@ -5,10 +5,14 @@ from typing import Annotated
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, command
+from llmgine_cli.cli.complete import complete_scheduled
 from llmgine_cli.cli.schedule.group import app, schedule
 from llmgine_cli.errors import LlmgineError, NotFoundError, UsageError
 
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="As llmgine schedule list shows them.")]
+Ids = Annotated[
+    list[str],
+    typer.Argument(metavar="ID...", help="As llmgine schedule list shows them.", autocompletion=complete_scheduled),
+]
 
 
 @command(app)

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmgine_cli.cli.common import Cli
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = 30.0  # seconds after which one looks even if nobody has rung and nothing is due
 SHOWN = 20  # columns of a prompt
-DIGITS = 12  # of a session's id; they tell the time to a tenth of a millisecond
 
 
 class Interleaved:
@@ -32,9 +32,14 @@ class Interleaved:
     Args:
         cli: Where it is said.
         lines: Where the messages come from.
+        logs: The folder of the logs.
+
+    Attributes:
+        logs: The folder of the logs.
     """
 
-    def __init__(self, cli: Cli, lines: Lines) -> None:
+    def __init__(self, cli: Cli, lines: Lines, logs: Path) -> None:
+        self.logs = logs
         self._cli = cli
         self._lines = lines
         self._typing = False
@@ -61,14 +66,15 @@ class Interleaved:
 
 
 @asynccontextmanager
-async def prompts_answered(cli: Cli, lines: Lines) -> AsyncGenerator[Lines]:
+async def prompts_answered(cli: Cli, lines: Lines, logs: Path) -> AsyncGenerator[Lines]:
     """Have prompts that come due answered, and say so in one line each.
 
     Args:
         cli: Where to say it.
         lines: Where the chat's messages come from; it takes them from what this yields.
+        logs: The folder of the logs.
     """
-    beside = Interleaved(cli, lines)
+    beside = Interleaved(cli, lines, logs)
     task = asyncio.create_task(_answer(beside))
     try:
         yield beside
@@ -118,7 +124,7 @@ async def _have_answered(store: "ScheduleStore", beside: Interleaved) -> bool:
     entries = await asyncio.to_thread(store.entries)
     ended = [entry for entry in entries if (entry.finished or 0.0) >= begun and entry.state in ("done", "failed")]
     for entry in ended:
-        await beside.say(_told(entry))
+        await beside.say(_told(entry, beside.logs))
     return bool(ended)
 
 
@@ -142,12 +148,15 @@ async def _worker() -> None:
     await ended.wait()
 
 
-def _told(entry: "Entry") -> str:
+def _told(entry: "Entry", logs: Path) -> str:
     from llmgine_cli.cli.screen.spinner import clip
     from llmgine_cli.cli.talk.later import job_of
+    from llmgine_cli.eventlog.glance import short
+    from llmgine_cli.eventlog.reader import files
 
     job = job_of(entry)
     about = f"prompt {entry.number}" + (f" ({clip(job.line, SHOWN)})" if job else "")
     if entry.state == "failed":
         return f"{about} failed: {entry.error}"
-    return f"{about} is answered: llmgine chat --session {(entry.session_id or '')[:DIGITS]}"
+    handle = short(entry.session_id or "", (file.session for file in files(logs)))
+    return f"{about} is answered: llmgine chat --session {handle}"

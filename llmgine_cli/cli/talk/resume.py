@@ -47,11 +47,13 @@ class GoingOn:
         path: The log of the one to go on with; None: begin a new one.
         fork: Whether to leave its session as it is.
         name: How to call the session from now on.
+        guessed: Whether the user did not name it in full, so that which one it is should be told.
     """
 
     path: Path | None = None
     fork: bool = False
     name: str | None = None
+    guessed: bool = False
 
 
 def read_going_on(settings: "Settings", *, go_on: bool, session: str | None, fork: bool, name: str | None) -> GoingOn:
@@ -63,7 +65,7 @@ def read_going_on(settings: "Settings", *, go_on: bool, session: str | None, for
         StorageError: The logs cannot be read.
     """
     from llmgine_cli.eventlog import names
-    from llmgine_cli.eventlog.reader import find
+    from llmgine_cli.eventlog.reader import find, is_whole
 
     if go_on and session is not None:
         raise UsageError("--continue and --session exclude each other", hint="--session names one conversation")
@@ -73,8 +75,11 @@ def read_going_on(settings: "Settings", *, go_on: bool, session: str | None, for
         raise UsageError("a session without a log cannot be found by a name", hint="leave out --name or -n")
     if name is not None:
         names.check(name)
-    path = _latest(settings.log_dir) if go_on else None if session is None else find(settings.log_dir, session)
-    return GoingOn(path=path, fork=fork, name=name)
+    folder = settings.log_dir
+    if session is not None:
+        path = find(folder, session)
+        return GoingOn(path=path, fork=fork, name=name, guessed=not is_whole(folder, session, path))
+    return GoingOn(path=_latest(folder) if go_on else None, fork=fork, name=name, guessed=go_on)
 
 
 class Before:
@@ -84,6 +89,7 @@ class Before:
         going_on: What the command line says.
         earlier: What the log tells of the conversation to go on with.
         in_place: Whether it goes on in its own session.
+        coming: Whether another program is still writing to it.
 
     Attributes:
         session_id: Of the session to go on in; None: a new one.
@@ -92,8 +98,11 @@ class Before:
         engine: The strategy it had.
     """
 
-    def __init__(self, going_on: GoingOn, earlier: "Earlier | None" = None, *, in_place: bool = False) -> None:
+    def __init__(
+        self, going_on: GoingOn, earlier: "Earlier | None" = None, *, in_place: bool = False, coming: bool = False
+    ) -> None:
         self._going_on = going_on
+        self._coming = coming
         self._earlier = earlier
         self._in_place = in_place
         self.session_id = earlier.session_id if earlier and in_place else None
@@ -121,7 +130,7 @@ class Before:
                 event = SessionForked(from_session=earlier.session_id, at_event=earlier.last_event)
                 await app.bus.publish(event)
                 await conversation.history.add(*earlier.messages)
-            _tell(cli, earlier, conversation)
+            _tell(cli, earlier, conversation, coming=self._coming)
         if self._going_on.name is not None:
             await _give_name(cli, app, conversation.session_id, self._going_on.name)
 
@@ -134,13 +143,18 @@ def take_up(cli: Cli, app: "Application", going_on: GoingOn) -> Before:
         UsageError: There is no conversation in the file.
     """
     from llmgine_cli.eventlog.conversation import recall, session_in
+    from llmgine_cli.eventlog.lock import is_being_written
     from llmgine_cli.trust import names_a_model_file
 
     path = going_on.path
     if path is None:
         return Before(going_on)
-    in_place = not going_on.fork and _claimed(cli, app, path, session_in(path))
-    before = Before(going_on, recall(path), in_place=in_place)
+    session_id = session_in(path)
+    if going_on.guessed:
+        _tell_which(cli, path)
+    in_place = not going_on.fork and _claimed(cli, app, path, session_id)
+    coming = not in_place and is_being_written(path)  # before it is read: what ends meanwhile was not interrupted
+    before = Before(going_on, recall(path), in_place=in_place, coming=coming)
     if path.parent.resolve() != app.settings.log_dir.resolve():
         before.model = before.engine = None  # anybody may have written this log, and only the user chooses what runs
     if before.engine is not None and not _usable(cli, app, before.engine):
@@ -196,7 +210,9 @@ def _claimed(cli: Cli, app: "Application", path: Path, session_id: str) -> bool:
         cli.note("without a log: what is said now is not kept")
         return True
     if path.parent.resolve() != app.log.folder.resolve():
-        return False  # a session stands in one file, and this one is not among ours
+        # A session stands in one file, and this one is not among ours.
+        cli.note("this log is not in your folder of logs: going on in a new session, and the log stays as it is")
+        return False
     try:
         if app.log.claim(session_id, path):
             return True
@@ -221,7 +237,14 @@ def _usable(cli: Cli, app: "Application", engine: str) -> bool:
     return True
 
 
-def _tell(cli: Cli, earlier: "Earlier", conversation: "Conversation") -> None:
+def _tell_which(cli: Cli, path: Path) -> None:
+    from llmgine_cli.eventlog.glance import glance_at
+
+    if (seen := glance_at(path.parent, path)) is not None:
+        cli.note(f"the conversation is {seen}")
+
+
+def _tell(cli: Cli, earlier: "Earlier", conversation: "Conversation", *, coming: bool) -> None:
     from llmgine_cli.cli.screen.spinner import clip
 
     if earlier.skipped:
@@ -230,7 +253,11 @@ def _tell(cli: Cli, earlier: "Earlier", conversation: "Conversation") -> None:
     if earlier.interrupted:
         last = earlier.messages[-1] if earlier.messages else None
         came = clip(last.text, SHOWN) if last is not None and last.role == "assistant" else ""
-        cli.note("the last answer was interrupted" + (f": {came}" if came else " before anything came of it"))
+        if coming:
+            how = f"with what there is of it: {came}" if came else "without it"
+            cli.note(f"the last answer is still being written: this goes on {how}")
+        else:
+            cli.note("the last answer was interrupted" + (f": {came}" if came else " before anything came of it"))
     granted = {tool.name for tool in conversation.tools}
     if missing := [name for name in earlier.tools if name not in granted]:
         grants = " ".join(f"-T {quote(name)}" for name in missing)
