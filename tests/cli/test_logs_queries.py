@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -13,7 +14,14 @@ from llmgine_cli.bus import CommandStarted, SessionEnded, SessionStarted
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.writer import EventLog
-from llmgine_cli.llm.events import LLMCallFailed, LLMCallFinished, LLMCallStarted, MessageAdded
+from llmgine_cli.llm.events import (
+    LLMCallFailed,
+    LLMCallFinished,
+    LLMCallStarted,
+    MessageAdded,
+    ReplyGrew,
+    StatusChanged,
+)
 from llmgine_cli.llm.messages import ToolCall, ToolResult, assistant, user
 from llmgine_cli.llm.stream import Reply, Usage
 from llmgine_cli.toolkit.messages import ToolCallFinished
@@ -364,3 +372,79 @@ def test_tail_takes_the_same_filters(cli: Program, folder: Path) -> None:
     assert "SessionStarted" not in cli("logs", "tail", "--model", "gpt").stdout
     assert len(cli("logs", "tail", "--since", "2026-11-24T09:00:02").stdout.splitlines()) == 2
     assert cli("logs", "tail", "--since", "2027-11-24").stderr == "no such events in this session\n"
+
+
+def both(cli: Program, name: str) -> tuple[tuple[str, float], tuple[str, float]]:
+    """State and milliseconds of a session, as the listing and as its page have them."""
+    (listed,) = json.loads(cli("logs", "list", "--session", name, "--json").stdout)
+    shown = json.loads(cli("logs", "show", name, "--json").stdout)["session"]
+    return (listed["state"], listed["duration_ms"]), (shown["state"], shown["duration_ms"])
+
+
+def test_a_session_that_was_killed_has_one_time_and_one_state_wherever_it_is_shown(cli: Program, folder: Path) -> None:
+    path = talk(folder, "killed", ended=False)
+    grew = ReplyGrew(session_id="killed", time_ns=NOON + 4 * SECOND, call_id="d", text="half")
+    with path.open("ab") as file:
+        file.write(encode(grew))
+    assert both(cli, "killed") == (("interrupted", 4000.0),) * 2
+
+    later = NOON + 3600 * SECOND
+    with path.open("ab") as file:
+        file.write(encode(SessionStarted(session_id="killed", time_ns=later)))
+        file.write(encode(CommandStarted(session_id="killed", time_ns=later, command=Prompt(text="on"))))
+        file.write(encode(StatusChanged(session_id="killed", time_ns=later + 2 * SECOND, status="busy")))
+    assert both(cli, "killed") == (("interrupted", 6000.0),) * 2
+
+
+@pytest.mark.parametrize(
+    ("error", "state"), [("CancelledError", "interrupted"), ("SystemExit", "interrupted"), ("boom", "failed")]
+)
+def test_what_was_stopped_did_not_fail(cli: Program, folder: Path, error: str, state: str) -> None:
+    talk(folder, "ended", error=error)
+
+    assert both(cli, "ended") == ((state, 3000.0),) * 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_an_idle_chat_whose_terminal_was_closed_is_interrupted(cli: Program, number: signal.Signals) -> None:
+    with Terminal([str(PROGRAM), "chat", "-m", "echo:echo"]) as terminal:
+        terminal.wait_for("Ctrl-D leaves")
+        terminal.send("well\r")
+        terminal.wait_until(lambda: terminal.everything().count("well") > 1, "an answer")
+        terminal.signal(number)
+        terminal.wait_end()
+
+    (listed,) = json.loads(cli("logs", "list", "--json").stdout)
+    assert (listed["state"], listed["error"]) == ("interrupted", None)
+
+
+def test_a_file_without_an_event_is_no_session_and_bad_lines_are_told(cli: Program, folder: Path) -> None:
+    talk(folder, "good")
+    (folder / "events_20261124T130000.000000Z_noise.jsonl").write_bytes(bytes(range(128, 256)) + b"\n{oops\n")
+    (folder / "events_20261124T140000.000000Z_empty.jsonl").touch()
+
+    done = cli("logs", "list")
+
+    assert first_column(done.stdout) == ["good"]
+    assert (done.stderr, done.code) == ("warning: 2 bad lines skipped\n", 0)
+
+
+def test_a_listing_begins_with_what_the_user_said_first_wherever_that_stands(cli: Program, folder: Path) -> None:
+    path = talk(folder, "template", text="")
+    said = [
+        SessionStarted(session_id="template", time_ns=NOON),
+        CommandStarted(session_id="template", time_ns=NOON, command=Prompt(text="")),
+        MessageAdded(session_id="template", time_ns=NOON, message=user("Is this\n code right?")),
+    ]
+    path.write_bytes(b"".join(map(encode, said)))
+    fork = folder / "events_20261124T150000.000000Z_fork.jsonl"
+    said = [
+        SessionStarted(session_id="fork", time_ns=NOON),
+        MessageAdded(session_id="fork", time_ns=NOON, message=user("the first question")),
+        CommandStarted(session_id="fork", time_ns=NOON, command=Prompt(text="the second")),
+    ]
+    fork.write_bytes(b"".join(map(encode, said)))
+
+    listed = json.loads(cli("logs", "list", "--json").stdout)
+
+    assert [one["title"] for one in listed] == ["the first question", "Is this code right?"]

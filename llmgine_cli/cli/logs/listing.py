@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, command
+from llmgine_cli.cli.logs.chosen import tell_skipped
 from llmgine_cli.cli.logs.group import Folder, ModelName, Query, SessionName, Since, Until, app, times, where
 
 if TYPE_CHECKING:
@@ -46,16 +47,19 @@ def list_sessions(
     since_ns, until_ns = times(since, until)
     folder = where(cli, folder, session)
     path = find(folder, session) if session else None
+    skipped: list[int] = []
     with progress(cli, "session") as tell:
         found = sessions(
             folder,
             Wanted(path, since_ns, until_ns, model, query),
             Summaries(folder, places.cache_dir()),
             unreadable=lambda error: cli.warn(error.message),
+            bad_lines=skipped.append,
             progress=tell,
         )
         shown = list(islice(found, lines or None))
         found.close()
+    tell_skipped(cli, sum(skipped))
     if as_json:
         cli.json([_as_json(listed) for listed in shown])
     elif not shown:

@@ -1,23 +1,28 @@
 """What a session was, in a few words: when, who with, how much, how it ended."""
 
-from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from llmgine_cli.eventlog.ending import Ending, State, state_of, was_stopped
 from llmgine_cli.eventlog.filters import Filter
-from llmgine_cli.eventlog.lock import is_being_written
+from llmgine_cli.eventlog.glance import first_question
 from llmgine_cli.eventlog.queries.counted import Counted, CountedLog
 from llmgine_cli.eventlog.queries.prices import Prices
+from llmgine_cli.eventlog.reader import LogReader
+from llmgine_cli.eventlog.record import Record
 
-State: TypeAlias = Literal["finished", "failed", "interrupted", "running"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TYPES = (
     "SessionStarted", "SessionEnded", "SessionNamed", "ConversationOpened", "CommandStarted", "CommandFinished",
     "LLMCallStarted", "LLMCallFinished", "ToolCallFinished",
 )  # fmt: skip
 _WANTED = Filter(types=TYPES)
+_STARTS = Filter(types=("SessionStarted",))
 LONGEST_TITLE = 200  # characters
 
 
@@ -27,9 +32,9 @@ class Summary(msgspec.Struct, kw_only=True):
     Attributes:
         session: Its id; as the file name has it when no event says.
         name: What the user called it; empty if nothing.
-        title: How its first prompt begins.
+        title: How what the user said first begins; in a fork what was said first in the session it came from.
         started_ns: When it began, nanoseconds since 1970; 0 if no event says.
-        ended_ns: When the last event that counts was.
+        ended_ns: When the last event was.
         engine: The conversation strategy, or its command's name where the log does not say more.
         models: `provider:model` of all that were asked, the last one last.
         turns: How many commands the user gave.
@@ -39,7 +44,8 @@ class Summary(msgspec.Struct, kw_only=True):
         output_tokens: Tokens of all answers.
         price: What those calls cost of which it is known, in US dollars.
         unpriced: How many finished calls have no known price.
-        duration_ms: Milliseconds it was open, all times it was taken up again together.
+        duration_ms: Milliseconds it was open, all times it was taken up again together: each time from its start to
+            its end, or to the last event where no end is written.
         ending: How it ended; `open` when no end is written.
         error: What it failed with.
         skipped: Bad lines that were met.
@@ -60,22 +66,19 @@ class Summary(msgspec.Struct, kw_only=True):
     price: float = 0.0
     unpriced: int = 0
     duration_ms: float = 0.0
-    ending: Literal["finished", "failed", "interrupted", "open"] = "open"
+    ending: Ending = "open"
     error: str | None = None
     skipped: int = 0
 
 
-def state(summary: Summary, path: Path, written: Callable[[Path], bool] = is_being_written) -> State:
+def state(summary: Summary, path: Path) -> State:
     """Return how a session stands: what has no end is running if a process still writes it.
 
     Args:
         summary: The session.
         path: Its file.
-        written: Whether a process that runs has this file open for writing.
     """
-    if summary.ending != "open":
-        return summary.ending
-    return "running" if written(path) else "interrupted"
+    return state_of(summary.ending, path)
 
 
 def summarise(path: Path, session: str, prices: Prices) -> Summary:
@@ -90,17 +93,29 @@ def summarise(path: Path, session: str, prices: Prices) -> Summary:
         StorageError: The file cannot be read.
     """
     log = CountedLog(path, _WANTED)
-    adding = _Adding(session, prices)
+    adding = _Adding(session, prices, path)
     for event in log:
         adding.add(event)
-    return adding.done(log.skipped)
+    found = adding.done(log.skipped)
+    if not found.started_ns:  # nothing that counts is in it; perhaps nothing at all
+        reader = LogReader(path)
+        first = next(iter(reader), None)
+        found.started_ns, found.skipped = first.time_ns if first else 0, max(found.skipped, reader.skipped)
+    else:
+        question = first_question(path)
+        # The same, of which more is known here; a template's prompt has no text of its own.
+        if not found.title.startswith(question.removesuffix("…") or found.title):
+            found.title = question
+    return found
 
 
 class _Adding:
     """Makes a summary of events as they go by."""
 
-    def __init__(self, session: str, prices: Prices) -> None:
+    def __init__(self, session: str, prices: Prices, path: Path) -> None:
         self._prices = prices
+        self._path = path
+        self._starts = 0  # how often it was begun or taken up again
         self._sum = Summary(session=session)
         self._opened_ns: int | None = None  # since when it is open; None while it is not
         self._command: str | None = ""  # id of the last thing the user asked for
@@ -125,6 +140,7 @@ class _Adding:
         done.session = event.session_id or done.session
         if event.event_type == "SessionStarted":
             self._close()  # it was never ended, and is gone on with now
+            self._starts += 1
         done.ended_ns = max(done.ended_ns, now)
         self._adders[event.event_type](event)
 
@@ -135,8 +151,11 @@ class _Adding:
         return self._sum
 
     def _close(self) -> None:
+        """Count the time of a part that has no end: up to its last event, of whatever type that is."""
         if self._opened_ns is not None:
-            self._sum.duration_ms += max(0, self._sum.ended_ns - self._opened_ns) / 1_000_000
+            last = _last_of_part(self._path, self._starts)
+            self._sum.ended_ns = max(self._sum.ended_ns, last.time_ns if last else 0)
+            self._sum.duration_ms += max(0, (last.time_ns if last else 0) - self._opened_ns) / 1_000_000
             self._opened_ns = None
 
     def _started(self, event: Counted) -> None:
@@ -163,8 +182,9 @@ class _Adding:
         done = self._sum
         done.duration_ms += event.duration_ms
         self._opened_ns = None
-        done.error = event.error or done.error
-        done.ending = "interrupted" if self._cancelled else "failed" if done.error else "finished"
+        stopped = self._cancelled or was_stopped(event.error)
+        done.error = done.error if was_stopped(event.error) else event.error or done.error
+        done.ending = "interrupted" if stopped else "failed" if done.error else "finished"
 
     def _asked(self, event: Counted) -> None:
         command, done = event.command, self._sum
@@ -192,3 +212,11 @@ class _Adding:
             done.unpriced += 1
         else:
             done.price += price
+
+
+def _last_of_part(path: Path, starts: int) -> Record | None:
+    """Return the last event before a session was taken up again; with no start after it, the last one of all."""
+    reader = LogReader(path)
+    begun = (record for record in reader.matching(_STARTS) if record.type == "SessionStarted")
+    later = next(islice(begun, starts, None), None)
+    return next(reader.backwards(later.offset if later else None), None)

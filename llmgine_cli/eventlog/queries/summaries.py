@@ -22,7 +22,7 @@ from llmgine_cli.eventlog.reader import LogFile, LogReader, files, find
 from llmgine_cli.eventlog.times import from_text
 from llmgine_cli.eventlog.writer import OUTSIDE
 
-FORMAT = 1
+FORMAT = 2
 WORTH = 4 * 1024 * 1024  # bytes of logs that are read as fast as the cache is
 
 
@@ -137,6 +137,7 @@ def sessions(
     summaries: Summaries,
     *,
     unreadable: Callable[[StorageError], None],
+    bad_lines: Callable[[int], None] = lambda _: None,
     progress: Callable[[int, int], None] = lambda _, __: None,
 ) -> Generator[Listed]:
     """Yield the sessions of a folder, the one that began last first; stop reading when no more are asked for.
@@ -146,6 +147,7 @@ def sessions(
         wanted: Which ones.
         summaries: Makes the summaries; keeps them when this generator ends.
         unreadable: Called with each file that cannot be read.
+        bad_lines: Called with how many bad lines a file has, if any.
         progress: Called with how many files were looked at, of how many.
 
     Raises:
@@ -160,7 +162,7 @@ def sessions(
         for count, file in enumerate(chosen):
             progress(count, len(chosen))
             try:
-                listed = _listed(file, wanted, text, summaries)
+                listed = _listed(file, wanted, text, summaries, bad_lines)
             except StorageError as error:
                 if file.path.exists():  # else it was removed since the folder was read
                     unreadable(error)
@@ -194,7 +196,9 @@ def named(path: Path) -> LogFile:
     return LogFile(started, session, path) if session else LogFile("", path.stem, path)
 
 
-def _listed(file: LogFile, wanted: Wanted, text: Filter | None, summaries: Summaries) -> Listed | None:
+def _listed(
+    file: LogFile, wanted: Wanted, text: Filter | None, summaries: Summaries, bad_lines: Callable[[int], None]
+) -> Listed | None:
     try:
         status = file.path.stat()
     except OSError as error:
@@ -204,6 +208,10 @@ def _listed(file: LogFile, wanted: Wanted, text: Filter | None, summaries: Summa
     if wanted.until_ns is not None and (began := _began(file)) is not None and began >= wanted.until_ns:
         return None
     summary = summaries.of(file, status)
+    if summary.skipped:
+        bad_lines(summary.skipped)
+    if not summary.started_ns:
+        return None  # no event is in it
     if wanted.since_ns is not None and summary.ended_ns < wanted.since_ns:
         return None
     if wanted.model is not None and not any(wanted.model.lower() in model.lower() for model in summary.models):

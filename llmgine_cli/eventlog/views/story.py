@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from llmgine_cli.eventlog.ending import State
 from llmgine_cli.llm.messages import Message, Reasoning, Text, ToolCall, ToolResult
 from llmgine_cli.llm.stream import Usage
-
-State: TypeAlias = Literal["finished", "failed", "interrupted", "unfinished"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,10 +124,11 @@ class Story:
         name: What the user called it; empty when nobody did.
         items: What happened, in order.
         started_ns: When it began, nanoseconds since 1970.
-        duration_ms: Milliseconds that it was open, over all the times it was.
+        duration_ms: Milliseconds that it was open, over all the times it was; see `queries.sessions.Summary`.
         engine: The strategy, or its command's name where the log does not say more.
         models: The models that were asked, `provider:model`.
-        state: How the last turn ended; unfinished when the log does not say.
+        state: How the session ended, or its last turn; what has no end is interrupted, or running while a process
+            writes it.
         turns: How many prompts there were.
         calls: How often a model answered.
         usage: Tokens of all calls.

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from llmgine_cli.eventlog.conversation import replay
+from llmgine_cli.eventlog.ending import Ending, state_of, was_stopped
 from llmgine_cli.eventlog.reader import LogReader, Record
 from llmgine_cli.eventlog.views.story import CallFacts, Mark, Said, Story, ToolUse, Trouble
 from llmgine_cli.llm.events import MessageAdded
@@ -35,15 +36,23 @@ def tell(path: Path) -> Story:
     for record in reader:
         teller.hear(record)
     story = teller.end()
+    story.state = state_of(teller.ending, path)
     story.skipped += reader.skipped
     return story
 
 
 class Teller:
-    """Takes events in the order of the log."""
+    """Takes events in the order of the log.
+
+    Attributes:
+        story: What was told so far.
+        ending: How the session ended; `open` while it has no end.
+    """
 
     def __init__(self) -> None:
         self.story = Story()
+        self.ending: Ending = "open"
+        self._last_turn: Literal["finished", "failed", "interrupted"] = "finished"
         self._history: list[Message] = []
         self._said: dict[int, Said] = {}  # id() of a message of the history → where it is told
         self._uses: dict[str, ToolUse] = {}  # id of a tool call → the latest one that has it
@@ -94,13 +103,15 @@ class Teller:
     def end(self) -> Story:
         """Return the story; nothing more is heard."""
         self._close(self._last_ns, "the log ends here: the program was killed, or it still runs")
+        self.story.state = "interrupted" if self.ending == "open" else self.ending
         return self.story
 
     # -- the session
 
     def _session_started(self, record: Record, _: Data) -> None:
+        self._close(self._last_ns, "the program was killed here")
+        self.ending = "open"
         if self.story.items:
-            self._close(self._last_ns, "the program was killed here")
             self.story.items.append(Mark(text="taken up again", time_ns=record.time_ns))
         self._opened_ns = record.time_ns
         # Whoever took it up counts from what `rebuild` makes of the log.
@@ -109,7 +120,11 @@ class Teller:
     def _session_ended(self, record: Record, data: Data) -> None:
         self.story.duration_ms += float(data["duration_ms"])
         self._opened_ns = None
+        last: Ending = "finished" if self._commands else self._last_turn
         self._close(record.time_ns, "the session ended before the turn did")
+        error = data.get("error")
+        stopped = last == "interrupted" or was_stopped(error)
+        self.ending = "interrupted" if stopped else "failed" if error else last
 
     def _session_forked(self, record: Record, data: Data) -> None:
         self.story.items.append(Mark(text=f"goes on from session {data['from_session']}", time_ns=record.time_ns))
@@ -131,7 +146,6 @@ class Teller:
         self._lose()
         if self._commands:
             self._commands.clear()
-            self.story.state = "unfinished"
             self.story.items.append(Trouble(kind="interrupted", text=why, time_ns=time_ns))
         if self._opened_ns is not None:
             self.story.duration_ms += max(0, time_ns - self._opened_ns) / 1_000_000
@@ -177,13 +191,14 @@ class Teller:
             # The engine kept it to itself.
             story.items.insert(turn.begins, Said(message=user(turn.text), time_ns=turn.time_ns, aside=True))
         if data["success"]:
-            story.state = "finished"
+            self._last_turn = "finished"
             return
-        story.state = "interrupted" if data["cancelled"] else "failed"
+        kind: Literal["failed", "interrupted"] = "interrupted" if data["cancelled"] else "failed"
+        self._last_turn = kind
         if not any(isinstance(item, Trouble) and item.call for item in told):
             text = "the turn was interrupted" if data["cancelled"] else f"{data['error_type']}: {data['error']}"
             duration = float(data["duration_ms"])
-            story.items.append(Trouble(kind=story.state, text=text, time_ns=record.time_ns, duration_ms=duration))
+            story.items.append(Trouble(kind=kind, text=text, time_ns=record.time_ns, duration_ms=duration))
 
     def _handler_failed(self, record: Record, data: Data) -> None:
         text = f"{data['handler']} failed on {data['about_type']}: {data['error_type']}: {data['error']}"

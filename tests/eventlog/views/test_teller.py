@@ -134,6 +134,7 @@ def test_a_failed_turn_that_was_taken_back_is_undone(tmp_path: Path) -> None:
     session.write(LLMCallFailed, 210, turn, call_id=asked, duration_ms=10, **failed)
     session.finish(turn, 210, 10, error="no")
     session.write(HistoryRewound, 211, kept=2)
+    session.end(220)
 
     story = tell(session.path)
 
@@ -252,7 +253,7 @@ def test_an_answer_that_came_before_the_program_was_killed_is_told(tmp_path: Pat
 
     assert lines(story)[1] == "assistant: hello"
     assert lines(story)[2].startswith("interrupted: the log ends here")
-    assert story.state == "unfinished"
+    assert story.state == "running"  # as long as its writer has the file
 
 
 def test_a_session_that_was_taken_up_again_is_one_story(tmp_path: Path) -> None:

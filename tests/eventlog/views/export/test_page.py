@@ -188,6 +188,7 @@ def test_the_model_and_other_facts_stand_at_the_top(tmp_path: Path) -> None:
     turn = session.prompt("hi", 0)
     session.answered(turn, session.ask(turn, 0), "hello", 10, 10)
     session.finish(turn, 10, 10)
+    session.end(20)
 
     text = Reader("".join(as_page(tell(session.path), visible))).text
 
