@@ -77,6 +77,22 @@ def ships(file: Path) -> bool:
     return any(file.parent == root / kind and file.name in names for kind, names in SHIPPED.items())
 
 
+def is_copy(kind: Kind, name: str, content: bytes) -> bool:
+    """Whether a file is the same as the one of its name that ships, as in another checkout of llmgine.
+
+    Args:
+        kind: The folder it is in.
+        name: Of the file, without its folder.
+        content: Its bytes.
+    """
+    if name not in SHIPPED[kind]:
+        return False
+    try:
+        return (bundled_root() / kind / name).read_bytes() == content
+    except OSError:
+        return False
+
+
 def project_dir(start: Path | None = None) -> Path | None:
     """Return the folder of the project that `start` (default: the working folder) is in, or None.
 

@@ -109,14 +109,22 @@ class TrustStore:
         return {path: self._state(path, _read(path)) if path.exists() else "gone" for path, _ in self._records()}
 
     def status(self, project: Path) -> list[Status]:
-        """What a project has that counts only when trusted: `llmgine.toml`, `engines/*.py`, `tools/*.py`."""
+        """What a project has that counts only when trusted: `llmgine.toml`, `engines/*.py`, `tools/*.py`.
+
+        What is the same as a file that ships is left out: that one is used in its place, whoever wrote the copy.
+        """
         project = project.resolve()
         found: list[tuple[Path, Part]] = []
         if (project / places.PROJECT_FILE).is_file():
             found.append((project / places.PROJECT_FILE, "settings"))
         for kind in CODE:
             found.extend((file, kind) for file in python_files(project / kind) if not places.ships(file))
-        return [self.judge(file, kind, project) for file, kind in found]
+        judged = [self.judge(file, kind, project) for file, kind in found]
+        return [
+            status
+            for (file, kind), status in zip(found, judged, strict=True)
+            if kind == "settings" or not places.is_copy(kind, file.name, status.content)
+        ]
 
     def judge(self, file: Path, kind: Part, project: Path) -> Status:
         """Say how one file of a project stands; it is read once, and the answer has the content that was judged."""

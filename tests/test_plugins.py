@@ -184,6 +184,41 @@ class TestTrust:
         assert told == [f"{evil} is not trusted: the bundled 'single_pass' is used instead"]
         assert not mark.exists()
 
+    def test_that_it_was_passed_over_is_told_once(self, project: Path, mark: Path) -> None:
+        write(project / "engines" / "evil.py", hostile(mark) + engine_source("single_pass", "Evil."))
+        told: list[str] = []
+        there = Plugins(project=project, trust=TrustStore(), tell=told.append)
+        for _ in range(3):
+            there.engine("single_pass")
+        assert len(told) == 1
+
+    @pytest.mark.parametrize("kind", ["engines", "tools"])
+    def test_a_copy_of_what_ships_is_passed_over_without_a_word_and_asks_for_no_trust(
+        self, project: Path, kind: Literal["engines", "tools"]
+    ) -> None:
+        for name in places.SHIPPED[kind]:
+            (project / kind).mkdir(exist_ok=True)
+            (project / kind / name).write_bytes((places.bundled_root() / kind / name).read_bytes())
+        told: list[str] = []
+        there = Plugins(project=project, trust=TrustStore(), tell=told.append)
+        found = there.all_engines() if kind == "engines" else there.all_tools()
+        assert {(each.origin, each.shadowed_by) for each in found} == {("bundled", None)}
+        assert there.engine("single_pass")
+        assert there.tool("calculate")
+        assert told == []
+        assert TrustStore().status(project) == []
+
+    def test_a_copy_that_differs_in_one_byte_or_has_another_name_is_a_strangers(self, project: Path) -> None:
+        shipped = (places.bundled_root() / "engines" / "single_pass.py").read_text(encoding="utf-8")
+        changed = write(project / "engines" / "single_pass.py", shipped + "\n")
+        renamed = write(project / "engines" / "other.py", shipped)
+        told: list[str] = []
+        there = Plugins(project=project, trust=TrustStore(), tell=told.append)
+        assert {each.path for each in there.all_engines() if not each.trusted} == {changed, renamed}
+        there.engine("single_pass")
+        assert len(told) == 1
+        assert [status.path for status in TrustStore().status(project)] == [renamed, changed]
+
     def test_a_file_that_changed_since_it_was_trusted_is_not_replaced_by_another_of_the_name(
         self, project: Path, mark: Path
     ) -> None:

@@ -3,7 +3,8 @@
 The order is the project's folder, the user's folder, installed packages, what ships. The first that can be used wins.
 A file that is broken, or has changed since it was trusted, hides what comes after it, because running something else of
 the same name would be a surprise. One that nobody ever trusted does not, or any folder could take a command away; it is
-told that it was passed over.
+told that it was passed over. A copy of a file that ships, as in a checkout, is passed over without a word: it is the
+same code.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +83,7 @@ class Shelf(Generic[T]):
         project: Files below it count only when trusted.
         trust: Who knows what is.
         collect: Takes them out of a module, or out of what an entry point names: name, thing, summary.
-        tell: Called with a line when something untrusted was passed over for another of the same name.
+        tell: Called with a line when something untrusted was passed over for another of the same name; once a name.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Shelf(Generic[T]):
         self._collect = collect
         self._tell = tell
         self._loaded: dict[Path, list[Found[T]]] = {}
+        self._told: set[str] = set()  # names of which it was told that something was passed over
 
     def everything(self) -> list[Found[T]]:
         """All there is, in search order, with what is hidden by something of the same name."""
@@ -123,7 +125,8 @@ class Shelf(Generic[T]):
             if found.name != name:
                 continue
             if found.hides:
-                if passed_over:
+                if passed_over and name not in self._told:
+                    self._told.add(name)
                     self._tell(
                         f"{passed_over.path} is {passed_over.problem}: the {found.origin} {name!r} is used instead"
                     )
@@ -147,12 +150,17 @@ class Shelf(Generic[T]):
 
     @cached_property
     def _files(self) -> list[_File]:
-        return [
+        files = [
             self._file(origin, path)
             for origin, folder in self._folders
             for path in python_files(folder)
             # In a checkout of llmgine, the project's files and those that ship are in one folder.
             if origin not in ("project", "bundled") or places.ships(path) == (origin == "bundled")
+        ]
+        return [
+            file
+            for file in files
+            if file.origin != "project" or not places.is_copy(self._kind, file.path.name, file.content)
         ]
 
     @cached_property

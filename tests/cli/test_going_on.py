@@ -105,6 +105,17 @@ def test_a_flag_goes_before_the_model_of_the_conversation_and_that_before_the_se
         assert cli("run", "-c", "-m", "openai:fake", "third", env=other).stdout == "ok\n"
 
 
+def test_the_model_of_the_conversation_goes_before_that_of_a_folder_trusted_or_not(cli: Program) -> None:
+    earlier()
+    Path("llmgine.toml").write_text('model = "openai:theirs"\n')
+    for trusted in (False, True):
+        if trusted:
+            cli("trust", "--yes")
+        done = cli("run", "-c", "second", "--json")
+        assert (json.loads(done.stdout)["model"], done.code) == ("echo:echo", 0)
+        assert "theirs" not in done.stderr
+
+
 def test_a_session_is_named_by_its_name_its_id_a_part_of_it_or_its_file(cli: Program, home: Path) -> None:
     earlier("work")
     earlier(text="another")
