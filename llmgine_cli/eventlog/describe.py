@@ -91,12 +91,17 @@ def _part(part: Data) -> str:
             return f"[{kind} {part.get('name') or part.get('url') or part.get('media_type')}]"
 
 
+def tokens(given: int | str, made: int | str) -> str:
+    """Return how many tokens went in and came out, in words: `9 → 1 token`."""
+    return f"{given} → {made} token{'' if made == 1 else 's'}"
+
+
 def _usage(usage: Data) -> str:
     given, made, cached = (usage.get(key) for key in ("input_tokens", "output_tokens", "cached_tokens"))
     if given is None and made is None:
         return ""
     kept = f" ({cached} cached)" if cached else ""
-    return f"{'?' if given is None else given}{kept} → {'?' if made is None else made} tokens"
+    return tokens(f"{'?' if given is None else given}{kept}", "?" if made is None else made)
 
 
 def _command(command: Data) -> str:

@@ -26,7 +26,8 @@ def problem(error: ValidationError, sources: Sequence[Source]) -> SettingsError:
         near = variable_meant(key[:-1], key[-1], known)
     else:
         near = near_miss(key[-1], known)
-    more = f" (and {len(found) - 1} more mistakes)" if len(found) > 1 else ""
+    others = len(found) - 1
+    more = f" (and {others} more mistake{'s' if others > 1 else ''})" if others else ""
     return SettingsError(f"{place}: {what}{more}", hint=near)
 
 

@@ -188,6 +188,8 @@ async def test_path_prints_the_folder_or_the_file(cli: Program, folder: Path) ->
 
     assert cli("logs", "path").stdout == f"{folder}\n"
     assert cli("logs", "path", "--session", "morning").stdout == f"{path}\n"
+    assert cli("logs", "path", "morning").stdout == f"{path}\n"
+    assert cli("logs", "path", "morning", "--session", "morning").code == 2
     assert cli("logs", "path", "--session", "nobody").code == 2
 
 

@@ -15,11 +15,13 @@ from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.writer import EventLog
 from llmgine_cli.llm.events import (
+    ConversationOpened,
     LLMCallFailed,
     LLMCallFinished,
     LLMCallStarted,
     MessageAdded,
     ReplyGrew,
+    SessionNamed,
     StatusChanged,
 )
 from llmgine_cli.llm.messages import ToolCall, ToolResult, assistant, user
@@ -152,8 +154,8 @@ def test_list_on_a_terminal_is_a_row_each_within_its_width(folder: Path, cols: i
     assert rows[1].startswith("0038597a  ")
     assert rows[2].startswith("00385972  ")
     assert "finished" in rows[1]
-    assert "$0.0045" in rows[1]
-    assert ("[bold]x[/nope]" in rows[1]) == (cols == 200)
+    assert ("$0.0045" in rows[1]) == (cols == 200)
+    assert "[bold]x[/nope]" in rows[1]
     assert "\x1b[31m[bold]" not in terminal.raw.decode()
 
 
@@ -448,3 +450,43 @@ def test_a_listing_begins_with_what_the_user_said_first_wherever_that_stands(cli
     listed = json.loads(cli("logs", "list", "--json").stdout)
 
     assert [one["title"] for one in listed] == ["the first question", "Is this code right?"]
+
+
+@pytest.mark.parametrize("cols", [80, 200])
+def test_the_name_of_a_session_comes_before_what_it_cost_and_nothing_but_its_words_is_cut(
+    cli: Program, folder: Path, cols: int
+) -> None:
+    path = talk(folder, "18ead9b56d176dc000000385972", text="Where does the river that we saw rise? " * 9)
+    with path.open("ab") as file:
+        file.write(encode(SessionNamed(session_id="18ead9b56d176dc000000385972", name="a-trip-to-the-north")))
+        file.write(
+            encode(
+                ConversationOpened(
+                    session_id="18ead9b56d176dc000000385972", engine="single_pass", model="openai:gpt-4o"
+                )
+            )
+        )
+
+    with Terminal([str(PROGRAM), "logs", "list", "-n", "2"], cols=cols) as terminal:
+        assert terminal.wait_end() == 0
+        head, row = terminal.screen().splitlines()
+
+    assert "a-trip-to-the-north  " in row
+    assert "Where does the" in row
+    assert ("price" in head, "$0.0045" in row) == (cols == 200,) * 2
+    assert row.count("…") == 1  # what it begins with
+
+
+def test_stats_by_one_thing_are_that_table_alone(cli: Program, folder: Path) -> None:
+    path = talk(folder, "one")
+    failed = LLMCallFailed(
+        session_id="one", call_id="c", model="mine:x", error="no", error_type="E", partial=assistant(""), duration_ms=1
+    )
+    with path.open("ab") as file:
+        file.write(encode(failed))
+
+    assert [row.split("\t")[0] for row in cli("logs", "stats", "--by", "tool").stdout.splitlines()] == ["tool"]
+    assert "error\tmine:x" in cli("logs", "stats").stdout
+    with Terminal([str(PROGRAM), "logs", "stats", "--by", "tool"]) as terminal:
+        assert terminal.wait_end() == 0
+        assert "errors" not in terminal.screen()

@@ -71,8 +71,8 @@ def cells(tally: Tally, wanted: Columns) -> tuple[str, ...]:
     return tuple(write(row) for write in wanted.values())
 
 
-def draw(cli: Cli, counted: Stats, tables: Sequence[By]) -> None:
-    """Print the tables to a terminal, each with its bars, and the errors below."""
+def draw(cli: Cli, counted: Stats, tables: Sequence[By], *, errors: bool) -> None:
+    """Print the tables to a terminal, each with its bars, and if wanted the errors below."""
     console = cli.console()
     for by in tables:
         rows = counted.rows(by)
@@ -88,7 +88,8 @@ def draw(cli: Cli, counted: Stats, tables: Sequence[By]) -> None:
             picked = [(name, [text[at] for at in shown]) for (name, _), text in zip(rows, texts, strict=True)]
             _draw(console, by, [list(wanted)[at] for at in shown], picked, calls if begin == 0 else None)
             begin = end
-    _draw_errors(console, counted)
+    if errors:
+        _draw_errors(console, counted)
 
 
 def _ends(by: By, width: int) -> list[int]:

@@ -1,7 +1,7 @@
 """`llmgine logs list`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 
 WIDE = 120  # columns from which on there is room for years and providers
 GAP = 2  # columns between two others
-LEAST = 8  # columns below which a text that was cut says nothing
+LEAST = 16  # columns below which a text that was cut says nothing
+ENOUGH = 24  # columns of it that come before other things
 HEADINGS = (
     "session", "start", "state", "turns", "tokens", "price", "time", "model", "name", "engine", "begins with"
+)  # fmt: skip
+# What is shown first where there is no room for all.
+_ORDER = (
+    "session", "start", "state", "name", "begins with", "time", "turns", "model", "tokens", "price", "engine"
 )  # fmt: skip
 _CAPS = {"model": 36, "name": 24, "engine": 16, "begins with": 200}
 _STYLES = {"finished": "green", "failed": "red", "interrupted": "yellow", "running": "bold cyan"}
@@ -114,7 +119,7 @@ def _cells(listed: "Listed", session: str) -> tuple[str, ...]:
 
 
 def _print_table(cli: Cli, shown: "Sequence[Listed]", known: "Sequence[LogFile]") -> None:
-    """Print a table that fits: what has a length of its own stands whole, the rest shares the room that is left."""
+    """Print a table that fits: how a session begins is cut, anything else stands whole or is left out."""
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
@@ -130,20 +135,44 @@ def _print_table(cli: Cli, shown: "Sequence[Listed]", known: "Sequence[LogFile]"
         for row in rows:
             row[1], row[7] = row[1][5:], row[7].partition(":")[2]  # without the year, without the provider
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, GAP, 0, 0))
-    room = console.width
-    picked: list[int] = []
-    for at, heading in enumerate(HEADINGS):
-        longest = max(map(cell_len, (heading, *(row[at] for row in rows))))
-        width = min(longest, room, _CAPS.get(heading, longest))
-        empty = heading in _CAPS and not any(row[at] for row in rows)
-        if not empty and width >= min(longest, LEAST):
-            table.add_column(heading, no_wrap=True, width=width, overflow="ellipsis", justify=_sides(at))
-            picked.append(at)
-            room -= width + GAP
+    texts = {heading: [row[at] for row in rows] for at, heading in enumerate(HEADINGS)}
+    lengths = {
+        heading: min(max(map(cell_len, (heading, *column))), _CAPS.get(heading, console.width))
+        for heading, column in texts.items()
+        if heading not in _CAPS or any(column)
+    }
+    widths = _widths(lengths, console.width)
+    picked = [at for at, heading in enumerate(HEADINGS) if heading in widths]
+    for at in picked:
+        heading = HEADINGS[at]
+        table.add_column(heading, no_wrap=True, width=widths[heading], overflow="ellipsis", justify=_sides(at))
     for row in rows:
         styles = {0: "cyan", 2: _STYLES[row[2]]}
         table.add_row(*(Text(row[at], styles.get(at, "")) for at in picked))
     console.print(table)
+
+
+def _widths(lengths: Mapping[str, int], room: int) -> dict[str, int]:
+    """Return how wide each column is that is shown, of those that have something in them.
+
+    Args:
+        lengths: How much each would take.
+        room: Columns of the terminal.
+    """
+    left = room
+    widths: dict[str, int] = {}
+    for heading in _ORDER:
+        length = lengths.get(heading)
+        if length is None:
+            continue
+        if heading == "begins with":
+            length = min(length, ENOUGH, max(left, LEAST))
+        if length <= left or heading == "session":  # whose id can be given back; better cut than not there
+            widths[heading] = min(length, left)
+            left -= length + GAP
+    if "begins with" in widths and left + GAP > 0:
+        widths["begins with"] = min(lengths["begins with"], widths["begins with"] + left + GAP)
+    return widths
 
 
 def _sides(column: int) -> Literal["left", "right"]:

@@ -1,16 +1,36 @@
 """`llmgine logs path`."""
 
+from typing import Annotated
+
+import typer
+
 from llmgine_cli.cli.common import Cli, JsonFlag, command
+from llmgine_cli.cli.complete import complete_session
 from llmgine_cli.cli.logs.group import Folder, SessionName, app, where
+from llmgine_cli.errors import UsageError
+
+Named = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SESSION]",
+        help="Session whose file is meant: its name, its id, a part of it, or the path; default: the folder of all.",
+        autocompletion=complete_session,
+    ),
+]
 
 
 @command(app, "path")
-def show_path(cli: Cli, *, session: SessionName = None, folder: Folder = None, as_json: JsonFlag = False) -> None:
+def show_path(
+    cli: Cli, named: Named = None, *, session: SessionName = None, folder: Folder = None, as_json: JsonFlag = False
+) -> None:
     """Print the folder of the logs, or the file of a session."""
     from llmgine_cli.eventlog.reader import find
 
+    if named is not None and session is not None:
+        raise UsageError("two sessions are named", hint="--session SESSION and SESSION alone mean the same")
+    session = named if session is None else session
     folder = where(cli, folder, session)
-    path = str(find(folder, session) if session else folder)
+    path = str(find(folder, session) if session is not None else folder)
     if as_json:
         cli.json({"path": path})
     else:

@@ -46,9 +46,9 @@ def stats(
     elif sys.stdout.isatty():
         from llmgine_cli.cli.logs.charts import draw
 
-        draw(cli, counted, tables)
+        draw(cli, counted, tables, errors=by is None)
     else:
-        _print_rows(cli, counted, tables)
+        _print_rows(cli, counted, tables, errors=by is None)
 
 
 def _count(cli: Cli, folder: Path, session: str | None, wanted: "Filter", counted: "Stats") -> None:
@@ -100,7 +100,7 @@ def _tally(tally: "Tally", *, tool: bool) -> dict[str, Any]:
     return told
 
 
-def _print_rows(cli: Cli, counted: "Stats", tables: tuple["By", ...]) -> None:
+def _print_rows(cli: Cli, counted: "Stats", tables: tuple["By", ...], *, errors: bool) -> None:
     """Print one line for each row, with its table's name first: for `awk` and `cut`."""
     from llmgine_cli.cli.logs.charts import cells, columns
 
@@ -108,5 +108,5 @@ def _print_rows(cli: Cli, counted: "Stats", tables: tuple["By", ...]) -> None:
         for name, tally in counted.rows(by):
             row = (by, name, *cells(tally, columns(by)))
             cli.print("\t".join(" ".join(cell.split()) for cell in row))
-    for kind, count in counted.errors.most_common():
+    for kind, count in counted.errors.most_common() if errors else ():
         cli.print("\t".join(" ".join(cell.split()) for cell in ("error", kind.where, kind.kind, str(count))))

@@ -1,6 +1,7 @@
 """A story on stdout: rendered and coloured on a terminal, plain text with its markdown untouched in a pipe."""
 
 import os
+import shutil
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,7 +10,8 @@ from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.screen.panels import RESULT_LINES
 from llmgine_cli.cli.screen.spinner import clip
-from llmgine_cli.eventlog.describe import duration
+from llmgine_cli.cli.wrapping import wrap
+from llmgine_cli.eventlog.describe import duration, tokens
 from llmgine_cli.eventlog.views.story import CallFacts, Item, Mark, Said, Story, ToolUse, Trouble, plain_text
 from llmgine_cli.llm.signature import signature
 
@@ -32,6 +34,7 @@ class Telling:
     def __init__(self, cli: Cli, *, full: bool) -> None:
         dumb = os.environ.get("TERM", "") in {"", "dumb"} and sys.platform != "win32"
         self._terminal = sys.stdout.isatty() or cli.color == "always"
+        self._wraps = sys.stdout.isatty()
         self._rendered = self._terminal and not dumb
         self._styled = cli.styled()
         self._cli = cli
@@ -68,7 +71,7 @@ class Telling:
         facts = facts_line(said.facts) if said.facts else ""
         rest = " · ".join(part for part in (self._time(said.time_ns), facts) if part)
         dim = said.undone
-        self._line(self._paint(title, "2" if dim else f"1;{_ROLES.get(role, '1')}") + self._paint(f" · {rest}", "2"))
+        self._line(title, "2" if dim else f"1;{_ROLES.get(role, '1')}", f" · {rest}")
         if said.reasoning:
             self._block(said.reasoning, "2;3", "thoughts")
         text = plain_text(said.message)
@@ -85,7 +88,7 @@ class Telling:
         text = visible(text)
         if not (rendered and self._rendered):
             for line in text.split("\n"):
-                self._line(line, style)
+                self._line(line.expandtabs() if self._wraps else line, style)
             return
         for row in self._rows(text):
             sys.stdout.write(f"{row}\n")
@@ -112,7 +115,7 @@ class Telling:
         called = signature(use.call)
         called = visible(" ".join(called.split())) if self._full or not self._terminal else clip(called, self._width())
         head = [self._paint(sign, "2" if dim else colour), self._paint(called, "2" if dim else "1")]
-        self._line(" ".join([*head, *([self._paint(took, "2")] if took else [])]))
+        sys.stdout.write(" ".join([*head, *([self._paint(took, "2")] if took else [])]) + "\n")  # cut, not broken
         if use.printed.strip():
             self._block(use.printed, "2", "what it printed", indent="  │ ")
         if result is None:
@@ -124,7 +127,7 @@ class Telling:
         sign, colour = ("✗", "31") if trouble.kind == "failed" else ("■", "33")
         after = f" after {duration(trouble.duration_ms)}" if trouble.duration_ms is not None else ""
         text = " ".join(visible(trouble.text).split())
-        self._line(self._paint(f"{sign} {text}", colour) + self._paint(f"{after} · {self._time(trouble.time_ns)}", "2"))
+        self._line(f"{sign} {text}", colour, f"{after} · {self._time(trouble.time_ns)}")
         if trouble.partial is not None and (text := plain_text(trouble.partial)):
             self._block(text, "2", "what had come", indent="  ")
 
@@ -133,15 +136,13 @@ class Telling:
         text = text.strip("\n")
         shown = text if self._full else "\n".join(text[:MOST_LETTERS].split("\n")[:MOST_LINES])
         for line in visible(shown).expandtabs(4).split("\n"):
-            self._line(indent + line, style)
+            self._line(line, style, indent=indent)
         if left := len(text) - len(shown):
             lines = text.count("\n") - shown.count("\n")
             amount = f"{lines} more lines" if lines > 1 else f"{left} more characters"
             self._line(f"{indent}… {amount} of {what} (--full shows all)", "2;3")
 
     def _width(self) -> int:
-        import shutil
-
         return max(20, shutil.get_terminal_size().columns - 12)
 
     def _time(self, time_ns: int) -> str:
@@ -150,8 +151,16 @@ class Telling:
         day, self._day = self._day, when[:10]
         return when if day != self._day else when[11:]
 
-    def _line(self, text: str, style: str = "") -> None:
-        sys.stdout.write(self._paint(text, style).rstrip(" ") + "\n")
+    def _line(self, text: str, style: str = "", dim: str = "", *, indent: str = "") -> None:
+        """Print a line, on a terminal broken between words; `dim` is what follows in it and matters less."""
+        rows = [text + dim]
+        if self._wraps:
+            rows = wrap(text + dim, max(20, shutil.get_terminal_size().columns - len(indent)))
+        left = len(text)  # of what has the style
+        for row in rows:
+            styled, rest = row[:left], row[left:]
+            left = max(0, left - len(row) - 1)  # a break takes the place of a blank
+            sys.stdout.write((self._paint(indent + styled, style) + self._paint(rest, "2")).rstrip(" ") + "\n")
 
     def _paint(self, text: str, style: str) -> str:
         return f"\x1b[{style}m{text}\x1b[0m" if style and text and self._styled else text
@@ -168,9 +177,10 @@ def moment(time_ns: int) -> str:
 def summary(story: Story) -> str:
     """Say in one line what a session was."""
     usage = story.usage
-    tokens = f"{_count(usage.input_tokens)} tokens in, {_count(usage.output_tokens)} out" if story.calls else ""
+    given = f"{_count(usage.input_tokens)} token{'' if usage.input_tokens == 1 else 's'} in"
+    used = f"{given}, {_count(usage.output_tokens)} out" if story.calls else ""
     turns = f"{story.turns} turn{'' if story.turns == 1 else 's'}" if story.turns else ""
-    parts = (visible(story.engine), visible(", ".join(story.models)), story.state if story.turns else "", turns, tokens)
+    parts = (visible(story.engine), visible(", ".join(story.models)), story.state if story.turns else "", turns, used)
     return " · ".join([*(part for part in parts if part), duration(story.duration_ms)])
 
 
@@ -178,7 +188,7 @@ def facts_line(facts: CallFacts) -> str:
     """Say in one line how an answer came to be."""
     parts = [visible(facts.model), duration(facts.duration_ms)]
     if facts.usage.output_tokens is not None:
-        parts.append(f"{_count(facts.usage.input_tokens)} → {facts.usage.output_tokens} tokens")
+        parts.append(tokens(_count(facts.usage.input_tokens), facts.usage.output_tokens))
     if facts.finish_reason not in (None, "stop", "tool_calls"):
         parts.append(f"stopped by: {visible(str(facts.finish_reason))}")
     return " · ".join(parts)

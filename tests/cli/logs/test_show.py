@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from llmgine_cli.llm.events import HistoryRewound, LLMCallInterrupted
+from llmgine_cli.llm.events import HistoryRewound, LLMCallFailed, LLMCallInterrupted
 from llmgine_cli.llm.messages import Message, Reasoning, Text, assistant, system
 from tests.support.program import PROGRAM, Program
 from tests.support.session import MODEL, Session, call
@@ -279,3 +279,23 @@ def test_a_reader_that_goes_away_ends_it_quietly(folder: Path, words: tuple[str,
 
     assert done.stdout.splitlines()[-1] == "141"
     assert "Traceback" not in done.stderr
+
+
+def test_lines_are_broken_between_words_on_a_terminal(folder: Path) -> None:
+    session = Session(folder)
+    words = "a vessel of ordinary length sails along " * 6
+    turn = session.prompt(words, 0)
+    asked = session.ask(turn, 0)
+    failed = {"model": MODEL, "error": words, "error_type": "ProviderError", "partial": assistant(words)}
+    session.write(LLMCallFailed, 210, turn, call_id=asked, duration_ms=10, **failed)
+    session.finish(turn, 210, 10, error=words)
+
+    with Terminal([str(PROGRAM), "logs", "show"]) as terminal:
+        assert terminal.wait_end() == 0
+        shown = terminal.everything()
+
+    assert all(len(line) < 80 for line in shown.splitlines())
+    assert " ".join(shown.split()).count(words.strip()) == 3
+    known = {*words.split()}
+    body = shown.split("user")[1].split("echo")[0]
+    assert known <= {*body.split()}

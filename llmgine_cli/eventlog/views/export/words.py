@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from llmgine_cli.eventlog.describe import duration, one_line
+from llmgine_cli.eventlog.describe import duration, one_line, tokens
 from llmgine_cli.eventlog.views.story import CallFacts, Story, ToolUse
 from llmgine_cli.llm.signature import signature
 
@@ -44,7 +44,7 @@ def facts_of(facts: CallFacts | None) -> Iterator[str]:
     yield facts.model
     yield duration(facts.duration_ms)
     if facts.usage.output_tokens is not None:
-        yield f"{_tokens(facts.usage.input_tokens)} → {facts.usage.output_tokens} tokens"
+        yield tokens(_tokens(facts.usage.input_tokens), facts.usage.output_tokens)
     if facts.finish_reason not in (None, "stop", "tool_calls"):
         yield f"stopped by: {facts.finish_reason}"
 
