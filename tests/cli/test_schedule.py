@@ -1,6 +1,7 @@
 """`llmgine schedule`, and `run --at` and `--in`."""
 
 import json
+import re
 import signal
 import sqlite3
 import subprocess
@@ -166,8 +167,25 @@ def test_the_list_on_a_terminal_has_headings_and_fits() -> None:
         assert terminal.screen().splitlines()[0].split() == ["id", "due", "state", "tries", "session", "prompt"]
         assert "a long prompt" in terminal.screen()
         assert len(terminal.screen().splitlines()) == 2
-    done = Program()("schedule", "list")
-    assert done.stdout.rstrip("\n").endswith("a long prompt " * 19 + "a long prompt")  # nothing is cut in a pipe
+
+
+def test_long_prompts_are_told_apart_by_how_they_begin_and_end(cli: Program) -> None:
+    text = "commit 3b04c75 " + "東京 and so on " * 9000
+    for number in (1, 2):
+        cli("run", "--at", f"203{number}-01-02 03:04", "-m", "echo:echo", f"what of part {number}?", input=text)
+
+    rows = [row.split("\t")[-1] for row in cli("schedule", "list").stdout.splitlines()]
+    with Terminal([str(PROGRAM), "schedule", "list"]) as terminal:
+        assert terminal.wait_end() == 0
+        shown = terminal.screen().splitlines()[1:]
+
+    for number, row, line in zip((1, 2), rows, shown, strict=True):
+        assert "commit" in row
+        assert "commit" in line
+        assert row.endswith(f"what of part {number}?")
+        assert line.endswith(f"of part {number}?")
+        assert len(row) <= 100
+    assert all(len(entry["prompt"]) > 9000 for entry in json.loads(cli("schedule", "list", "--json").stdout))
 
 
 def test_an_event_of_somebody_elses_program_is_listed_by_its_type(cli: Program, home: Path) -> None:
@@ -180,6 +198,15 @@ def test_an_event_of_somebody_elses_program_is_listed_by_its_type(cli: Program, 
     assert "(Tea)" in cli("schedule", "list").stdout
     assert cli("schedule", "run", "--once").stdout == "hi\n"
     assert [entry["type"] for entry in listed()] == ["Tea"]
+
+
+def test_what_the_schedule_asked_is_not_the_conversation_that_one_goes_on_with(cli: Program) -> None:
+    assert cli("run", "-m", "echo:echo", "mine").code == 0
+    put_off("not mine")
+    assert cli("schedule", "run", "--once").stdout == "not mine\n"
+    cli("run", "-c", "and more")
+    shown = json.loads(cli("logs", "show", "--json").stdout)
+    assert [message["text"] for message in shown["messages"] if message["role"] == "user"] == ["mine", "and more"]
 
 
 def test_cancelled_prompts_are_never_answered(cli: Program) -> None:
@@ -387,9 +414,13 @@ def test_a_worker_that_is_killed_leaves_its_prompt_to_the_next_one(cli: Program,
             worker.kill()
         (held,) = listed()
         assert (held["state"], held["attempts"]) == ("running", 1)
-        assert cli("schedule", "run", "--once", env=vendor_env(vendor)).stdout == ""  # its lease is not over
+        early = cli("schedule", "run", "--once", env=vendor_env(vendor))
+        assert (early.stdout, early.code) == ("", 0)  # its lease is not over
+        assert re.search(r"1 prompt is held by another worker until \d\d:\d\d:\d\d\n", early.stderr)
         leases_end(home)
-        assert cli("schedule", "run", "--once", env=vendor_env(vendor)).stdout == "at last\n"
+        late = cli("schedule", "run", "--once", env=vendor_env(vendor))
+        assert late.stdout == "at last\n"
+        assert "held by" not in late.stderr
     (entry,) = listed(everything=True)
     assert (entry["state"], entry["attempts"], entry["event_id"]) == ("done", 2, held["event_id"])
     assert entry["session_id"] != held["session_id"]

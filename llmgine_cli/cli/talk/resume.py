@@ -199,9 +199,18 @@ def _latest(folder: Path) -> Path:
 
     newest = sorted(files(folder), key=lambda file: _modified(file.path), reverse=True)
     for file in newest[:LOOKED_AT]:
-        if rebuild(file.path):
+        if rebuild(file.path) and not _is_errand(file.path):
             return file.path
     raise UsageError("there is no conversation to go on with", hint=f"nothing was said yet in the logs in {folder}")
+
+
+def _is_errand(path: Path) -> bool:
+    """Whether the schedule asked this, and nobody has taken it up since: it is no conversation of the user's yet."""
+    from llmgine_cli.eventlog.filters import Filter
+    from llmgine_cli.eventlog.reader import LogReader
+
+    types = [record.type for record in LogReader(path).matching(Filter(types=("PromptDue", "ConversationOpened")))]
+    return "PromptDue" in types and types.count("ConversationOpened") == 1
 
 
 def _claimed(cli: Cli, app: "Application", path: Path, session_id: str) -> bool:

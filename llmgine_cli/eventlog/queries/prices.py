@@ -43,6 +43,11 @@ class _Model(NamedTuple):
     tiers: tuple[int, ...]
 
 
+def is_free(model: str) -> bool:
+    """Whether a call of this model, as `provider:model`, costs nothing."""
+    return model.partition(":")[0] in FREE
+
+
 class Prices:
     """Looks prices up, and remembers what it found."""
 
@@ -59,7 +64,7 @@ class Prices:
             time_ns: When it was, nanoseconds since 1970.
             answered: The model that answered, as the vendor names it.
         """
-        if model.partition(":")[0] in FREE:
+        if is_free(model):
             return 0.0
         given, made = usage.input_tokens, usage.output_tokens
         if given is None and made is None:

@@ -10,7 +10,7 @@ from llmgine_cli.eventlog.ending import Ending, State, state_of, was_stopped
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.glance import first_question
 from llmgine_cli.eventlog.queries.counted import Counted, CountedLog
-from llmgine_cli.eventlog.queries.prices import Prices
+from llmgine_cli.eventlog.queries.prices import Prices, is_free
 from llmgine_cli.eventlog.reader import LogReader
 from llmgine_cli.eventlog.record import Record
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TYPES = (
     "SessionStarted", "SessionEnded", "SessionNamed", "ConversationOpened", "CommandStarted", "CommandFinished",
-    "LLMCallStarted", "LLMCallFinished", "ToolCallFinished",
+    "LLMCallStarted", "LLMCallFinished", "LLMCallFailed", "ToolCallFinished",
 )  # fmt: skip
 _WANTED = Filter(types=TYPES)
 _STARTS = Filter(types=("SessionStarted",))
@@ -43,7 +43,7 @@ class Summary(msgspec.Struct, kw_only=True):
         input_tokens: Tokens of all requests.
         output_tokens: Tokens of all answers.
         price: What those calls cost of which it is known, in US dollars.
-        unpriced: How many finished calls have no known price.
+        unpriced: How many calls have no known price, those that were interrupted among them.
         duration_ms: Milliseconds it was open, all times it was taken up again together: each time from its start to
             its end, or to the last event where no end is written.
         ending: How it ended; `open` when no end is written.
@@ -130,6 +130,7 @@ class _Adding:
             "CommandFinished": self._answered,
             "LLMCallStarted": self._called,
             "LLMCallFinished": self._spent,
+            "LLMCallFailed": self._failed,
             "ToolCallFinished": self._used,
         }
 
@@ -177,6 +178,7 @@ class _Adding:
         if event.model in done.models:
             done.models.remove(event.model)
         done.models.append(event.model)
+        done.unpriced += not is_free(event.model)  # until it has ended well, or failed: vendors bill what is broken off
 
     def _ended(self, event: Counted) -> None:
         done = self._sum
@@ -203,7 +205,14 @@ class _Adding:
         self._cancelled = event.cancelled
         self._sum.error = None if event.success else event.error
 
+    def _failed(self, event: Counted) -> None:
+        self._settle(event.model)
+
+    def _settle(self, model: str) -> None:
+        self._sum.unpriced = max(0, self._sum.unpriced - (not is_free(model)))
+
     def _spent(self, event: Counted) -> None:
+        self._settle(event.model)
         done, usage = self._sum, event.reply.usage
         done.input_tokens += usage.input_tokens or 0
         done.output_tokens += usage.output_tokens or 0

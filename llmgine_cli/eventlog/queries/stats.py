@@ -11,7 +11,7 @@ from math import ceil
 from typing import Literal, NamedTuple, TypeAlias
 
 from llmgine_cli.eventlog.queries.counted import Counted, minute
-from llmgine_cli.eventlog.queries.prices import Prices
+from llmgine_cli.eventlog.queries.prices import Prices, is_free
 
 By: TypeAlias = Literal["model", "tool", "day"]
 
@@ -57,7 +57,7 @@ class Tally:
         output_tokens: Tokens of all answers.
         cached_tokens: Those of the requests that came from a cache.
         price: What those cost of which it is known, in US dollars.
-        unpriced: How many finished calls of models have no known price.
+        unpriced: How many calls of models have no known price, those that were interrupted among them.
         durations: Milliseconds of each call that finished.
         first_tokens: Milliseconds to the first token of each call that had one.
     """
@@ -178,6 +178,7 @@ class Stats:
         tally = _cell(self._models, event.model, event)
         tally.calls += 1
         tally.stopped += 1
+        tally.unpriced += not is_free(event.model)  # vendors bill what is broken off
 
     def _tool(self, event: Counted) -> None:
         tally = _cell(self._tools, event.call.name, event)

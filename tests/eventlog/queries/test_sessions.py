@@ -11,7 +11,7 @@ from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.queries.prices import Prices
 from llmgine_cli.eventlog.queries.sessions import Summary, state, summarise
-from llmgine_cli.llm.events import LLMCallFinished, LLMCallStarted
+from llmgine_cli.llm.events import LLMCallFailed, LLMCallFinished, LLMCallStarted
 from llmgine_cli.llm.messages import ToolCall, assistant
 from llmgine_cli.llm.stream import Reply, Usage
 from llmgine_cli.toolkit.messages import CallTool
@@ -63,6 +63,17 @@ def test_a_price_that_is_not_known_is_counted_as_unknown(tmp_path: Path) -> None
 
     assert found.unpriced == 1
     assert found.price > 0
+
+
+def test_a_call_that_was_broken_off_is_not_taken_for_free_and_one_that_failed_is(tmp_path: Path) -> None:
+    begun = LLMCallStarted(model="openai:gpt-4o", history=1)
+    local = LLMCallStarted(model="local:x", history=1)
+    failed = LLMCallFailed(
+        call_id="c", model="openai:gpt-4o", error="no", error_type="ProviderError", partial=assistant(""), duration_ms=1
+    )
+    assert summary(tmp_path, *turn("a"), begun).unpriced == 1
+    assert summary(tmp_path, *turn("a"), begun, failed).unpriced == 0
+    assert summary(tmp_path, local).unpriced == 0
 
 
 @pytest.mark.parametrize(
