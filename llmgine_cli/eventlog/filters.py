@@ -45,6 +45,7 @@ class Filter:
 
     Attributes:
         types: Names of event types or how they begin, in any case: `llmcall` is all that happens to calls of models.
+        without: Names of event types that are not wanted, whole.
         session: The session's id.
         since_ns: The earliest time, nanoseconds since 1970.
         until_ns: The first time that is too late.
@@ -56,6 +57,7 @@ class Filter:
     """
 
     types: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     session: str | None = None
     since_ns: int | None = None
     until_ns: int | None = None
@@ -84,6 +86,8 @@ class Filter:
         if self.session is not None and record.session_id != self.session:
             return False
         if self._types and not record.type.casefold().startswith(self._types):
+            return False
+        if record.type in self.without:
             return False
         if self.since_ns is not None and record.time_ns < self.since_ns:
             return False

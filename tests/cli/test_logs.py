@@ -13,9 +13,10 @@ import pytest
 
 from llmgine_cli.bus import Bus, CommandFinished
 from llmgine_cli.engine import Prompt
+from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.reader import files
 from llmgine_cli.eventlog.writer import EventLog
-from llmgine_cli.llm.events import LLMCallFailed, MessageAdded, StatusChanged
+from llmgine_cli.llm.events import LLMCallFailed, MessageAdded, ReplyGrew, StatusChanged
 from llmgine_cli.llm.messages import assistant, user
 from tests.support.messages import Pong
 from tests.support.program import PROGRAM, Program
@@ -341,3 +342,17 @@ def test_a_tail_of_a_named_folder_imports_no_more_than_it_needs(tmp_path: Path, 
 
     assert b"SessionStarted" in done.stdout
     assert done.returncode == 0
+
+
+async def test_pieces_of_answers_are_shown_only_when_they_are_asked_for(cli: Program, folder: Path) -> None:
+    path = await talk(folder)
+    with path.open("ab") as file:
+        for _ in range(5):
+            file.write(encode(ReplyGrew(session_id="morning", call_id="c", text="half")))
+
+    rows = cli("logs", "tail", "-n", "2").stdout.splitlines()
+
+    assert len(rows) == 2
+    assert "SessionEnded" in rows[1]
+    assert cli("logs", "tail", "-n", "3", "--type", "ReplyGrew").stdout.count("ReplyGrew") == 3
+    assert cli("logs", "tail", "-n", "3", "--json").stdout.count("ReplyGrew") == 3

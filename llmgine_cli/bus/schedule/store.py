@@ -250,6 +250,16 @@ class ScheduleStore:
             ).fetchone()
         return None if seconds is None else float(seconds)
 
+    def held(self, queue: str) -> tuple[int, float]:
+        """Return how many entries are run by somebody, and in how many seconds the last lease of these ends."""
+        with self._reading() as connection:
+            count, seconds = connection.execute(
+                f"SELECT count(*), max({_LEASED}) FROM entries"  # noqa: S608 -- words of ours
+                f" WHERE queue = :queue AND state = 'running' AND {_LEASED} > 0",
+                self._scope(queue, ()),
+            ).fetchone()
+        return int(count), float(seconds or 0.0)
+
     def ring(self) -> None:
         """Wake those who wait for this schedule, in any process."""
         ring(self.bells)

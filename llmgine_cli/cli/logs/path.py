@@ -12,7 +12,7 @@ from llmgine_cli.errors import UsageError
 Named = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SESSION]",
+        metavar="SESSION",
         help="Session whose file is meant: its name, its id, a part of it, or the path; default: the folder of all.",
         autocompletion=complete_session,
     ),

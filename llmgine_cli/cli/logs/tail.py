@@ -28,14 +28,19 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they stand in the log, for jq.")] = False,
     folder: Folder = None,
 ) -> None:
-    """Show the last events of the latest session."""
+    """Show the last events of the latest session.
+
+    The pieces of answers that are kept meanwhile (ReplyGrew) are shown with --type ReplyGrew and --json only.
+    """
     from llmgine_cli.cli.eventlines import Printer
     from llmgine_cli.eventlog.filters import Filter
     from llmgine_cli.eventlog.reader import LogReader, find, latest
 
     types = words(type_)
     since_ns, until_ns = times(since, until)
-    wanted = Filter(types=types, since_ns=since_ns, until_ns=until_ns, model=model)
+    # The pieces of an answer, that a killed program may leave; the answer has them all.
+    without = () if types or as_json else ("ReplyGrew",)
+    wanted = Filter(types=types, without=without, since_ns=since_ns, until_ns=until_ns, model=model)
     folder = where(cli, folder, session)
     path = find(folder, session) if session else latest(folder)
     follower = _follower(folder, path if session else None) if follow else None

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 All = Annotated[bool, typer.Option("--all", help="Those that are done, failed or cancelled too.")]
 LEAST = 20  # columns of a prompt
+MOST = 100
 DIGITS = 12  # of a session's id; its first will do
 
 
@@ -43,21 +44,36 @@ def list_schedule(cli: Cli, *, everything: All = False, as_json: JsonFlag = Fals
 
 
 def _row(entry: "Entry", job: "PromptDue | None", everything: bool, room: int | None) -> tuple[str, ...]:
-    from llmgine_cli.cli.screen.spinner import clip
     from llmgine_cli.cli.talk.moments import shown
 
     due = shown(datetime.fromtimestamp(int(entry.due), UTC))
     session = entry.session_id or ""
     about = job.line if job else f"({entry.type})"
+    about = _ends(about, MOST if room is None else min(room, MOST))
     if room is not None:
-        about, session = clip(about, room), session[:DIGITS]
+        session = session[:DIGITS]
     if everything and entry.error:
         about += f" [{entry.error}]"
     return (str(entry.number), due, entry.state, str(entry.attempts), *((session,) if everything else ()), about)
 
 
+def _ends(text: str, room: int) -> str:
+    """Return how a prompt begins and ends: what was piped in begins alike, and the question stands behind it."""
+    from llmgine_cli.cli.sanitize import visible
+    from llmgine_cli.cli.screen.spinner import clip
+
+    if len(text) > 4 * room:
+        text = text[: 2 * room] + text[-2 * room :]  # of a book no more than may be shown
+    line = visible(text)
+    if clip(line, room) == line:
+        return line
+    half = (room - 1) // 2
+    back = clip(line[::-1], half).removesuffix("…")[::-1]
+    return clip(line, room - half - 1).removesuffix("…").rstrip() + "… " + back.lstrip()
+
+
 def _room(everything: bool) -> int | None:
-    """The columns that are left for a prompt; None in a pipe, where nothing is cut."""
+    """The columns that are left for a prompt; None in a pipe, which has no width."""
     if not sys.stdout.isatty():
         return None
     taken = len("10000  2026-11-24 07:00:00  waiting  10     ") + (DIGITS + 2 if everything else 0)

@@ -35,7 +35,21 @@ async def _work(cli: Cli, store: "ScheduleStore", *, once: bool, as_json: bool) 
     scheduler = errands.scheduler()
     if once:
         await scheduler.run_due()
+        _tell_held(cli, store)
         return errands.code
     cli.note("answering prompts when they are due; Ctrl-C ends it")
     await scheduler.run()
     return errands.code
+
+
+def _tell_held(cli: Cli, store: "ScheduleStore") -> None:
+    """Say what was left alone because another worker has it, who may have been killed."""
+    from datetime import datetime, timedelta
+
+    from llmgine_cli.cli.talk.later import QUEUE
+
+    count, seconds = store.held(QUEUE)
+    if count:
+        until = datetime.now().astimezone() + timedelta(seconds=seconds)
+        what = "1 prompt is" if count == 1 else f"{count} prompts are"
+        cli.note(f"{what} held by another worker until {until:%H:%M:%S}")
