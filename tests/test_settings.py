@@ -235,6 +235,8 @@ class TestMistakesInFiles:
     def test_several_mistakes_are_counted(self) -> None:
         user_file("x = 1\ny = 1\nz = 1\n")
         assert problem().message.endswith("unknown key (and 2 more mistakes)")
+        user_file("x = 1\ny = 1\n")
+        assert problem().message.endswith("unknown key (and 1 more mistake)")
 
     def test_a_file_that_is_not_utf8_names_the_line(self) -> None:
         user_file("").write_bytes(b'model = "x:y"\nengine = "\xff"\n')

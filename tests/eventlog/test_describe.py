@@ -19,7 +19,7 @@ from llmgine_cli.bus import (
 )
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
-from llmgine_cli.eventlog.describe import describe, duration
+from llmgine_cli.eventlog.describe import describe, duration, tokens
 from llmgine_cli.eventlog.reader import Record
 from llmgine_cli.eventlog.writer import EventsLost
 from llmgine_cli.llm import events as llm
@@ -226,3 +226,7 @@ def test_a_long_field_of_an_event_nobody_described_is_shortened() -> None:
 )
 def test_a_time_span_is_written_as_people_say_it(milliseconds: float, text: str) -> None:
     assert duration(milliseconds) == text
+
+
+def test_one_token_is_no_plural() -> None:
+    assert [tokens(1, 1), tokens(9, 0), tokens("?", "?")] == ["1 → 1 token", "9 → 0 tokens", "? → ? tokens"]

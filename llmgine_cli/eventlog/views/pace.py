@@ -90,7 +90,7 @@ def beats(records: Sequence[Record]) -> list[Beat]:
 def _is_shown(record: Record, ended: Container[str]) -> bool:
     """Whether anything of it is to be seen; reading an event back costs more than all that is done with it."""
     if record.type == "ReplyGrew":  # the end of its call has it as well
-        return record.data.get("call_id") not in ended
+        return str(record.data.get("call_id")) not in ended
     if record.type != "MessageAdded":
         return record.type in _SHOWN
     message = record.data.get("message")  # answers are shown while they come
