@@ -22,14 +22,27 @@ Session = Annotated[
 ]
 
 
-def chosen(cli: Cli, session: str | None, folder: Path | None) -> Path:
-    """Return the file of the session that was named, or of the latest.
+def one_of(session: str | None, named: str | None) -> str | None:
+    """Return the session that was named, be it alone or with `--session`.
+
+    Raises:
+        UsageError: It was named twice.
+    """
+    if session is not None and named is not None:
+        raise UsageError("two sessions are named", hint="--session SESSION and SESSION alone mean the same")
+    return session if named is None else named
+
+
+def chosen(cli: Cli, session: str | None, named: str | None, folder: Path | None) -> Path:
+    """Return the file of the session that was named, alone or with `--session`, or of the latest.
 
     Raises:
         NotFoundError: There is no such session.
-        UsageError: There is none at all, or several have this in their id.
+        UsageError: There is none at all, several have this in their id, or it was named twice.
     """
     from llmgine_cli.eventlog.reader import find, latest
+
+    session = one_of(session, named)
 
     folder = folder or cli.settings().log_dir
     if session is not None:

@@ -9,7 +9,7 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.logs.chosen import Session, chosen, events, nothing_in, tell_skipped
-from llmgine_cli.cli.logs.group import Folder, app
+from llmgine_cli.cli.logs.group import Folder, SessionName, app
 
 if TYPE_CHECKING:
     from llmgine_cli.eventlog.views.story import Story
@@ -23,6 +23,7 @@ def export(
     cli: Cli,
     session: Session = None,
     *,
+    named: SessionName = None,
     format_: Annotated[
         Format,
         typer.Option(
@@ -36,11 +37,18 @@ def export(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if there is one.")] = False,
     folder: Folder = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print a JSON document about it, which has the text unless it is in a file.")
+    ] = False,
 ) -> None:
     """Write a session as markdown, as a self-contained HTML page, as JSON Lines, or for the OpenAI API."""
-    path = chosen(cli, session, folder)
+    path = chosen(cli, session, named, folder)
     pieces = _FORMATS[format_](cli, path)
-    if output is None or str(output) == "-":
+    into_file = output is not None and str(output) != "-"
+    if as_json and not into_file:
+        cli.json({"log": str(path), "format": format_, "path": None, "text": "".join(pieces)})
+        return
+    if output is None or not into_file:
         sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
         for piece in pieces:
             sys.stdout.write(piece)
@@ -49,7 +57,10 @@ def export(
     from llmgine_cli.cli.logs.newfile import write_whole
 
     write_whole(output, pieces, force=force)
-    cli.note(f"written to {output}")
+    if as_json:
+        cli.json({"log": str(path), "format": format_, "path": str(output.absolute()), "text": None})
+    else:
+        cli.note(f"written to {output}")
 
 
 def _markdown(cli: Cli, path: Path) -> Iterator[str]:

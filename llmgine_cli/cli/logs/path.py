@@ -6,8 +6,8 @@ import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, command
 from llmgine_cli.cli.complete import complete_session
+from llmgine_cli.cli.logs.chosen import one_of
 from llmgine_cli.cli.logs.group import Folder, SessionName, app, where
-from llmgine_cli.errors import UsageError
 
 Named = Annotated[
     str | None,
@@ -26,9 +26,7 @@ def show_path(
     """Print the folder of the logs, or the file of a session."""
     from llmgine_cli.eventlog.reader import find
 
-    if named is not None and session is not None:
-        raise UsageError("two sessions are named", hint="--session SESSION and SESSION alone mean the same")
-    session = named if session is None else session
+    session = one_of(named, session)
     folder = where(cli, folder, session)
     path = str(find(folder, session) if session is not None else folder)
     if as_json:

@@ -8,10 +8,12 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.logs.chosen import Session, chosen, events
-from llmgine_cli.cli.logs.group import Folder, app
+from llmgine_cli.cli.logs.group import Folder, SessionName, app
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from llmgine_cli.bus import Event
     from llmgine_cli.cli.screen.screen import Screen
     from llmgine_cli.eventlog.views.pace import Beat
@@ -22,46 +24,66 @@ def replay(
     cli: Cli,
     session: Session = None,
     *,
+    named: SessionName = None,
     speed: Annotated[str, typer.Option("--speed", metavar="N", help="Times as fast as it was; max: at once.")] = "1",
     max_pause: Annotated[
         float, typer.Option("--max-pause", metavar="SECONDS", min=0, help="The longest pause.", show_default=True)
     ] = 2.0,
     folder: Folder = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the events instead, one a line, each at its time.")
+    ] = False,
 ) -> None:
     """Show a session again as it was on the screen then, pauses included.
 
     Nothing is asked of a model or of you, no tool runs, and nothing is written to any log.
     """
     factor = _speed(speed)
-    path = chosen(cli, session, folder)
+    path = chosen(cli, session, named, folder)
     from llmgine_cli.eventlog.views.pace import beats
 
     import_module("llmgine_cli.toolkit.messages")  # what tools did is read back as types that must be known
     shown = beats(list(events(cli, path)))
-    cli.run(_play(cli, shown, speed=factor, most=max_pause))
+    play = _print if as_json else _play
+    cli.run(play(cli, _in_time(shown, speed=factor, most=max_pause)))
 
 
-async def _play(cli: Cli, shown: "list[Beat]", *, speed: float, most: float) -> None:
+async def _in_time(shown: "list[Beat]", *, speed: float, most: float) -> "AsyncGenerator[Event]":
     import asyncio
 
+    from llmgine_cli.eventlog.views.pace import pauses
+
+    begin, waited = asyncio.get_running_loop().time(), 0.0
+    for pause, event in pauses(shown, speed=speed, most=most):
+        waited += pause
+        # Against the clock, so that the time that showing takes does not add up.
+        await asyncio.sleep(max(0.0, begin + waited - asyncio.get_running_loop().time()))
+        yield event
+
+
+async def _play(cli: Cli, happening: "AsyncGenerator[Event]") -> None:
     from llmgine_cli.bus import Bus
     from llmgine_cli.cli.screen.screen import Screen
-    from llmgine_cli.eventlog.views.pace import pauses
 
     bus = Bus()
     screen = Screen(cli)
     screen.attach(bus)
     narrator = _Narrator(cli, screen)
-    begin, waited = asyncio.get_running_loop().time(), 0.0
     try:
-        for pause, event in pauses(shown, speed=speed, most=most):
-            waited += pause
-            # Against the clock, so that the time that showing takes does not add up.
-            await asyncio.sleep(max(0.0, begin + waited - asyncio.get_running_loop().time()))
+        async for event in happening:
             await narrator.tell(event)
             await bus.publish(event)
     finally:
         await screen.finish()
+
+
+async def _print(_: Cli, happening: "AsyncGenerator[Event]") -> None:
+    from llmgine_cli.cli.sanitize import safe_json
+    from llmgine_cli.eventlog.codec import encode
+
+    async for event in happening:
+        sys.stdout.write(safe_json(encode(event).decode()))
+        sys.stdout.flush()
 
 
 class _Narrator:

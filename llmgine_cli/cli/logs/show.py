@@ -8,7 +8,7 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.logs.chosen import Session, chosen, events, nothing_in, tell_skipped
-from llmgine_cli.cli.logs.group import Folder, app
+from llmgine_cli.cli.logs.group import Folder, SessionName, app
 
 
 @command(app)
@@ -16,6 +16,7 @@ def show(
     cli: Cli,
     session: Session = None,
     *,
+    named: SessionName = None,
     full: Annotated[bool, typer.Option("--full", help="Leave nothing out of thoughts and results of tools.")] = False,
     as_events: Annotated[bool, typer.Option("--events", help="Show every event instead, as logs tail does.")] = False,
     as_json: Annotated[
@@ -27,7 +28,7 @@ def show(
 
     What was taken back or cleared is shown dim. Through a pager: llmgine logs show --color always | less -R
     """
-    path = chosen(cli, session, folder)
+    path = chosen(cli, session, named, folder)
     if as_events:
         _show_events(cli, path, as_json=as_json)
         return

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmgine_cli.cli.common import Cli, JsonFlag, command
 from llmgine_cli.cli.logs.chosen import Session, chosen, events
-from llmgine_cli.cli.logs.group import Folder, app
+from llmgine_cli.cli.logs.group import Folder, SessionName, app
 
 if TYPE_CHECKING:
     from llmgine_cli.eventlog.reader import Record
@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 
 @command(app)
-def trace(cli: Cli, session: Session = None, *, folder: Folder = None, as_json: JsonFlag = False) -> None:
+def trace(
+    cli: Cli, session: Session = None, *, named: SessionName = None, folder: Folder = None, as_json: JsonFlag = False
+) -> None:
     """Show where the time of a session went: models, tools, approvals."""
     from itertools import chain
 
     from llmgine_cli.eventlog.views.trace import spans
 
-    records = events(cli, chosen(cli, session, folder))
+    records = events(cli, chosen(cli, session, named, folder))
     first = next(records)  # there is one: no events at all is an error
     roots = spans(chain([first], records))
     if as_json:
