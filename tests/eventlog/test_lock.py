@@ -1,12 +1,15 @@
 """Whose a session is, the kernel knows: also after `kill -9`."""
 
 import fcntl
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from llmgine_cli.eventlog.lock import is_being_written
+import pytest
+
+from llmgine_cli.eventlog.lock import QUIET, _try, hold, is_being_written, seems_written
 from llmgine_cli.eventlog.writer import EventLog
 from tests.support.messages import Pong
 
@@ -80,3 +83,30 @@ def test_somebody_else_who_looks_is_no_writer(tmp_path: Path) -> None:
     with path.open("rb") as looker:
         fcntl.flock(looker, fcntl.LOCK_SH)
         assert not is_being_written(path)
+
+
+@pytest.mark.parametrize(
+    ("free", "quiet", "wanted"),
+    [
+        (True, 0.0, False),
+        (False, QUIET * 9, True),
+        (None, 0.0, True),
+        (None, QUIET - 1, True),
+        (None, -3600.0, True),
+        (None, QUIET + 1, False),
+    ],
+)
+def test_where_there_are_no_locks_what_was_written_to_lately_is_being_written(
+    free: bool | None, quiet: float, wanted: bool
+) -> None:
+    assert seems_written(free, quiet) is wanted
+
+
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="only Linux opens files that cannot be locked")
+def test_what_cannot_be_locked_is_nobodys_and_can_be_written_all_the_same(tmp_path: Path) -> None:
+    descriptor = os.open(tmp_path, os.O_PATH)  # the kernel refuses to lock it, as a file system without locks does
+    try:
+        assert _try(descriptor, shared=True) is None
+        assert hold(descriptor)
+    finally:
+        os.close(descriptor)
