@@ -23,8 +23,8 @@ from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.llm.events import SessionNamed
 
-OUTSIDE = "@outside"
-"""Stands for the session in the name of the file that holds what happened outside any; no session's name has an `@`."""
+OUTSIDE = "@"
+"""Begins what stands for the session in the name of a file that is of none; no session's name has an `@`."""
 
 _FLAGS = (
     os.O_RDWR
@@ -161,7 +161,7 @@ class EventLog:
 
     def _place(self, session_id: str | None) -> Path:
         if session_id is None:
-            return self.folder / f"events_{_stamp(time.time_ns())}_{OUTSIDE}-{os.urandom(4).hex()}.jsonl"
+            return self.folder / file_of_none("outside")
         if _GENERATED.fullmatch(session_id):
             # Such an id says when it was made, so that the name is known without a look into the folder.
             return self.folder / f"events_{_stamp(int(session_id[:16], 16))}_{session_id}.jsonl"
@@ -265,6 +265,15 @@ def file_name_part(session_id: str) -> str:
     if clean == session_id and clean.strip("."):
         return clean
     return f"{clean}-{sha256(session_id.encode(errors='surrogatepass')).hexdigest()[:8]}"
+
+
+def file_of_none(what: str) -> str:
+    """Return a new name for a file of the log that is no session's.
+
+    Args:
+        what: What is in it, in a word.
+    """
+    return f"events_{_stamp(time.time_ns())}_{OUTSIDE}{what}-{os.urandom(4).hex()}.jsonl"
 
 
 def _stamp(time_ns: int) -> str:

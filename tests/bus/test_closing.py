@@ -168,6 +168,7 @@ async def test_the_file_keeps_what_is_left_so_that_it_can_be_read_back(tmp_path:
     for pong in pongs:
         await bus.publish(pong)
     await bus.aclose(deadline=0)
+    assert file.path is not None
     one, two = (decode(line) for line in file.path.read_bytes().splitlines())
     assert isinstance(one, Undelivered)
     assert isinstance(two, Undelivered)
@@ -185,6 +186,6 @@ async def test_an_application_keeps_what_is_left_beside_its_log_and_nothing_with
         await app.bus.publish(Pong(text=str(enabled)))
         await app.bus.aclose(deadline=0)
         await app.aclose()
-    (file,) = home.rglob("undelivered.jsonl")  # noqa: ASYNC240 -- nothing else is to run meanwhile
+    (file,) = home.rglob("events_*_@undelivered-*.jsonl")  # noqa: ASYNC240 -- nothing else is to run meanwhile
     assert file.parent == settings.log_dir
     assert [b'"text":"True"' in line for line in file.read_bytes().splitlines()] == [True]
