@@ -214,7 +214,8 @@ class Spans:
         opened.span.set_attributes(attributes or {})
         if error_type is not None:
             opened.span.set_attribute("error.type", error_type)
-            opened.span.set_status(StatusCode.ERROR, error or error_type)
+            # What a vendor or a tool complains of quotes what was said.
+            opened.span.set_status(StatusCode.ERROR, (error if self._content else None) or error_type)
         opened.span.end(end_time=opened.start + max(round(duration_ms * 1_000_000), 0))
 
     def _interrupt(self, key: str, time_ns: int) -> None:

@@ -159,9 +159,21 @@ def test_a_failure_is_an_error_with_its_type(cli: Program, home: Path) -> None:
     call, run = one(collector.named("chat gpt-5-mini")), one(collector.named("invoke_agent"))
     failed = logged(home, "LLMCallFailed")[0]
     assert done.code == 3
-    assert (call.status, call.message) == (ERROR, failed["error"])
+    assert (call.status, call.message) == (ERROR, "CredentialsError")
     assert call.attributes["error.type"] == run.attributes["error.type"] == failed["error_type"] == "CredentialsError"
     assert run.status == ERROR
+
+
+@pytest.mark.parametrize("content", [False, True])
+def test_the_text_of_an_error_that_quotes_the_prompt_is_content(cli: Program, home: Path, content: bool) -> None:
+    options = json.dumps({"otel": {"content": content}})
+    with Collector() as collector, FakeVendor([Fault(400, "no answer to: the question")]) as vendor:
+        cli("run", "-m", "openai:gpt-5-mini", "the question", env=variables(vendor, collector, LLMGINE_SINKS=options))
+    call, run = one(collector.named("chat gpt-5-mini")), one(collector.named("invoke_agent"))
+    failed = logged(home, "LLMCallFailed")[0]
+    assert "the question" in failed["error"]
+    assert call.message == (failed["error"] if content else failed["error_type"])
+    assert ("the question" in repr((call, run))) is content
 
 
 def test_a_tool_that_was_refused_has_a_span_too(cli: Program) -> None:
