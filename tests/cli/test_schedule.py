@@ -579,3 +579,12 @@ def test_the_pipe_of_the_list_may_be_closed(cli: Program) -> None:
     done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=True, timeout=60)
     assert done.stdout.startswith(b"1\t")
     assert done.stderr == b""
+
+
+def test_a_key_in_a_prompt_is_not_listed(cli: Program) -> None:
+    key = "sk-proj-" + "0123456789abcdefghijABCD" * 2
+    assert cli("run", "--in", "1h", "-m", "echo:echo", f"my key is {key}").code == 0
+    for words in ((), ("--json",)):
+        done = cli("schedule", "list", *words)
+        assert "my key is [redacted]" in done.stdout
+        assert key not in done.stdout

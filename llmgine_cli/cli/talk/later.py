@@ -70,9 +70,11 @@ class PromptDue(Event):
 
     @property
     def line(self) -> str:
-        """What it asks, in one line."""
+        """What it asks, in one line, for people to see: what is shaped like a key is left out."""
+        from llmgine_cli.eventlog.redact import Redactor
+
         said = self.text or next((message.text for message in reversed(self.messages) if message.text), "")
-        return " ".join(said.split())
+        return " ".join(Redactor().text(said).split())
 
 
 def put_off(
