@@ -357,7 +357,7 @@ def test_head_ends_every_query_quietly(folder: Path, command: str) -> None:
         talk(folder, f"s{hour}", hour=hour)
 
     done = subprocess.run(
-        f"{PROGRAM} logs {command} | head -1; echo ${{PIPESTATUS[0]}}",
+        f"'{PROGRAM}' logs {command} | head -1; echo ${{PIPESTATUS[0]}}",
         shell=True,
         executable="/bin/bash",
         capture_output=True,
