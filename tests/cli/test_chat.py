@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.facts import wait_until
+from tests.support.facts import logged, wait_until
 from tests.support.program import PROGRAM, Program
 from tests.support.server import Answer, FakeVendor, Fault, Silence, ToolCalls
 from tests.support.terminal import Terminal
@@ -607,3 +607,14 @@ def test_everything_typed_and_answered_is_in_the_log(cli: Program, home: Path) -
     assert [event["message"]["role"] for event in events if event["event_type"] == "MessageAdded"] == [
         "user", "assistant",
     ]  # fmt: skip
+
+
+def test_a_chat_whose_terminal_is_gone_ends_as_if_it_was_left(home: Path) -> None:
+    with Chat(None, wrap='trap "" HUP; exec "$@"') as chat:
+        chat.type("hello\r")
+        chat.wait_for("\nhello")
+        chat.type("")  # it waits for more
+        chat.hang_up()
+        wait_until(lambda: "SessionEnded" in {event["event_type"] for event in logged(home)})
+    (ended,) = (event for event in logged(home) if event["event_type"] == "SessionEnded")
+    assert ended["error"] is None

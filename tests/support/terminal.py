@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -66,7 +67,9 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._child.close(force=True)
+        with suppress(OSError):  # it was hung up
+            self._child.close(force=True)
+        self._child.terminate(force=True)
 
     def send(self, text: str) -> None:
         """Type; `\\r` is the Enter key, `\\x03` is Ctrl-C."""
@@ -76,6 +79,10 @@ class Terminal:
         """Change the size of the window."""
         self._screen.resize(rows, cols)
         self._child.setwinsize(rows, cols)
+
+    def hang_up(self) -> None:
+        """Close the window; the program goes on, if it will."""
+        os.close(self._child.child_fd)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the program."""

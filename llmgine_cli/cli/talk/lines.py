@@ -1,6 +1,7 @@
 """Where a chat's messages come from: typed at a prompt, or line by line from a pipe."""
 
 import asyncio
+import errno
 import os
 import sys
 import threading
@@ -85,12 +86,16 @@ class TypedLines:
         self._session: PromptSession[str] | None = None
 
     async def next(self) -> str | None:
-        """Wait for a message; None on Ctrl-D."""
+        """Wait for a message; None on Ctrl-D, and when the terminal is gone: nobody will type any more."""
         self._session = self._session or self._make()
         try:
             return await self._session.prompt_async(handle_sigint=False)
         except EOFError:
             return None
+        except OSError as error:
+            if error.errno == errno.EIO:
+                return None
+            raise
 
     def _make(self) -> "PromptSession[str]":
         from prompt_toolkit import PromptSession
