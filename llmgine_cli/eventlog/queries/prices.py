@@ -7,7 +7,7 @@ day, and some vendors have higher rates for long requests: rates are looked up o
 from bisect import bisect_left
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from llmgine_cli.llm.stream import Usage
 
@@ -41,6 +41,15 @@ class _Model(NamedTuple):
     name: str
     step: int
     tiers: tuple[int, ...]
+
+
+class Spent(Protocol):
+    """A total of tokens, of US dollars as far as they are known, and of calls whose price is not."""
+
+    input_tokens: int
+    output_tokens: int
+    price: float
+    unpriced: int
 
 
 def is_free(model: str) -> bool:
@@ -80,6 +89,16 @@ class Prices:
             return None
         cached = min(usage.cached_tokens or 0, given or 0)
         return ((given or 0) - cached) * rates.fresh + cached * rates.cached + (made or 0) * rates.output
+
+    def add(self, total: Spent, model: str, usage: Usage, time_ns: int, *, answered: str | None = None) -> None:
+        """Add the tokens and the price of a call to a total; arguments as for `cost`."""
+        total.input_tokens += usage.input_tokens or 0
+        total.output_tokens += usage.output_tokens or 0
+        price = self.cost(model, usage, time_ns, answered=answered)
+        if price is None:
+            total.unpriced += 1
+        else:
+            total.price += price
 
     def _find(self, model: str, answered: str | None) -> _Model | None:
         provider, _, name = model.partition(":")

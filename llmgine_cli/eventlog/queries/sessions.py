@@ -213,14 +213,7 @@ class _Adding:
 
     def _spent(self, event: Counted) -> None:
         self._settle(event.model)
-        done, usage = self._sum, event.reply.usage
-        done.input_tokens += usage.input_tokens or 0
-        done.output_tokens += usage.output_tokens or 0
-        price = self._prices.cost(event.model, usage, event.time_ns, answered=event.reply.model)
-        if price is None:
-            done.unpriced += 1
-        else:
-            done.price += price
+        self._prices.add(self._sum, event.model, event.reply.usage, event.time_ns, answered=event.reply.model)
 
 
 def _last_of_part(path: Path, starts: int) -> Record | None:

@@ -155,17 +155,12 @@ class Stats:
     def _finished(self, event: Counted) -> None:
         tally, usage = _cell(self._models, event.model, event), event.reply.usage
         tally.calls += 1
-        tally.input_tokens += usage.input_tokens or 0
-        tally.output_tokens += usage.output_tokens or 0
         tally.cached_tokens += usage.cached_tokens or 0
         tally.durations.append(event.duration_ms)
         if event.first_token_ms is not None:
             tally.first_tokens.append(event.first_token_ms)
-        price = self._prices.cost(event.model, usage, minute(event.timestamp).time_ns, answered=event.reply.model)
-        if price is None:
-            tally.unpriced += 1
-        else:
-            tally.price += price
+        when = minute(event.timestamp).time_ns
+        self._prices.add(tally, event.model, usage, when, answered=event.reply.model)
 
     def _failed(self, event: Counted) -> None:
         tally = _cell(self._models, event.model, event)
