@@ -29,7 +29,7 @@ _encode = msgspec.json.Encoder(enc_hook=unknown_to_encoder).encode
 
 
 _ID_FIELDS = ("event_id", "command_id", "session_id", "parent_id")
-_IDS = frozenset({"event_id", "command_id", "time_ns", "session_id", "parent_id"})
+_IDS = frozenset({*_ID_FIELDS, "time_ns"})
 # What stands before the metadata, at the least: the ids come on top.
 _OWN_BYTES = len(',"event_id":"","timestamp":253402300800000000000,"session_id":,"parent_id":,"metadata":')
 

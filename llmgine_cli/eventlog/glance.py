@@ -1,7 +1,7 @@
 """A session at a glance: what it is called in a hint or a completion, when it began, and what was asked first."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -54,22 +54,34 @@ def handle_of(folder: Path, path: Path) -> str:
 def handles(folder: Path, some: Iterable[LogFile]) -> list[str]:
     """Return what to call each of some sessions of a folder by."""
     named = {file: name for name, file in names.everything(folder).items()}
-    all_ids = [file.session for file in files(folder)]
-    return [named.get(file.path.name) or short(file.session, all_ids) for file in some]
+    chosen = list(some)
+    ends = shortened([file.session for file in chosen], (file.session for file in files(folder)))
+    return [named.get(file.path.name) or end for file, end in zip(chosen, ends, strict=True)]
 
 
 def short(session: str, others: Iterable[str]) -> str:
-    """Return the shortest end of an id, of 8 characters or more, that no other has anywhere in it.
+    """Return the short form of one id; see `shortened`."""
+    return shortened([session], others)[0]
+
+
+def shortened(sessions: Sequence[str], others: Iterable[str]) -> list[str]:
+    """Return the shortest end of each id, of 8 characters or more, that no other has anywhere in it.
 
     An id that is none of ours is returned whole: its words are what a person knows it by.
+
+    Args:
+        sessions: The ids to shorten.
+        others: The ids of all sessions, these among them or not.
     """
+    everything = "\n".join({*others, *sessions})  # one text is searched a hundred times faster than many
+    return [_end_of(session, everything) for session in sessions]
+
+
+def _end_of(session: str, everything: str) -> str:
     if not _GENERATED.fullmatch(session):
         return session
-    rivals = [other for other in others if other != session]
-    length = SHORTEST
-    while length < len(session) and (rivals := [other for other in rivals if session[-length:] in other]):
-        length += 1
-    return session[-length:]
+    ends = (session[-length:] for length in range(SHORTEST, len(session)))
+    return next((end for end in ends if everything.count(end) == session.count(end)), session)
 
 
 def first_question(path: Path) -> str:

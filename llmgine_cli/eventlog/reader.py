@@ -43,6 +43,14 @@ class LogFile(NamedTuple):
     session: str
     path: Path
 
+    @property
+    def modified_ns(self) -> int:
+        """When it was written to last, nanoseconds since 1970; 0 if it was removed since the folder was read."""
+        try:
+            return self.path.stat().st_mtime_ns
+        except OSError:
+            return 0
+
 
 def files(folder: Path) -> list[LogFile]:
     """Return the log files of a folder, the earliest first; none if there is no such folder.
@@ -76,7 +84,7 @@ def in_order(folder: Path, names: Iterable[str]) -> list[LogFile]:
 def latest(folder: Path) -> Path | None:
     """Return the file of the session that was written to last; None if there is none."""
     sessions = [file for file in files(folder) if not file.session.startswith(OUTSIDE)]
-    return max(sessions, key=lambda file: (_modified(file.path), file)).path if sessions else None
+    return max(sessions, key=lambda file: (file.modified_ns, file)).path if sessions else None
 
 
 def find(folder: Path, name: str) -> Path:
@@ -250,10 +258,3 @@ class LogReader:
             except BadLineError:
                 pass
         return None
-
-
-def _modified(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0  # removed since the folder was read

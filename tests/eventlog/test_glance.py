@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmgine_cli.eventlog.glance import glance, handle_of, handles, short
+from llmgine_cli.eventlog.glance import glance, handle_of, handles, short, shortened
 from llmgine_cli.eventlog.reader import files, find
 from llmgine_cli.eventlog.writer import EventLog
 from llmgine_cli.llm.events import MessageAdded, SessionNamed
@@ -30,6 +30,18 @@ def test_it_is_called_by_the_end_of_its_id_for_sessions_begin_with_the_time() ->
     assert short(ONE, [ONE]) == "00f204c3"
     assert short(ONE, [ONE, "18ead00f204c301700000e114c4"]) == "000f204c3"
     assert short("my-chat", ["my-chat", ONE]) == "my-chat"
+
+
+def test_ids_are_as_short_as_they_can_be_and_still_find_their_session() -> None:
+    one, two, odd = "18ead0941bde801700000f204c3", "18ead0942bde801700000f204c3", "my-chat"
+    other = "18ead0943bde80170000012f204c3"[:27]
+
+    short = dict(zip([one, two, odd], shortened([one, two, odd], [one, two, odd, other]), strict=True))
+
+    assert short[odd] == odd
+    for name in (one, two):
+        assert name.endswith(short[name])
+        assert [known for known in (one, two, odd, other) if short[name] in known] == [name]
 
 
 IDS = st.lists(st.text("01", min_size=27, max_size=27), min_size=1, max_size=30, unique=True)

@@ -125,12 +125,12 @@ def _print_table(cli: Cli, shown: "Sequence[Listed]", known: "Sequence[LogFile]"
     from rich.text import Text
 
     from llmgine_cli.cli.sanitize import visible
-    from llmgine_cli.eventlog.queries.search import ids
+    from llmgine_cli.eventlog.glance import shortened
 
     console = cli.console()
     wide = console.width >= WIDE
-    short = ids([file.session for file in known], [listed.summary.session for listed in shown])
-    rows = [[visible(" ".join(cell.split())) for cell in _cells(one, short[one.summary.session])] for one in shown]
+    short = shortened([listed.summary.session for listed in shown], (file.session for file in known))
+    rows = [[visible(" ".join(cell.split())) for cell in _cells(*one)] for one in zip(shown, short, strict=True)]
     if not wide:
         for row in rows:
             row[1], row[7] = row[1][5:], row[7].partition(":")[2]  # without the year, without the provider

@@ -197,7 +197,7 @@ def _latest(folder: Path) -> Path:
     from llmgine_cli.eventlog.conversation import rebuild
     from llmgine_cli.eventlog.reader import files
 
-    newest = sorted(files(folder), key=lambda file: _modified(file.path), reverse=True)
+    newest = sorted(files(folder), key=lambda file: file.modified_ns, reverse=True)
     for file in newest[:LOOKED_AT]:
         if rebuild(file.path) and not _is_errand(file.path):
             return file.path
@@ -284,10 +284,3 @@ async def _give_name(cli: Cli, app: "Application", session_id: str, name: str) -
         from llmgine_cli.eventlog.glance import handle_of
 
         cli.note(f"{name} was the name of an earlier session, which is now {handle_of(folder, holder)}")
-
-
-def _modified(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0  # removed since the folder was read

@@ -1,15 +1,17 @@
 """Finds what was said and done: events with a text in them, and what happened around them."""
 
-import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.reader import LogReader
 from llmgine_cli.eventlog.record import Record
+
+if TYPE_CHECKING:
+    import re
 
 REMEMBERED = 64  # texts that are not told again: an answer stands in the call's end and in the conversation
 
@@ -115,19 +117,3 @@ def passages(text: str, pattern: "re.Pattern[str]") -> Iterator[Passage]:
         spans.append((found.start() - begin, min(found.end(), end) - begin))
     if spans:
         yield Passage(text[begin:end], tuple(spans))
-
-
-def ids(names: Sequence[str], shown: Sequence[str], least: int = 8) -> dict[str, str]:
-    """Return for each session that is shown the shortest end of its id that no other session has anywhere in its own.
-
-    Args:
-        names: The ids of all sessions.
-        shown: The ids to shorten.
-        least: How many characters are left at least.
-    """
-    everything = "\n".join(names)
-    short: dict[str, str] = {}
-    for name in shown:
-        size = next((size for size in range(least, len(name)) if everything.count(name[-size:]) == 1), len(name))
-        short[name] = name[-size:] if re.fullmatch(r"[0-9a-f]{27}", name) else name
-    return short

@@ -187,7 +187,7 @@ def chosen(folder: Path, session: str | None, since_ns: int | None) -> list[LogF
     """
     if session is not None:
         return [named(find(folder, session))]
-    return [file for file in reversed(files(folder)) if since_ns is None or _modified(file.path) >= since_ns]
+    return [file for file in reversed(files(folder)) if since_ns is None or file.modified_ns >= since_ns]
 
 
 def named(path: Path) -> LogFile:
@@ -228,10 +228,3 @@ def _began(file: LogFile) -> int | None:
         return from_text(f"{time[:4]}-{time[4:6]}-{time[6:11]}:{time[11:13]}:{time[13:]}")
     except ValueError:
         return None
-
-
-def _modified(path: Path) -> int:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return 0  # removed since the folder was read

@@ -8,7 +8,7 @@ from llmgine_cli.bus import CommandStarted, Event
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.filters import Filter
-from llmgine_cli.eventlog.queries.search import Hit, Passage, Search, ids, passages
+from llmgine_cli.eventlog.queries.search import Hit, Passage, Search, passages
 from llmgine_cli.eventlog.record import Record
 from llmgine_cli.llm.events import LLMCallFinished, MessageAdded
 from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, user
@@ -79,15 +79,3 @@ def test_context_is_told_once_and_never_beyond_the_next_find(tmp_path: Path) -> 
         ([], "X2", ["d", "e"]),
         (["f", "g"], "X3", []),
     ]
-
-
-def test_ids_are_as_short_as_they_can_be_and_still_find_their_session() -> None:
-    one, two, odd = "18ead0941bde801700000f204c3", "18ead0942bde801700000f204c3", "my-chat"
-    other = "18ead0943bde80170000012f204c3"[:27]
-
-    short = ids([one, two, odd, other], [one, two, odd])
-
-    assert short[odd] == odd
-    for name in (one, two):
-        assert name.endswith(short[name])
-        assert [known for known in (one, two, odd, other) if short[name] in known] == [name]
