@@ -9,24 +9,13 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.talk.opening import (
-    ApproveMode,
-    AskFirst,
-    ChainLimit,
-    EngineName,
-    ModelName,
-    NoLog,
-    NoStream,
+    Asked,
     Opening,
-    Options,
-    Params,
     Raw,
-    SystemText,
-    TemplateName,
-    ToolNames,
     open_talk,
     read_options,
 )
-from llmgine_cli.cli.talk.resume import Continue, Fork, GoingOn, SessionName, SessionRef, read_going_on
+from llmgine_cli.cli.talk.resume import GoingOn, Resuming, read_going_on
 from llmgine_cli.errors import StorageError
 
 if TYPE_CHECKING:
@@ -41,46 +30,18 @@ def add_to(app: typer.Typer) -> None:
 def _chat(
     cli: Cli,
     *,
-    model: ModelName = None,
-    system: SystemText = None,
-    template: TemplateName = None,
-    param: Params = None,
-    engine: EngineName = None,
-    option: Options = None,
-    tool: ToolNames = None,
-    approve: ApproveMode = None,
-    ask_first: AskFirst = False,
-    chain_limit: ChainLimit = None,
-    go_on: Continue = False,
-    session: SessionRef = None,
-    fork: Fork = False,
-    name: SessionName = None,
-    no_stream: NoStream = False,
-    no_log: NoLog = False,
+    asked: Asked,
+    resuming: Resuming,
     raw: Raw = False,
 ) -> None:
     """Talk with a model. Enter sends, Alt-Enter begins a new line, /help lists what else there is.
 
     Ctrl-C stops an answer, Ctrl-D leaves. Without a terminal on stdin, each line of it is a message, never a command.
     """
-    settings, opening = read_options(
-        cli,
-        model=model,
-        system=system,
-        template=template,
-        param=param,
-        engine=engine,
-        option=option,
-        tool=tool,
-        approve=approve,
-        ask_first=ask_first,
-        chain_limit=chain_limit,
-        no_stream=no_stream,
-        no_log=no_log,
-    )
-    if tool is None:
+    settings, opening = read_options(cli, asked)
+    if asked.tool is None:
         opening = replace(opening, tools=tuple(settings.chat.tools))
-    going_on = read_going_on(settings, go_on=go_on, session=session, fork=fork, name=name)
+    going_on = read_going_on(settings, resuming)
     code = cli.run(_converse(cli, settings, opening, going_on, raw=raw))
     if code:
         raise typer.Exit(code)

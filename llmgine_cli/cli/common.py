@@ -6,8 +6,8 @@ import json
 import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
 import typer
 
@@ -151,6 +151,8 @@ def command(
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Register a function as a command: its first parameter is the `Cli`, the common flags are added to the others.
 
+    A parameter whose annotation is a dataclass stands for all of its fields: options that several commands share.
+
     Args:
         app: The group it belongs to.
         name: Its name; default: the function's.
@@ -162,10 +164,14 @@ def command(
         def run(*args: Any, context: typer.Context, color: When, quiet: bool, verbose: bool, **values: Any) -> None:
             flags = context.ensure_object(Flags)
             flags.add(color=color, quiet=quiet, verbose=verbose)
+            for group, kind in groups.items():
+                values[group] = kind(**{each.name: values.pop(each.name) for each in fields(kind)})
             function(Cli(color=flags.color, quiet=flags.quiet, verbose=flags.verbose), *args, **values)
 
         keyword = inspect.Parameter.KEYWORD_ONLY
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        written = list(inspect.signature(function, eval_str=True).parameters.values())[1:]
+        groups: dict[str, type[Any]] = {each.name: each.annotation for each in written if _is_group(each.annotation)}
+        own = [one for each in written for one in (_unfolded(groups[each.name]) if each.name in groups else [each])]
         common = [
             inspect.Parameter("context", keyword, annotation=typer.Context),
             inspect.Parameter("color", keyword, annotation=Color, default="auto"),
@@ -180,6 +186,24 @@ def command(
         return function
 
     return register
+
+
+def _is_group(annotation: Any) -> bool:
+    return isinstance(annotation, type) and is_dataclass(annotation)
+
+
+def _unfolded(group: type[Any]) -> list[inspect.Parameter]:
+    """The fields of a dataclass as parameters."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            annotation=hints[each.name],
+            default=inspect.Parameter.empty if each.default is MISSING else each.default,
+        )
+        for each in fields(group)
+    ]
 
 
 class PairCommand(Command):

@@ -7,24 +7,13 @@ import typer
 from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command
 from llmgine_cli.cli.talk.moments import At, In, when
 from llmgine_cli.cli.talk.opening import (
-    ApproveMode,
-    AskFirst,
-    ChainLimit,
-    EngineName,
-    ModelName,
-    NoLog,
-    NoStream,
+    Asked,
     Opening,
-    Options,
-    Params,
     Raw,
-    SystemText,
-    TemplateName,
-    ToolNames,
     open_talk,
     read_options,
 )
-from llmgine_cli.cli.talk.resume import Continue, Fork, GoingOn, SessionName, SessionRef, read_going_on
+from llmgine_cli.cli.talk.resume import GoingOn, Resuming, read_going_on
 from llmgine_cli.errors import LlmgineError, UsageError
 
 if TYPE_CHECKING:
@@ -45,23 +34,9 @@ def _run(
     cli: Cli,
     prompt: Words = None,
     *,
-    model: ModelName = None,
-    system: SystemText = None,
-    template: TemplateName = None,
-    param: Params = None,
-    engine: EngineName = None,
-    option: Options = None,
-    go_on: Continue = False,
-    session: SessionRef = None,
-    fork: Fork = False,
-    name: SessionName = None,
-    tool: ToolNames = None,
-    approve: ApproveMode = None,
-    ask_first: AskFirst = False,
-    chain_limit: ChainLimit = None,
-    no_stream: NoStream = False,
+    asked: Asked,
+    resuming: Resuming,
     usage: Usage = False,
-    no_log: NoLog = False,
     raw: Raw = False,
     at: At = None,
     after: In = None,
@@ -78,25 +53,11 @@ def _run(
     from llmgine_cli.cli.talk.input import prompt_text
 
     text = prompt_text(prompt or ())
-    if not text and template is None:
+    if not text and asked.template is None:
         raise UsageError("there is nothing to ask", hint='give a prompt, as in: llmgine run "…", or pipe text in')
-    settings, opening = read_options(
-        cli,
-        model=model,
-        system=system,
-        template=template,
-        param=param,
-        engine=engine,
-        option=option,
-        tool=tool,
-        approve=approve,
-        ask_first=ask_first,
-        chain_limit=chain_limit,
-        no_stream=no_stream,
-        no_log=no_log,
-    )
+    settings, opening = read_options(cli, asked)
     if at is not None or after is not None:
-        if go_on or session is not None or fork or name is not None:
+        if resuming.said:
             raise UsageError(
                 "a prompt that runs later begins a session of its own",
                 hint="leave out --continue, --session, --fork and --name",
@@ -105,9 +66,9 @@ def _run(
             raise UsageError(f"{'--usage' if usage else '--raw'} is for an answer now", hint="leave it out")
         from llmgine_cli.cli.talk.later import put_off
 
-        put_off(cli, settings, opening, text, when=when(at, after), asks=bool(approve) or ask_first, as_json=as_json)
+        put_off(cli, settings, opening, text, when=when(at, after), asks=asked.settles_approval, as_json=as_json)
         return
-    going_on = read_going_on(settings, go_on=go_on, session=session, fork=fork, name=name)
+    going_on = read_going_on(settings, resuming)
     code = cli.run(_ask(cli, settings, opening, going_on, text, raw=raw, as_json=as_json, usage=usage))
     if code:
         raise typer.Exit(code)

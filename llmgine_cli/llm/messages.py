@@ -169,6 +169,23 @@ class ToolSpec(Struct, frozen=True, kw_only=True):
     parameters: dict[str, Any]
 
 
+ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+
+
+class ResponseFormat(Struct, frozen=True, kw_only=True):
+    """The answer must be JSON.
+
+    Attributes:
+        name: What the vendor is told it is called: letters, digits, `_` and `-`.
+        schema: JSON Schema (2020-12) the answer must follow; None: any JSON object.
+        strict: Whether to demand that the vendor enforces it, where it can.
+    """
+
+    name: str = "answer"
+    schema: dict[str, Any] | None = None
+    strict: bool = True
+
+
 class ModelOptions(Struct, frozen=True, kw_only=True):
     """How to sample. None means: not sent, the vendor decides. Zero is sent as zero.
 
@@ -178,6 +195,10 @@ class ModelOptions(Struct, frozen=True, kw_only=True):
         top_p: Share of probability mass to sample from, 0 to 1.
         stop: Texts that end the answer.
         seed: For vendors that can repeat themselves.
+        reasoning_effort: How much a model that thinks should think.
+        reasoning_budget: The most tokens it may think, for vendors that count rather than grade.
+        tool_choice: `auto`, `required` (some tool), `none`, or the name of the one tool to call.
+        parallel_tool_calls: Whether one turn may ask for several tools.
         extra: Further fields of the vendor's own request body, sent as they are.
     """
 
@@ -186,6 +207,10 @@ class ModelOptions(Struct, frozen=True, kw_only=True):
     top_p: float | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
+    reasoning_effort: ReasoningEffort | None = None
+    reasoning_budget: int | None = None
+    tool_choice: str | None = None
+    parallel_tool_calls: bool | None = None
     extra: dict[str, Any] = {}
 
 
@@ -197,6 +222,7 @@ class Request(Struct, frozen=True, kw_only=True):
         messages: The conversation, oldest first.
         tools: What the model may ask for.
         options: How to sample.
+        response_format: The form the answer must have; None: any text.
         stream: Whether the answer should come in pieces; the stream of events is the same either way.
     """
 
@@ -204,4 +230,5 @@ class Request(Struct, frozen=True, kw_only=True):
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
     options: ModelOptions = ModelOptions()
+    response_format: ResponseFormat | None = None
     stream: bool = True

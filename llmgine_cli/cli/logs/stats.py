@@ -30,8 +30,8 @@ def stats(
 ) -> None:
     """Add up calls, tokens, prices and times by model, tool and day, and errors by their kind."""
     from llmgine_cli.eventlog.filters import Filter
-    from llmgine_cli.eventlog.queries.prices import Prices
     from llmgine_cli.eventlog.queries.stats import TYPES, By, Stats
+    from llmgine_cli.llm.prices import Prices
 
     since_ns, until_ns = times(since, until)
     wanted = Filter(types=TYPES, since_ns=since_ns, until_ns=until_ns, model=model)

@@ -4,20 +4,7 @@ from llmgine_cli.cli.common import Cli, JsonFlag, command
 from llmgine_cli.cli.run import Words
 from llmgine_cli.cli.schedule.group import app
 from llmgine_cli.cli.talk.moments import At, In, when
-from llmgine_cli.cli.talk.opening import (
-    ApproveMode,
-    ChainLimit,
-    EngineName,
-    ModelName,
-    NoLog,
-    NoStream,
-    Options,
-    Params,
-    SystemText,
-    TemplateName,
-    ToolNames,
-    read_options,
-)
+from llmgine_cli.cli.talk.opening import Asked, read_options
 from llmgine_cli.errors import UsageError
 
 
@@ -28,17 +15,7 @@ def add(
     *,
     at: At = None,
     after: In = None,
-    model: ModelName = None,
-    system: SystemText = None,
-    template: TemplateName = None,
-    param: Params = None,
-    engine: EngineName = None,
-    option: Options = None,
-    tool: ToolNames = None,
-    approve: ApproveMode = None,
-    chain_limit: ChainLimit = None,
-    no_stream: NoStream = False,
-    no_log: NoLog = False,
+    asked: Asked,
     as_json: JsonFlag = False,
 ) -> None:
     """Have a prompt answered later, and print its id: what llmgine run does with --at or --in.
@@ -50,21 +27,7 @@ def add(
 
     due = when(at, after)
     text = prompt_text(prompt or ())
-    if not text and template is None:
+    if not text and asked.template is None:
         raise UsageError("there is nothing to ask", hint="give a prompt, or pipe text in")
-    settings, opening = read_options(
-        cli,
-        model=model,
-        system=system,
-        template=template,
-        param=param,
-        engine=engine,
-        option=option,
-        tool=tool,
-        approve=approve,
-        ask_first=False,
-        chain_limit=chain_limit,
-        no_stream=no_stream,
-        no_log=no_log,
-    )
-    put_off(cli, settings, opening, text, when=due, asks=bool(approve), as_json=as_json)
+    settings, opening = read_options(cli, asked)
+    put_off(cli, settings, opening, text, when=due, asks=asked.settles_approval, as_json=as_json)

@@ -76,50 +76,58 @@ class Opening:
     stream: bool = True
 
 
-def read_options(
-    cli: Cli,
-    *,
-    model: str | None,
-    system: str | None,
-    template: str | None,
-    param: list[str] | None,
-    engine: str | None,
-    option: list[str] | None,
-    tool: list[str] | None,
-    approve: str | None,
-    ask_first: bool,
-    chain_limit: int | None,
-    no_stream: bool,
-    no_log: bool,
-) -> "tuple[Settings, Opening]":
-    """Return the settings, with the flags that are settings too, and what else the shared options say.
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """The options that `run`, `chat` and `schedule add` share, as they were typed."""
 
-    The one place where they are understood; Typer wants the signature once more in each command.
+    model: ModelName = None
+    system: SystemText = None
+    template: TemplateName = None
+    param: Params = None
+    engine: EngineName = None
+    option: Options = None
+    tool: ToolNames = None
+    approve: ApproveMode = None
+    ask_first: AskFirst = False
+    chain_limit: ChainLimit = None
+    no_stream: NoStream = False
+    no_log: NoLog = False
+
+    @property
+    def settles_approval(self) -> bool:
+        """Whether they say which tool calls may run."""
+        return bool(self.approve) or self.ask_first
+
+
+def read_options(cli: Cli, asked: Asked) -> "tuple[Settings, Opening]":
+    """Return the settings, with the flags that are settings too, and what else the shared options say.
 
     Raises:
         UsageError: Two of the flags say different things.
         SettingsError: A setting is wrong.
     """
-    if ask_first and approve not in (None, "ask"):
-        raise UsageError(f"--ta asks before each tool call, and --approve {approve} does not", hint="leave one out")
-    if param and template is None:
+    if asked.ask_first and asked.approve not in (None, "ask"):
+        raise UsageError(
+            f"--ta asks before each tool call, and --approve {asked.approve} does not", hint="leave one out"
+        )
+    if asked.param and asked.template is None:
         raise UsageError("-p gives a value to a prompt template, and none is named", hint="name it with -t NAME")
-    approve = "ask" if ask_first else approve
+    approve = "ask" if asked.ask_first else asked.approve
     overrides: dict[str, Any] = {}
-    if no_log:
+    if asked.no_log:
         overrides["log.enabled"] = False
     if approve:
         overrides["tools.approve"] = approve
     opening = Opening(
-        engine=engine,
-        model=model,
-        system=system,
-        template=template,
-        params=pairs(param),
-        tools=tuple(tool or ()),
-        options=pairs(option),
-        rounds=chain_limit,
-        stream=not no_stream,
+        engine=asked.engine,
+        model=asked.model,
+        system=asked.system,
+        template=asked.template,
+        params=pairs(asked.param),
+        tools=tuple(asked.tool or ()),
+        options=pairs(asked.option),
+        rounds=asked.chain_limit,
+        stream=not asked.no_stream,
     )
     return cli.settings(overrides), opening
 

@@ -40,6 +40,21 @@ SessionName = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resuming:
+    """The options about earlier conversations that `run` and `chat` share, as they were typed."""
+
+    go_on: Continue = False
+    session: SessionRef = None
+    fork: Fork = False
+    name: SessionName = None
+
+    @property
+    def said(self) -> bool:
+        """Whether any of them was given."""
+        return self.go_on or self.session is not None or self.fork or self.name is not None
+
+
+@dataclass(frozen=True, kw_only=True)
 class GoingOn:
     """What the command line says about earlier conversations.
 
@@ -56,7 +71,7 @@ class GoingOn:
     guessed: bool = False
 
 
-def read_going_on(settings: "Settings", *, go_on: bool, session: str | None, fork: bool, name: str | None) -> GoingOn:
+def read_going_on(settings: "Settings", resuming: Resuming) -> GoingOn:
     """Return what the options say that `run` and `chat` share.
 
     Raises:
@@ -67,19 +82,23 @@ def read_going_on(settings: "Settings", *, go_on: bool, session: str | None, for
     from llmgine_cli.eventlog import names
     from llmgine_cli.eventlog.reader import find, is_whole
 
-    if go_on and session is not None:
+    if resuming.go_on and resuming.session is not None:
         raise UsageError("--continue and --session exclude each other", hint="--session names one conversation")
-    if fork and not go_on and session is None:
+    if resuming.fork and not resuming.go_on and resuming.session is None:
         raise UsageError("--fork needs a conversation to leave as it is", hint="say which with -c or --session NAME")
-    if name is not None and not settings.log.enabled:
+    if resuming.name is not None and not settings.log.enabled:
         raise UsageError("a session without a log cannot be found by a name", hint="leave out --name or -n")
-    if name is not None:
-        names.check(name)
+    if resuming.name is not None:
+        names.check(resuming.name)
     folder = settings.log_dir
-    if session is not None:
-        path = find(folder, session)
-        return GoingOn(path=path, fork=fork, name=name, guessed=not is_whole(folder, session, path))
-    return GoingOn(path=_latest(folder) if go_on else None, fork=fork, name=name, guessed=go_on)
+    if resuming.session is not None:
+        path = find(folder, resuming.session)
+        return GoingOn(
+            path=path, fork=resuming.fork, name=resuming.name, guessed=not is_whole(folder, resuming.session, path)
+        )
+    return GoingOn(
+        path=_latest(folder) if resuming.go_on else None, fork=resuming.fork, name=resuming.name, guessed=resuming.go_on
+    )
 
 
 class Before:

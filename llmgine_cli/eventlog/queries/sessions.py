@@ -10,9 +10,9 @@ from llmgine_cli.eventlog.ending import Ending, State, state_of, was_stopped
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.glance import first_question
 from llmgine_cli.eventlog.queries.counted import Counted, CountedLog
-from llmgine_cli.eventlog.queries.prices import Prices, is_free
 from llmgine_cli.eventlog.reader import LogReader
 from llmgine_cli.eventlog.record import Record
+from llmgine_cli.llm.prices import Prices, is_free
 
 if TYPE_CHECKING:
     from collections.abc import Callable

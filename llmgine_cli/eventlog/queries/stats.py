@@ -11,7 +11,7 @@ from math import ceil
 from typing import Literal, NamedTuple, TypeAlias
 
 from llmgine_cli.eventlog.queries.counted import Counted, minute
-from llmgine_cli.eventlog.queries.prices import Prices, is_free
+from llmgine_cli.llm.prices import Prices, is_free
 
 By: TypeAlias = Literal["model", "tool", "day"]
 

@@ -16,11 +16,11 @@ import msgspec
 
 from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog.filters import Filter
-from llmgine_cli.eventlog.queries.prices import Prices, edition
 from llmgine_cli.eventlog.queries.sessions import Summary, summarise
 from llmgine_cli.eventlog.reader import LogFile, LogReader, files, find
 from llmgine_cli.eventlog.times import from_text
 from llmgine_cli.eventlog.writer import OUTSIDE
+from llmgine_cli.llm.prices import Prices, edition
 
 FORMAT = 3
 WORTH = 4 * 1024 * 1024  # bytes of logs that are read as fast as the cache is

@@ -9,10 +9,10 @@ import pytest
 from llmgine_cli.bus import Bus, CommandFinished, CommandStarted, Event, SessionEnded, SessionStarted
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
-from llmgine_cli.eventlog.queries.prices import Prices
 from llmgine_cli.eventlog.queries.sessions import Summary, state, summarise
 from llmgine_cli.llm.events import LLMCallFailed, LLMCallFinished, LLMCallStarted
 from llmgine_cli.llm.messages import ToolCall, assistant
+from llmgine_cli.llm.prices import Prices
 from llmgine_cli.llm.stream import Reply, Usage
 from llmgine_cli.toolkit.messages import CallTool
 

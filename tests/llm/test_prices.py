@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import genai_prices
 import pytest
 
-from llmgine_cli.eventlog.queries.prices import Prices
+from llmgine_cli.llm.prices import Prices
 from llmgine_cli.llm.stream import Usage
 
 NOON = 1_795_521_600_000_000_000
@@ -63,7 +63,7 @@ def test_the_vendors_own_name_of_the_model_is_tried_as_well() -> None:
 def test_what_runs_here_is_free_and_loads_no_list() -> None:
     code = (
         "import sys\n"
-        "from llmgine_cli.eventlog.queries.prices import Prices\n"
+        "from llmgine_cli.llm.prices import Prices\n"
         "from llmgine_cli.llm.stream import Usage\n"
         "assert Prices().cost('local:smollm2-135m', Usage(input_tokens=1), 0) == 0\n"
         "sys.exit('genai_prices' in sys.modules)\n"
