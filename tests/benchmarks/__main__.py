@@ -1,6 +1,7 @@
 """Measure llmgine beside `llm` and a bare script on the openai SDK, all in one run: `make bench`.
 
-With `--quick` three rounds and no file: for trying out a change. With `bus` the message bus alone, and no file.
+With `--quick` three rounds and no file: for trying out a change. With `bus` the message bus alone, with `tools` a turn
+of the tool loop alone, and no file.
 """
 
 import contextlib
@@ -8,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from tests.benchmarks import bus, log_write, logs, peers, report
+from tests.benchmarks import bus, log_write, logs, peers, report, tool_loop
 from tests.benchmarks.server import LAST_WORD
 from tests.benchmarks.timing import Contestant, race
 
@@ -43,6 +45,14 @@ ready object with msgspec and writes it. Only the event log looks for secrets an
 reach: 0.60 of the floor.
 
 """
+TOOL_TEXT = """
+## A turn of the tool loop
+
+Milliseconds of one turn over loopback: a prompt, a model that asks for a tool, the tool, the answer. Connections are
+open and agents made. llmgine streams and keeps its log on disk; the others wait for whole answers and keep none. The
+floor is a loop of twenty lines on httpx2.
+
+"""
 BUS_TEXT = """
 ## The message bus
 
@@ -65,6 +75,9 @@ def main(arguments: Sequence[str]) -> int:
     if "bus" in arguments:
         print(bus.run(BENCH, ours, rounds=3 if quick else BUS_ROUNDS))
         return 0
+    if "tools" in arguments:
+        print(tool_loop.run(BENCH, ours, rounds=3 if quick else BUS_ROUNDS))
+        return 0
     llm = peers.environment(BENCH, "llm", "llm")
     sdk = peers.environment(BENCH, "openai-sdk", "openai")
     rows: list[report.Row] = []
@@ -84,6 +97,7 @@ def main(arguments: Sequence[str]) -> int:
     }
     result = f"{report.conditions(versions, rounds)}\n\n{report.table(rows)}"
     result += WRITE_TEXT + log_write.table(written) + "\n"
+    result += TOOL_TEXT + tool_loop.run(BENCH, ours, rounds=3 if quick else BUS_ROUNDS)
     result += BUS_TEXT + bus.run(BENCH, ours, rounds=3 if quick else BUS_ROUNDS)
     print(result)
     if not quick:
@@ -127,7 +141,9 @@ def cases(folder: Path, ours: Path, llm: Path, sdk: Path, base_url: str) -> Iter
     yield "`tools list`", [mine("tools", "list", expects="calculate"), templates], {templates.name: 0.60}
     yield "`prompt render`", [rendering, templates], {templates.name: 0.60}
     yield "`run`, 20 chunks", [*run(ONE_SHOT), bare(ONE_SHOT)], {"llm": 0.50, "openai SDK": 0.60}
-    yield "`run`, 20,000 chunks into a pipe", [*run(LONG), bare(LONG)], {}
+    first = [replace(each, first_byte=True) for each in [*run(ONE_SHOT), bare(ONE_SHOT)]]
+    yield "`run`, to the first byte of the answer", first, {"llm": 0.50}
+    yield "`run`, 20,000 chunks into a pipe", [*run(LONG), bare(LONG)], {"llm": 0.33}
     yield "`run`, 5,000 chunks of markdown on a terminal", run(MARKDOWN, terminal=True), {}
 
 

@@ -2,11 +2,12 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import bus
+from tests.benchmarks import bus, tool_loop
 from tests.benchmarks.bus_contestant import Case, Tally, floor, llmgine
 from tests.benchmarks.bus_contestant import measure as measure_bus
 from tests.benchmarks.report import Row, table
@@ -85,3 +86,23 @@ def test_the_server_sends_as_many_chunks_as_the_model_is_called() -> None:
     assert len([text for text in texts if text]) == 20 + 1  # the last word comes on top
     assert LAST_WORD in texts[-2]
     assert events[-2] == "data: [DONE]"
+
+
+def test_the_time_to_the_first_byte_leaves_out_what_comes_after_it(tmp_path: Path) -> None:
+    code = "import time; print('yes', flush=True); time.sleep(0.5)"
+    slow = python("slow", code, expects="yes")
+    assert measure(replace(slow, first_byte=True), tmp_path) < measure(slow, tmp_path)
+
+
+def test_the_tool_loop_counts_only_turns_that_called_the_tool() -> None:
+    ours = Path(sys.executable).parent
+    with tool_loop.serving() as base_url:
+        times = {name: tool_loop.measure(ours, name, base_url, turns=2) for name in ("httpx2", "llmgine")}
+    assert all(times[name][case] > 0 for name in times for case in tool_loop.TARGETS)
+
+
+@pytest.mark.parametrize(("ours", "mark"), [(1.0, "reached"), (3.0, "**missed**")])
+def test_the_tool_loop_is_judged_by_its_targets(ours: float, mark: str) -> None:
+    times = {name: {"later": 10.0, "fresh": 10.0} for name in tool_loop.TARGETS["later"]}
+    table = tool_loop.table({**times, "llmgine": {"later": ours, "fresh": ours}})
+    assert [line for line in table.splitlines() if "pydantic-ai" in line][0].endswith(f"| {mark} |")

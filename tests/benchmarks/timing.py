@@ -22,6 +22,7 @@ class Contestant:
     expects: str = ""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
     terminal: bool = False  # a pseudo-terminal instead of a pipe
+    first_byte: bool = False  # the time to the first byte on stdout instead of to the end
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,19 @@ def race(contestants: Sequence[Contestant], *, rounds: int, folder: Path) -> dic
 
 
 def measure(contestant: Contestant, folder: Path) -> float:
-    """Run a program once and return the seconds from its start to its end.
+    """Run a program once and return the seconds from its start to its end, or to its first byte on stdout.
 
     Raises:
         RuntimeError: When it fails or its output is not the expected one: then its time means nothing.
     """
-    run = on_terminal if contestant.terminal else into_pipe
     env = {**clean_environment(), **contestant.env}
     start = time.perf_counter()
-    code, output = run(contestant.command, env, folder)
-    seconds = time.perf_counter() - start
+    if contestant.first_byte:
+        seconds, code, output = until_first_byte(contestant.command, env, folder)
+    else:
+        run = on_terminal if contestant.terminal else into_pipe
+        code, output = run(contestant.command, env, folder)
+        seconds = time.perf_counter() - start
     if code or contestant.expects not in output:
         raise RuntimeError(f"{contestant.name} ended with {code}: {' '.join(contestant.command)}\n{output[-2000:]}")
     return seconds
@@ -96,6 +100,19 @@ def into_pipe(command: Sequence[str], env: Mapping[str, str], folder: Path) -> t
         check=False,
     )
     return done.returncode, done.stdout.decode(errors="replace")
+
+
+def until_first_byte(command: Sequence[str], env: Mapping[str, str], folder: Path) -> tuple[float, int, str]:
+    """Run with stdout in a pipe; return the seconds to its first byte, exit code and output."""
+    start = time.perf_counter()
+    with subprocess.Popen(
+        command, env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        assert process.stdout
+        begin = os.read(process.stdout.fileno(), 1)
+        seconds = time.perf_counter() - start
+        rest = process.stdout.read()
+    return seconds, process.returncode, (begin + rest).decode(errors="replace")
 
 
 def on_terminal(command: Sequence[str], env: Mapping[str, str], folder: Path) -> tuple[int, str]:
