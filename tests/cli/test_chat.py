@@ -358,6 +358,17 @@ def test_lines_typed_while_an_answer_runs_are_sent_afterwards() -> None:
         assert terminal.wait_end() == 0
 
 
+def test_lines_typed_before_the_first_prompt_are_sent_when_it_comes() -> None:
+    with FakeVendor([Answer("first answer"), Answer("second answer")]) as vendor, Chat(vendor) as terminal:
+        terminal.send("oen\x7f\x7fne\rtwo\rthr")  # at once: the program has not even started
+        terminal.wait_for("second answer")
+        assert [text for role, text in said(vendor) if role == "user"] == ["one", "two"]
+        terminal.send("ee")
+        terminal.wait_for("> three")
+        terminal.send("\x15\x04")
+        assert terminal.wait_end() == 0
+
+
 def test_keys_typed_before_a_question_are_no_answer_to_it_and_those_typed_after_it_are_kept() -> None:
     gate = Gate(ToolCalls(("calculate", {"expression": "6*7"})), Answer("first answer"), Answer("second answer"))
     with FakeVendor(gate) as vendor, Chat(vendor, "-T", "calculate") as terminal:

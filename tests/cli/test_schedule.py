@@ -559,6 +559,7 @@ def test_a_chat_goes_on_with_a_spoilt_schedule(home: Path) -> None:
     file(home).write_bytes(b"garbage! " * 1000)
     with Chat("echo:echo", cols=200) as chat:
         chat.wait_for("prompts that come due are not answered here")
+        chat.prompts(1)
         chat.send("hello\r")
         chat.wait_for("\nhello\n")
         chat.send("/exit\r")  # the line above redraws the prompt, so that prompts cannot be counted

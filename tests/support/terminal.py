@@ -47,6 +47,7 @@ class Terminal:
         for name in ("COLUMNS", "LINES"):
             merged.pop(name, None)
         self.raw = b""
+        self._closed = False  # whether the program has let go of the terminal
         self._screen = _Screen(cols, rows, history=100_000, ratio=1.0)
         self._stream = pyte.ByteStream(self._screen)
         self._child = pexpect.spawn(
@@ -106,6 +107,8 @@ class Terminal:
         """Read until the program has ended; return its exit code, or minus the signal that ended it."""
         while self._read(timeout):
             pass
+        if not self._closed:  # to wait for a program that waits for a key would be to wait for ever
+            raise AssertionError(f"the program does not end; the screen:\n{self.everything()}")
         self._child.wait()
         ended: int = -self._child.signalstatus if self._child.signalstatus else self._child.exitstatus
         return ended
@@ -128,6 +131,7 @@ class Terminal:
         try:
             data: bytes = self._child.read_nonblocking(65536, timeout=timeout)
         except pexpect.EOF:
+            self._closed = True
             return False
         except pexpect.TIMEOUT:
             return False

@@ -11,6 +11,7 @@ from llmgine_cli import places
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.talk.commands import COMMANDS
+from llmgine_cli.cli.talk.typeahead import typed_early
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,8 +88,10 @@ class TypedLines:
 
     async def next(self) -> str | None:
         """Wait for a message; None on Ctrl-D, and when the terminal is gone: nobody will type any more."""
-        self._session = self._session or self._make()
         try:
+            if self._session is None:
+                self._session = self._make()
+                _type_again(typed_early(), self._session)
             return await self._session.prompt_async(handle_sigint=False)
         except EOFError:
             return None
@@ -139,6 +142,18 @@ class TypedLines:
             self._cli.warn(f"the input history cannot be kept: {error.strerror}: {path}")
             return InMemoryHistory()
         return FileHistory(str(path))
+
+
+def _type_again(text: str, session: "PromptSession[str]") -> None:
+    """Give the prompt keys that were typed before it was there."""
+    from prompt_toolkit.input.typeahead import store_typeahead
+    from prompt_toolkit.input.vt100_parser import Vt100Parser
+    from prompt_toolkit.key_binding import KeyPress
+
+    keys: list[KeyPress] = []
+    parser = Vt100Parser(keys.append)
+    parser.feed_and_flush(text)
+    store_typeahead(session.input, keys)
 
 
 def _completer() -> "Completer":

@@ -1,4 +1,4 @@
-"""What is typed while an answer runs: not shown in the middle of it, and kept for the next prompt as it was typed."""
+"""What is typed before a prompt asks for it: kept as it was typed, and not shown in the middle of an answer."""
 
 import sys
 from collections.abc import Generator
@@ -11,7 +11,13 @@ if sys.platform == "win32":  # pragma: no cover -- POSIX is where the tests run
         """Do nothing: a console neither shows nor changes keys that nobody reads."""
         yield
 
+    def typed_early() -> str:
+        """Return nothing: the console keeps what nobody has read."""
+        return ""
+
 else:
+    import os
+    import select
     import termios
     from contextlib import suppress
 
@@ -33,3 +39,15 @@ else:
         finally:
             with suppress(termios.error):  # the terminal has gone
                 termios.tcsetattr(device, termios.TCSANOW, before)
+
+    def typed_early() -> str:
+        """Take what was typed before `keys_kept` began, as when the program was starting.
+
+        The terminal has made a newline of each Enter by then, which would begin a new line of the message instead of
+        sending it; here it is Enter again.
+        """
+        device = sys.stdin.fileno()
+        typed = b""
+        while select.select([device], [], [], 0)[0] and (keys := os.read(device, 1024)):
+            typed += keys
+        return typed.decode("utf-8", "replace").replace("\n", "\r")
