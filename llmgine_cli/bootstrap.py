@@ -11,8 +11,8 @@ Nothing here is global: two applications can live in one process.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 from llmgine_cli import places
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
-from llmgine_cli.errors import EngineError, UsageError
+from llmgine_cli.errors import EngineError, SettingsError, UsageError
 from llmgine_cli.llm.events import ConversationOpened
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
@@ -329,10 +329,8 @@ def build(
     from llmgine_cli.trust import TrustStore
 
     settings = settings or load()
-    changes = {name: table.model_dump(exclude_unset=True) for name, table in settings.providers.items()}
-    vendors = merged(VENDORS, changes)
-    variables = [variable for vendor in vendors.values() for variable in vendor.key_envs]
-    keys = [key.get_secret_value() for variable in variables if (key := settings.key(variable))]
+    vendors = merged(VENDORS, settings.vendor_changes)
+    keys = list(_keys(settings, [variable for vendor in vendors.values() for variable in vendor.key_envs]))
     names = dict.fromkeys(settings.log.sinks) if settings.log.enabled else {}
     leftovers = log = None
     if settings.log.enabled:
@@ -403,6 +401,14 @@ async def run_engine(
         async with app.conversation(engine=name, model=model, tools=tools, options=sampling) as talk:
             outcome = await talk.send(prompt, system=system, **own)
     return outcome.unwrap()
+
+
+def _keys(settings: "Settings", variables: Iterable[str]) -> Iterator[str]:
+    """The keys that may not get into a log; one that cannot be had now will not be used either."""
+    for variable in variables:
+        with suppress(SettingsError):
+            if key := settings.key(variable):
+                yield key.get_secret_value()
 
 
 async def _close_all(sinks: "Sequence[Sink]") -> None:

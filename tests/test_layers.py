@@ -17,7 +17,7 @@ PACKAGE = "llmgine_cli"
 
 FOUNDATION = {"errors", "places"}
 SPEECH = FOUNDATION | {"bus", "llm"}
-PARTS = {"settings", "trust", "providers", "toolkit", "eventlog", "prompting"}
+PARTS = {"settings", "keys", "trust", "providers", "toolkit", "eventlog", "prompting"}
 CORE = SPEECH | PARTS | {"asking", "engine", "values", "plugins", "sinks", "api"}
 
 # For each layer (a module or a package of ours): the other layers it may import.
@@ -26,7 +26,8 @@ LAYERS: dict[str, set[str]] = {
     "places": set(),
     "bus": FOUNDATION,
     "llm": FOUNDATION | {"bus"},
-    "settings": FOUNDATION | {"trust"},
+    "settings": FOUNDATION | {"keys", "trust"},
+    "keys": FOUNDATION | {"trust"},
     "trust": FOUNDATION,
     "providers": SPEECH,
     "toolkit": SPEECH,
@@ -57,6 +58,7 @@ HOMES = {
     "anthropic": {"providers"},
     "xllamacpp": {"providers"},
     "pydantic_settings": {"settings"},
+    "keyring": {"keys"},
     "opentelemetry": {"sinks"},
     "pytest": {"testing"},
 }

@@ -47,6 +47,11 @@ def complete_model(incomplete: str) -> list[Offer]:
     return _offered(lambda _: _models(), incomplete)
 
 
+def complete_key(incomplete: str) -> list[Offer]:
+    """Offer the providers that need a key."""
+    return _offered(lambda _: _keyed(), incomplete)
+
+
 def complete_event_type(incomplete: str) -> list[Offer]:
     """Offer the types of events that the latest session has; letters may be of either case, as for `--type`."""
     return _offered(_event_types, incomplete)
@@ -115,10 +120,18 @@ def _models() -> Iterator[Offer]:
     yield from settings.aliases.items()
     for model in weights.stored():
         yield f"local:{model.name}", "on this machine"
-    changes = {name: table.model_dump(exclude_unset=True) for name, table in settings.providers.items()}
-    for vendor in merged(VENDORS, changes).values():
+    for vendor in merged(VENDORS, settings.vendor_changes).values():
         if vendor.default_model:
             yield f"{vendor.name}:{vendor.default_model}", ""
+
+
+def _keyed() -> Iterator[Offer]:
+    from llmgine_cli.providers.presets import VENDORS, merged
+    from llmgine_cli.settings import load
+
+    for vendor in merged(VENDORS, load().vendor_changes).values():
+        if vendor.key_env:
+            yield vendor.name, vendor.key_env
 
 
 def _event_types(incomplete: str) -> Iterator[Offer]:

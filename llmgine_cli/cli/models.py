@@ -53,8 +53,7 @@ def list_models(cli: Cli, json: JsonFlag = False) -> None:
     from llmgine_cli.providers.presets import VENDORS, merged
 
     settings = cli.settings()
-    changes = {name: table.model_dump(exclude_unset=True) for name, table in settings.providers.items()}
-    vendors = [vendor for vendor in merged(VENDORS, changes).values() if vendor.protocol != "local"]
+    vendors = [vendor for vendor in merged(VENDORS, settings.vendor_changes).values() if vendor.protocol != "local"]
     stored = weights.stored()
     if json:
         local = [{"model": f"local:{model.name}", "path": model.path, "size": model.size} for model in stored]

@@ -232,7 +232,7 @@ class Catalog:
         if key is None and vendor.key_env and preset is not None and url == preset.base_url:
             raise CredentialsError(
                 f"{vendor.name} needs a key: {' or '.join(vendor.key_envs)} is not set",
-                hint=f"export {vendor.key_env}=…, or put it into .env; or use another model with -m",
+                hint=f"llmgine keys set {vendor.name} stores it; or export {vendor.key_env}; or use another model: -m",
             )
         return Endpoint(
             provider=vendor.name,

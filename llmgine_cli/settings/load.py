@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from llmgine_cli import places
 from llmgine_cli.errors import SettingsError
+from llmgine_cli.keys import KeyStore
 from llmgine_cli.settings.harmless import split
 from llmgine_cli.settings.model import Circumstances, Notice, Settings
 from llmgine_cli.settings.problems import holds, problem
@@ -71,7 +72,7 @@ def read(overrides: Mapping[str, Any] | None = None) -> Reading:
     sources += _project_file(project, notices) if project else []
     sources.append(_user_file())
     settings = _made_of(sources)
-    circumstances = Circumstances(project, tuple(notices), dotenv, _unvouched(sources, ("model",)))
+    circumstances = Circumstances(project, tuple(notices), dotenv, _unvouched(sources, ("model",)), KeyStore())
     return Reading(settings.under(circumstances), tuple(sources))
 
 

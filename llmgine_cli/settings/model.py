@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from llmgine_cli import places
+from llmgine_cli.keys import KeyStore
 from llmgine_cli.trust import names_a_model_file
+
+KeySource: TypeAlias = Literal["environment", ".env", "keyring", "keys.json"]
 
 
 @dataclass(frozen=True)
@@ -179,12 +182,14 @@ class Circumstances:
         notices: What was ignored and why, for people.
         dotenv: What the `.env` files say: variable → (value, file).
         model_from: Where the model is named, if nobody has vouched for that: a `.env`, or an untrusted project's file.
+        stored: The keys that the user has stored with us.
     """
 
     project: Path | None = None
     notices: tuple[Notice, ...] = ()
     dotenv: Mapping[str, tuple[str, Path]] = field(default_factory=dict[str, tuple[str, Path]], repr=False)
     model_from: str | None = None
+    stored: KeyStore | None = None
 
 
 class Settings(BaseSettings):
@@ -291,20 +296,33 @@ class Settings(BaseSettings):
         """Where the event logs are."""
         return self.log.dir or places.state_dir() / "logs"
 
+    @property
+    def vendor_changes(self) -> dict[str, dict[str, Any]]:
+        """What is said of each provider, and nothing that is not: see `providers.presets.merged`."""
+        return {name: table.model_dump(exclude_unset=True) for name, table in self.providers.items()}
+
     def key(self, variable: str) -> SecretStr | None:
-        """A key from the environment, else from a `.env` file; an empty one is none.
+        """A key from the environment, else from a `.env` file, else as the user stored it; an empty one is none.
 
         Args:
             variable: As `OPENAI_API_KEY`.
+
+        Raises:
+            SettingsError: The system's keyring has it and cannot be opened.
         """
         value = os.environ.get(variable) or self._dotenv(variable)
+        if not value and (stored := self._circumstances.stored) is not None:
+            value = stored.get(variable)
         return SecretStr(value) if value else None
 
-    def key_source(self, variable: str) -> Literal["environment", ".env"] | None:
-        """Where `key` has it from."""
+    def key_source(self, variable: str) -> KeySource | None:
+        """Where `key` has it from; the keyring is not opened for this."""
         if os.environ.get(variable):
             return "environment"
-        return ".env" if self._dotenv(variable) else None
+        if self._dotenv(variable):
+            return ".env"
+        stored = self._circumstances.stored
+        return stored.where(variable) if stored is not None else None
 
     def address(self, variable: str) -> str | None:
         """An address from the environment only: a folder's `.env` may not say where keys are sent."""

@@ -15,7 +15,6 @@ from tests.support.program import Program
         (["--quiet", "-m", "echo:echo", "hi"], "say which command: llmgine run --quiet -m echo:echo hi"),
         (["chta"], "did you mean chat?"),
         (["templates"], "llmgine prompt list"),
-        (["keys"], "OPENAI_API_KEY"),
         (["prompt", "hi"], "to ask a model: llmgine run hi"),
         (["logs", "-n", "3"], "say which command: llmgine logs tail -n 3"),
         (["tools", "lst"], "did you mean list?"),
