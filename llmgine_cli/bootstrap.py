@@ -11,7 +11,7 @@ Nothing here is global: two applications can live in one process.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from llmgine_cli.eventlog.writer import EventLog
     from llmgine_cli.plugins import Plugins
     from llmgine_cli.providers.catalog import Catalog
+    from llmgine_cli.providers.presets import Vendor
     from llmgine_cli.settings import Settings
     from llmgine_cli.sinks import Sink
     from llmgine_cli.toolkit.runner import ToolRunner
@@ -323,7 +324,6 @@ def build(
         SettingsError: A setting is wrong.
     """
     from llmgine_cli.plugins import Plugins
-    from llmgine_cli.providers.catalog import Catalog
     from llmgine_cli.providers.presets import VENDORS, merged
     from llmgine_cli.settings import load
     from llmgine_cli.trust import TrustStore
@@ -357,17 +357,29 @@ def build(
         settings=settings,
         bus=bus,
         plugins=Plugins(project=settings.project, trust=TrustStore(), tell=tell),
-        catalog=Catalog(
-            vendors=vendors,
-            aliases=settings.aliases,
-            key=settings.key,
-            key_source=settings.key_source,
-            address=settings.address,
-            connect_timeout=settings.limits.connect_timeout,
-            idle_timeout=settings.limits.idle_timeout,
-        ),
+        catalog=make_catalog(settings, vendors),
         log=log,
         sinks=sinks,
+    )
+
+
+def make_catalog(settings: "Settings", vendors: "Mapping[str, Vendor]") -> "Catalog":
+    """Return where models are found.
+
+    Args:
+        settings: Where aliases, keys, addresses and time limits are.
+        vendors: Who there is, what the settings say of them included.
+    """
+    from llmgine_cli.providers.catalog import Catalog
+
+    return Catalog(
+        vendors=vendors,
+        aliases=settings.aliases,
+        key=settings.key,
+        key_source=settings.key_source,
+        address=settings.address,
+        connect_timeout=settings.limits.connect_timeout,
+        idle_timeout=settings.limits.idle_timeout,
     )
 
 

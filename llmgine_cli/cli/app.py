@@ -11,7 +11,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from llmgine_cli.cli import chat, config, engines, keys, logs, models, prompt, run, schedule, sinks, tools, trust
+from llmgine_cli.cli import (
+    aliases,
+    chat,
+    config,
+    engines,
+    keys,
+    logs,
+    models,
+    prompt,
+    run,
+    schedule,
+    sinks,
+    tools,
+    trust,
+)
 from llmgine_cli.cli.common import Color, Flags, Quiet, Verbose
 from llmgine_cli.cli.help import Group
 
@@ -59,7 +73,7 @@ def _take_flags(context: typer.Context, color: Color = "auto", quiet: Quiet = Fa
 
 for module in (run, chat):
     module.add_to(app)
-for module in (tools, prompt, engines, models, keys, logs, schedule, sinks, config):
+for module in (tools, prompt, engines, models, aliases, keys, logs, schedule, sinks, config):
     app.add_typer(module.app, cls=Group, callback=_take_flags)
 trust.add_to(app)
 

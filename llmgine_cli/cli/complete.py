@@ -47,6 +47,11 @@ def complete_model(incomplete: str) -> list[Offer]:
     return _offered(lambda _: _models(), incomplete)
 
 
+def complete_alias(incomplete: str) -> list[Offer]:
+    """Offer the user's short names for models."""
+    return _offered(lambda _: _aliases(), incomplete)
+
+
 def complete_key(incomplete: str) -> list[Offer]:
     """Offer the providers that need a key."""
     return _offered(lambda _: _keyed(), incomplete)
@@ -123,6 +128,12 @@ def _models() -> Iterator[Offer]:
     for vendor in merged(VENDORS, settings.vendor_changes).values():
         if vendor.default_model:
             yield f"{vendor.name}:{vendor.default_model}", ""
+
+
+def _aliases() -> Iterator[Offer]:
+    from llmgine_cli.settings import load
+
+    yield from load().aliases.items()
 
 
 def _keyed() -> Iterator[Offer]:

@@ -27,6 +27,10 @@ class Provider(Protocol):
         """
         ...
 
+    async def models(self, *, seconds: float = 10.0) -> list[str]:
+        """Return the names of the models it has now; `seconds` is how long it may take to tell."""
+        ...
+
     async def aclose(self) -> None:
         """Release connections and processes. Harmless the second time."""
         ...

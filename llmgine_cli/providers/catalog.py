@@ -66,8 +66,21 @@ class Catalog:
             CredentialsError: The provider's key is missing.
             SettingsError: The aliases go in a circle.
         """
-        vendor, model = self._resolve(name)
+        vendor, model = self.resolve(name)
         return Model(provider=self._provider(vendor), name=model, reason=reason, explicit=explicit)
+
+    async def models(self, provider: str, *, seconds: float) -> list[str]:
+        """Return the names of the models that a provider has now.
+
+        Args:
+            provider: The left half of `provider:model`.
+            seconds: How long it may take to tell.
+
+        Raises:
+            ProviderError: The provider could not be asked.
+            SettingsError: Its key is missing or was refused.
+        """
+        return await self._provider(self._vendors[provider]).models(seconds=seconds)
 
     def choose(
         self,
@@ -119,7 +132,17 @@ class Catalog:
 
     # -- names
 
-    def _resolve(self, name: str) -> tuple[Vendor, str]:
+    def resolve(self, name: str) -> tuple[Vendor, str]:
+        """Return who serves the model of that name, and what they call it; nobody is asked, and no key is needed.
+
+        Args:
+            name: As for `model`.
+
+        Raises:
+            NotFoundError: As for `model`.
+            UsageError: As for `model`.
+            SettingsError: The aliases go in a circle.
+        """
         name = self._unalias(name)
         left, colon, right = name.partition(":")
         vendor = self._vendors.get(left)

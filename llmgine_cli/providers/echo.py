@@ -56,6 +56,10 @@ class EchoProvider:
         yield UsageReported(Usage(input_tokens=read, output_tokens=written))
         yield Finished(reason=reason, model=request.model)
 
+    async def models(self, *, seconds: float = 10.0) -> list[str]:  # noqa: ARG002 -- it need not be asked
+        """Return the names of its models."""
+        return list(MODELS)
+
     async def aclose(self) -> None:
         """Do nothing: nothing is held."""
 

@@ -70,6 +70,10 @@ class LocalProvider:
         except ProviderError as error:
             raise _explained(error, served) from error
 
+    async def models(self, *, seconds: float = 10.0) -> list[str]:  # noqa: ARG002 -- a folder is read at once
+        """Return the names of the models in the models folder."""
+        return [model.name for model in weights.stored()]
+
     async def aclose(self) -> None:
         """Stop what was started. Harmless the second time."""
         tasks = list(self._serving.values())

@@ -55,16 +55,14 @@ class RemoteProvider(ABC):
                 error, request.model, self._transport, self._endpoint, self._models_path
             ) from error.__cause__
 
-    async def models(self) -> list[str]:
+    async def models(self, *, seconds: float = 10.0) -> list[str]:
         """Return the names of the vendor's models.
 
         Raises:
             ProviderError: The vendor could not be asked.
             SettingsError: The key was refused.
         """
-        return await list_models(
-            self._transport, self._endpoint, self._models_path, seconds=self._endpoint.idle_timeout
-        )
+        return await list_models(self._transport, self._endpoint, self._models_path, seconds=seconds)
 
     async def aclose(self) -> None:
         """Release connections. Harmless the second time."""

@@ -73,6 +73,10 @@ class ScriptedProvider:
             self.closed += 1
             raise
 
+    async def models(self, *, seconds: float = 10.0) -> list[str]:  # noqa: ARG002 -- it need not be asked
+        """Return the name of its one model."""
+        return [self.model.name]
+
     async def aclose(self) -> None:
         """Close nothing: nothing is held."""
 

