@@ -15,6 +15,7 @@ from llmgine_cli.cli import (
     aliases,
     chat,
     config,
+    doctor,
     engines,
     keys,
     logs,
@@ -75,7 +76,8 @@ for module in (run, chat):
     module.add_to(app)
 for module in (tools, prompt, engines, models, aliases, keys, logs, schedule, sinks, config):
     app.add_typer(module.app, cls=Group, callback=_take_flags)
-trust.add_to(app)
+for module in (trust, doctor):
+    module.add_to(app)
 
 
 def main() -> NoReturn:

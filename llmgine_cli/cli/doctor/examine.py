@@ -1,0 +1,124 @@
+"""The command itself: looks at everything, prints what it finds, and ends with 3 if something is wrong."""
+
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmgine_cli.cli.common import Cli, JsonFlag, command
+
+if TYPE_CHECKING:
+    from llmgine_cli.cli.doctor.finding import Finding
+    from llmgine_cli.settings import Settings
+
+_MARKS = {"ok": "✓", "note": "!", "wrong": "✗"}
+_PLAIN_MARKS = {"ok": "ok", "note": "!", "wrong": "X"}
+_COLOURS = {"ok": "32", "note": "33", "wrong": "31"}
+_WIDTH = 14  # columns of the area
+_UNFIT = 3  # exit code: settings or credentials
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add `llmgine doctor` to the program."""
+    command(app, "doctor")(_doctor)
+
+
+def _doctor(
+    cli: Cli,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no provider.")] = False,
+    json: JsonFlag = False,
+) -> None:
+    """Look at everything llmgine needs, and say what is wrong and how to mend it.
+
+    Settings, keys, who can be reached, the local model, the log folder, the terminal, versions. Ends with 3 if
+    something is wrong.
+    """
+    findings = cli.run(_examine(cli, offline=offline, show=not json))
+    if json:
+        cli.json([asdict(finding) for finding in findings])
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(_UNFIT)
+
+
+async def _examine(cli: Cli, *, offline: bool, show: bool) -> "list[Finding]":
+    from llmgine_cli.cli.screen.spinner import Spinner
+
+    findings: list[Finding] = []
+    spinner = Spinner(enabled=sys.stderr.isatty() and not cli.quiet, styled=cli.styled(stderr=True))
+    try:
+        spinner.show("looking")
+        async for finding in _everything(offline=offline):
+            findings.append(finding)
+            if show:
+                spinner.hide()
+                _print(cli, finding)
+                spinner.show("looking")
+    finally:
+        spinner.hide()
+    return findings
+
+
+async def _everything(*, offline: bool) -> "AsyncIterator[Finding]":
+    from llmgine_cli.cli.doctor import machine, models
+    from llmgine_cli.cli.doctor.finding import Finding, wrong
+    from llmgine_cli.errors import LlmgineError
+    from llmgine_cli.settings.load import read
+
+    for finding in (*machine.versions(), *machine.terminal(), *machine.certificates()):
+        yield finding
+    try:
+        settings = read().settings
+    except LlmgineError as error:
+        yield wrong("settings", error)
+        return  # nothing else can be known
+    for finding in _settings(settings):
+        yield finding
+    for finding in (*machine.log_folder(settings), *machine.schedule()):
+        yield finding
+    try:
+        for finding in (*models.keys(settings), *models.usual(settings)):
+            yield finding
+    except LlmgineError as error:
+        yield wrong("keys", error)
+        return
+    if offline:
+        yield Finding("providers", "note", "not asked (--offline)")
+    else:
+        async for finding in models.reached(settings):
+            yield finding
+    async for finding in models.local(settings):
+        yield finding
+
+
+def _settings(settings: "Settings") -> "list[Finding]":
+    from llmgine_cli import places
+    from llmgine_cli.cli.doctor.finding import Finding
+
+    file = places.config_file()
+    where = str(file) if file.is_file() else f"no {file}: the defaults hold"
+    project = f"; project {settings.project}" if settings.project else ""
+    notes = [Finding("settings", "note", notice) for notice in settings.notices]
+    return [Finding("settings", "ok", where + project), *notes]
+
+
+def _print(cli: Cli, finding: "Finding") -> None:
+    from shutil import get_terminal_size
+
+    from llmgine_cli.cli.sanitize import visible
+    from llmgine_cli.cli.wrapping import wrap
+
+    if not sys.stdout.isatty():
+        cli.print("\t".join(" ".join((part or "").split()) for part in asdict(finding).values()).rstrip("\t"))
+        return
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+    mark = (_MARKS if unicode else _PLAIN_MARKS)[finding.state]
+    width = get_terminal_size().columns - _WIDTH - 5
+    arrow = "→" if unicode else "->"
+    lines = wrap(visible(finding.text), width)
+    lines += wrap(visible(f"{arrow} {finding.hint}"), width) if finding.hint else []
+    margin = "\n" + " " * (_WIDTH + 4)
+    sign = f"\x1b[{_COLOURS[finding.state]}m{mark:<2}\x1b[0m" if cli.styled() else f"{mark:<2}"
+    sys.stdout.write(f"{sign} {finding.area:<{_WIDTH}} {margin.join(lines)}\n")
+    sys.stdout.flush()

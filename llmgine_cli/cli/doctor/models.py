@@ -1,0 +1,112 @@
+"""Of models: keys, who can be reached, which one would answer, and the one that runs here."""
+
+import os
+import stat
+from collections.abc import AsyncIterator, Iterator
+from importlib.util import find_spec
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from llmgine_cli.cli.doctor.finding import Finding, wrong
+from llmgine_cli.cli.models.group import catalog_of, key_variable, vendors_of
+from llmgine_cli.errors import LlmgineError
+
+if TYPE_CHECKING:
+    from llmgine_cli.providers.catalog import Catalog
+    from llmgine_cli.providers.presets import Vendor
+    from llmgine_cli.settings import Settings
+
+_SECONDS = 10.0  # that a provider may take
+
+
+def keys(settings: "Settings") -> Iterator[Finding]:
+    """Whether keys are there, and whether those that are stored can be had."""
+    from llmgine_cli.keys import KeyStore
+
+    found: list[str] = []
+    for vendor in vendors_of(settings).values():
+        variable = key_variable(vendor, settings)
+        if variable is None:
+            continue
+        try:
+            settings.key(variable)
+        except LlmgineError as error:
+            yield wrong("keys", error)
+            continue
+        found.append(f"{variable} ({settings.key_source(variable)})")
+    if found:
+        yield Finding("keys", "ok", ", ".join(found))
+    else:
+        yield Finding("keys", "note", "none is set", "llmgine keys set NAME stores one, as for openai")
+    file = KeyStore().file
+    if os.name == "posix" and file.exists() and (mode := stat.S_IMODE(file.stat().st_mode)) & 0o077:
+        yield Finding("keys", "wrong", f"others may read your keys in {file} (mode {mode:o})", f"chmod 600 {file}")
+
+
+async def reached(settings: "Settings") -> AsyncIterator[Finding]:
+    """Whether each provider that is set up answers, and takes the key."""
+    import asyncio
+
+    catalog = catalog_of(settings)
+    vendors = [vendor for vendor in vendors_of(settings).values() if _is_set_up(vendor, settings)]
+    try:
+        for found in await asyncio.gather(*(_ask(catalog, vendor) for vendor in vendors)):
+            if found is not None:
+                yield found
+    finally:
+        await catalog.aclose()
+
+
+def usual(settings: "Settings") -> Iterator[Finding]:
+    """Which model answers when none is named."""
+    try:
+        model = catalog_of(settings).choose(
+            flag=None, setting=settings.model, unvouched=settings.circumstances.model_from
+        )
+    except LlmgineError as error:
+        yield wrong("default model", error)
+    else:
+        yield Finding("default model", "ok", f"{model} ({model.reason})")
+
+
+async def local(settings: "Settings") -> AsyncIterator[Finding]:
+    """Whether the model that runs here is installed, and answers."""
+    from llmgine_cli.providers import weights
+
+    if find_spec("xllamacpp") is None:
+        yield Finding("local model", "note", "xllamacpp is not installed", "pip install 'llmgine-cli[local]'")
+        return
+    if not weights.present():
+        yield Finding("local model", "note", "none is on this machine", "llmgine models pull gets a small one")
+        return
+    from llmgine_cli.llm.messages import ModelOptions, Request, user
+    from llmgine_cli.llm.stream import fold
+
+    catalog = catalog_of(settings)
+    begin = perf_counter()
+    try:
+        model = catalog.model(f"local:{weights.SMOLLM2.name}")
+        request = Request(model=model.name, messages=(user("Hi"),), options=ModelOptions(max_tokens=1))
+        await fold(model.provider.stream(request))
+    except LlmgineError as error:
+        yield wrong("local model", error)
+    else:
+        yield Finding("local model", "ok", f"{model} loads and answers, in {perf_counter() - begin:.1f} s")
+    finally:
+        await catalog.aclose()
+
+
+def _is_set_up(vendor: "Vendor", settings: "Settings") -> bool:
+    if vendor.protocol in ("local", "echo"):
+        return False
+    return not vendor.key_envs or key_variable(vendor, settings) is not None
+
+
+async def _ask(catalog: "Catalog", vendor: "Vendor") -> Finding | None:
+    begin = perf_counter()
+    try:
+        models = await catalog.models(vendor.name, seconds=_SECONDS)
+    except LlmgineError as error:
+        # That a server of one's own does not run is no fault.
+        return wrong(vendor.name, error) if vendor.key_envs or vendor.starter is None else None
+    return Finding(vendor.name, "ok", f"answers in {(perf_counter() - begin) * 1000:.0f} ms, with {len(models)} models")

@@ -1,0 +1,147 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support import local_model
+from tests.support.program import PROGRAM, Completed, Program
+from tests.support.server import FakeVendor, Fault, dead_url
+from tests.support.terminal import Terminal
+
+
+@pytest.fixture(scope="session")
+def model() -> Path:
+    return local_model.model()
+
+
+@pytest.fixture(autouse=True)
+def _no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The developer's own keyring is none of a test's business."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+
+
+def found(done: Completed) -> dict[str, list[str]]:
+    """Each area, with the last that was found there: state, text, and the hint if there is one."""
+    return {row[0]: row[1:] for row in (line.split("\t") for line in done.stdout.splitlines())}
+
+
+def test_a_new_machine_is_told_what_it_lacks_and_only_what_stops_it_is_wrong(cli: Program, home: Path) -> None:
+    done = cli("doctor", "--offline")
+    said = found(done)
+    assert done.code == 3
+    assert said["llmgine"][0] == "ok"
+    assert said["settings"] == ["ok", f"no {home / 'config' / 'config.toml'}: the defaults hold"]
+    assert said["event log"] == ["ok", f"{home / 'state' / 'logs'}: 0 sessions, 0.0 MB"]
+    assert said["keys"] == ["note", "none is set", "llmgine keys set NAME stores one, as for openai"]
+    assert said["local model"][0] == "note"
+    assert said["default model"][:2] == ["wrong", "there is no model to talk to"]
+    assert [area for area, what in said.items() if what[0] == "wrong"] == ["default model"]
+
+
+def test_a_provider_that_answers_is_told_with_what_it_has(cli: Program) -> None:
+    with FakeVendor(models=["a", "b"]) as vendor:
+        done = cli("doctor", env={"OPENAI_API_KEY": "sk-secret", "OPENAI_BASE_URL": vendor.url})
+    said = found(done)
+    assert done.code == 0
+    assert said["openai"][0] == "ok"
+    assert said["openai"][1].endswith(" ms, with 2 models")
+    assert said["keys"] == ["ok", "OPENAI_API_KEY (environment)"]
+    assert said["default model"][1].endswith("(OPENAI_API_KEY is set)")
+    assert "secret" not in done.stdout + done.stderr
+
+
+def test_a_key_that_is_refused_is_wrong(cli: Program) -> None:
+    with FakeVendor(lookup=Fault(401, "bad key", "invalid_request_error")) as vendor:
+        done = cli("doctor", env={"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": vendor.url})
+    assert done.code == 3
+    state, text, hint = found(done)["openai"]
+    assert (state, text) == ("wrong", "openai refused the key: bad key")
+    assert "OPENAI_API_KEY (set in the environment)" in hint
+
+
+def test_a_provider_that_cannot_be_reached_is_wrong_and_the_rest_is_looked_at(cli: Program) -> None:
+    done = cli("doctor", env={"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": dead_url()})
+    said = found(done)
+    assert done.code == 3
+    assert "cannot be reached" in said["openai"][1]
+    assert "local model" in said
+    assert "ollama" not in said
+
+
+def test_offline_asks_nobody(cli: Program) -> None:
+    with FakeVendor() as vendor:
+        done = cli("doctor", "--offline", env={"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url})
+        assert vendor.connections == 0
+    assert found(done)["providers"] == ["note", "not asked (--offline)"]
+
+
+def test_a_broken_settings_file_is_told_with_its_line(cli: Program, home: Path) -> None:
+    file = home / "config" / "config.toml"
+    file.parent.mkdir()
+    file.write_text("[limits]\nidle_timeot = 3\n")
+    done = cli("doctor")
+    state, text, hint = found(done)["settings"]
+    assert (done.code, state) == (3, "wrong")
+    assert f"{file}:2" in text
+    assert "idle_timeout" in hint
+
+
+def test_an_untrusted_project_is_worth_a_note_each_time(cli: Program) -> None:
+    Path("llmgine.toml").write_text('[aliases]\nx = "echo:echo"\n')
+    for _ in range(2):
+        assert "settings\tnote\tllmgine.toml is not trusted" in cli("doctor", "--offline").stdout
+
+
+def test_a_log_folder_that_cannot_be_written_is_wrong(cli: Program) -> None:
+    Path("logs").write_text("a file")
+    done = cli("doctor", "--offline", env={"LLMGINE_LOG__DIR": str(Path("logs").absolute())})
+    assert found(done)["event log"][0] == "wrong"
+    assert done.code == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_keys_that_others_may_read_are_wrong(cli: Program, home: Path) -> None:
+    cli("keys", "set", "openai", input="sk-1")
+    file = home / "config" / "keys.json"
+    file.chmod(0o644)
+    assert f"keys\twrong\tothers may read your keys in {file} (mode 644)\tchmod 600 {file}" in (
+        cli("doctor", "--offline").stdout.splitlines()
+    )
+
+
+def test_a_spoilt_schedule_is_wrong(cli: Program, home: Path) -> None:
+    file = home / "state" / "schedule" / "schedule.db"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"garbage! " * 1000)
+    assert found(cli("doctor", "--offline"))["schedule"][0] == "wrong"
+
+
+def test_a_certificate_file_that_is_not_there_is_wrong(cli: Program) -> None:
+    done = cli("doctor", "--offline", env={"SSL_CERT_FILE": "/nowhere.pem"})
+    assert found(done)["network"] == [
+        "wrong", "SSL_CERT_FILE is /nowhere.pem, which is not there", "mend it, or unset SSL_CERT_FILE",
+    ]  # fmt: skip
+
+
+def test_the_findings_as_json(cli: Program) -> None:
+    findings = json.loads(cli("doctor", "--offline", "--json").stdout)
+    assert {finding["area"] for finding in findings} >= {"llmgine", "settings", "event log", "keys", "default model"}
+    assert all(set(finding) == {"area", "state", "text", "hint"} for finding in findings)
+
+
+def test_a_narrow_terminal_breaks_lines_beside_the_areas() -> None:
+    with Terminal([str(PROGRAM), "doctor", "--offline"], cols=60) as terminal:
+        assert terminal.wait_end() == 3
+        lines = terminal.everything().splitlines()
+    assert any(line.startswith("✗  default model  there is no model") for line in lines)
+    assert all(line[0] in "✓!✗" or line.startswith(" " * 18) for line in lines if line)
+
+
+@pytest.mark.local_model
+def test_the_local_model_is_loaded_and_asked(cli: Program, home: Path, model: Path) -> None:
+    local_model.install(model, home)
+    said = found(cli("doctor", "--offline"))
+    assert said["local model"][0] == "ok"
+    assert said["local model"][1].startswith("local:smollm2-135m loads and answers")
+    assert said["default model"][0] == "ok"
