@@ -14,7 +14,7 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from llmgine_cli.errors import (
@@ -202,10 +202,10 @@ class _Part:
 
     def _known(self) -> dict[str, str | None]:
         try:
-            known = json.loads(self._about.read_bytes())
+            known: Any = json.loads(self._about.read_bytes())
         except (OSError, ValueError):
             return {}
-        return known if isinstance(known, dict) else {}
+        return cast("dict[str, str | None]", known) if isinstance(known, dict) else {}
 
 
 def _check(wanted: Source, part: _Part, file: IO[bytes]) -> None:
