@@ -16,6 +16,7 @@ from llmgine_cli.cli import (
     chat,
     config,
     doctor,
+    embed,
     engines,
     keys,
     logs,
@@ -72,7 +73,7 @@ def _take_flags(context: typer.Context, color: Color = "auto", quiet: Quiet = Fa
     context.ensure_object(Flags).add(color=color, quiet=quiet, verbose=verbose)
 
 
-for module in (run, chat):
+for module in (run, chat, embed):
     module.add_to(app)
 for module in (tools, prompt, engines, models, aliases, keys, logs, schedule, sinks, config):
     app.add_typer(module.app, cls=Group, callback=_take_flags)

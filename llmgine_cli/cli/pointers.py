@@ -14,7 +14,6 @@ _SHOWN_WORDS = 60  # characters of what was typed that are repeated in a hint
 
 # What other tools call it → what to do here.
 COMMANDS = {
-    "embed": "llmgine makes no embeddings",
     "install": "llmgine is extended with files: llmgine tools list and llmgine engines list show where they come from",
     "plugins": "llmgine tools list and llmgine engines list show what there is",
     "schemas": "schemas are not there yet",

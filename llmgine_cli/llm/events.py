@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from llmgine_cli.bus import Event
 from llmgine_cli.llm.messages import Message, ModelOptions
-from llmgine_cli.llm.stream import Reply
+from llmgine_cli.llm.stream import Reply, Usage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +167,59 @@ class LLMCallInterrupted(Event):
     call_id: str
     model: str
     partial: Message
+    duration_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingStarted(Event):
+    """Texts are about to be sent, to be turned into vectors; the texts themselves are not told.
+
+    Attributes:
+        model: `provider:model`.
+        texts: How many.
+        characters: How many in all of them.
+    """
+
+    model: str
+    texts: int
+    characters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingFinished(Event):
+    """The vectors have come.
+
+    Attributes:
+        call_id: The `event_id` of the `EmbeddingStarted`.
+        model: `provider:model` as asked for.
+        dimensions: Numbers in a vector.
+        usage: Tokens.
+        duration_ms: Milliseconds from sending to the end.
+    """
+
+    call_id: str
+    model: str
+    dimensions: int
+    usage: Usage
+    duration_ms: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingFailed(Event):
+    """No vectors came.
+
+    Attributes:
+        call_id: The `event_id` of the `EmbeddingStarted`.
+        model: `provider:model` as asked for.
+        error: What went wrong, for people.
+        error_type: The class name of the exception.
+        duration_ms: Milliseconds from sending to the failure.
+    """
+
+    call_id: str
+    model: str
+    error: str
+    error_type: str
     duration_ms: float
 
 

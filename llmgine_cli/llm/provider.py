@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
+from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
 
@@ -24,6 +25,15 @@ class Provider(Protocol):
         """Ask the model. With `request.stream` false the answer comes whole, as the same kinds of events.
 
         Closing the iterator early closes the connection.
+        """
+        ...
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """Turn texts into vectors.
+
+        Raises:
+            UsageError: It cannot do that.
+            ProviderError: It failed.
         """
         ...
 

@@ -69,6 +69,33 @@ class Catalog:
         vendor, model = self.resolve(name)
         return Model(provider=self._provider(vendor), name=model, reason=reason, explicit=explicit)
 
+    def choose_for_embedding(self, *, flag: str | None, setting: str | None = None) -> Model:
+        """Return the model to make vectors with: as asked for, else of the first provider with a key that has one.
+
+        Args:
+            flag: What the command line names; of a provider alone, its usual model for vectors is meant.
+            setting: What the settings name.
+
+        Raises:
+            NoModelError: Nothing is named and nothing is configured.
+            NotFoundError: As for `model`.
+            UsageError: As for `model`.
+            SettingsError: As for `model`.
+        """
+        for name, reason in ((flag, "named with -m"), (setting, "named in the settings")):
+            if name:
+                vendor = self._vendors.get(name)
+                usual = f"{name}:{vendor.embedding_model}" if vendor and vendor.embedding_model else name
+                return self.model(usual, reason=reason)
+        for vendor in self._vendors.values():
+            variable = self._variable(vendor)
+            if variable and vendor.embedding_model:
+                name = f"{vendor.name}:{vendor.embedding_model}"
+                return self.model(name, reason=f"{variable} is set", explicit=False)
+        if "local" in self._vendors and (local := _local_model()):
+            return self.model(f"local:{local}", reason="no key is set, and a model is installed here", explicit=False)
+        raise NoModelError("there is no model to make embeddings with", hint=self._ways_out())
+
     async def models(self, provider: str, *, seconds: float) -> list[str]:
         """Return the names of the models that a provider has now.
 

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import AsyncGenerator
 
+from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings, no_embeddings
 from llmgine_cli.llm.messages import Message, Request, ToolCall, ToolResult
 from llmgine_cli.llm.stream import (
     Finished,
@@ -55,6 +56,10 @@ class EchoProvider:
         read = sum(_length(message) for message in request.messages)
         yield UsageReported(Usage(input_tokens=read, output_tokens=written))
         yield Finished(reason=reason, model=request.model)
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:  # noqa: ARG002 -- whatever is asked
+        """Refuse: an echo says nothing of what a text means."""
+        raise no_embeddings(self.name)
 
     async def models(self, *, seconds: float = 10.0) -> list[str]:  # noqa: ARG002 -- it need not be asked
         """Return the names of its models."""

@@ -27,6 +27,7 @@ class LlamaServer:
         path: A GGUF file.
         name: What the model calls itself in its answers.
         habits: What holds for requests that do not say.
+        embedding: Whether it is to make vectors, not answers.
 
     Attributes:
         path: The file.
@@ -36,7 +37,7 @@ class LlamaServer:
         UsageError: The file cannot be read, or is no GGUF file.
     """
 
-    def __init__(self, path: Path, *, name: str, habits: Habits | None = None) -> None:
+    def __init__(self, path: Path, *, name: str, habits: Habits | None = None, embedding: bool = False) -> None:
         _look_at(path)
         self.path = path
         self.key = secrets.token_urlsafe(32)
@@ -52,6 +53,7 @@ class LlamaServer:
                 "threads": _threads(),
                 "ping": PING,
                 "habits": asdict(habits or Habits()),
+                "embedding": embedding,
             },
         )
 

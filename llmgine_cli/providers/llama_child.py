@@ -3,8 +3,8 @@
 llama.cpp could run inside our own process, but it holds the interpreter's lock from the first byte it loads to the last
 (nothing moves meanwhile, Ctrl-C included), and when it runs out of memory it aborts. Here only this program suffers.
 
-One line of JSON comes in, `path`, `name`, `key`, `context`, `threads`, `ping` and `habits`; one goes out,
-`address` or `error`. Stdin ends when the parent closes it or is gone, however it went.
+One line of JSON comes in, `path`, `name`, `key`, `context`, `threads`, `ping`, `habits` and `embedding`; one goes
+out, `address` or `error`. Stdin ends when the parent closes it or is gone, however it went.
 
 It is started by its path and imports nothing of ours.
 """
@@ -14,6 +14,9 @@ import os
 import sys
 from importlib import import_module
 from typing import Any
+
+_MEAN = 1  # llama.cpp's LLAMA_POOLING_TYPE_MEAN
+_LONGEST = 2048  # tokens of a text to make a vector of; the memory for that is taken at the start
 
 
 def main() -> None:
@@ -55,6 +58,10 @@ def _serve(wanted: dict[str, Any]) -> Any:
     params.ui = False
     params.endpoint_slots = False
     params.sse_ping_interval = wanted["ping"]
+    if wanted["embedding"]:
+        params.embedding = True
+        params.pooling_type = _MEAN
+        params.n_batch = params.n_ubatch = _LONGEST  # a text is taken whole or not at all
     return xllamacpp.Server(params)
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmgine_cli.errors import ProviderError, SettingsError, TruncatedError, UnreachableError
+from llmgine_cli.errors import ProviderError, SettingsError, TruncatedError, UnreachableError, UsageError
+from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent, TextDelta
 from llmgine_cli.providers import weights
@@ -45,7 +46,7 @@ class LocalProvider:
     def __init__(self, *, connect_timeout: float, idle_timeout: float) -> None:
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
-        self._serving: dict[Path, asyncio.Task[_Served]] = {}
+        self._serving: dict[tuple[Path, bool], asyncio.Task[_Served]] = {}
 
     @property
     def name(self) -> str:
@@ -70,6 +71,23 @@ class LocalProvider:
         except ProviderError as error:
             raise _explained(error, served) from error
 
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """Turn texts into vectors: the mean of what the model makes of each token, of length 1.
+
+        Raises:
+            UsageError: The path is not that of a GGUF file, or another length of the vectors is asked for.
+            NotFoundError: There is no model of that name.
+            SettingsError: llama.cpp or the embedded model is not installed.
+            ProviderError: llama.cpp cannot load it, a text is too long for it, or it failed.
+        """
+        if request.dimensions is not None:
+            raise UsageError("a model on this machine has vectors of one length", hint="leave out --dimensions")
+        served = await self._serve(_file(request.model), embedding=True)
+        try:
+            return await served.chat.embed(request)
+        except ProviderError as error:
+            raise _explained(error, served) from error
+
     async def models(self, *, seconds: float = 10.0) -> list[str]:  # noqa: ARG002 -- a folder is read at once
         """Return the names of the models in the models folder."""
         return [model.name for model in weights.stored()]
@@ -84,21 +102,22 @@ class LocalProvider:
             if isinstance(served, _Served):
                 await served.aclose()
 
-    async def _serve(self, path: Path) -> "_Served":
-        task = self._serving.get(path)
+    async def _serve(self, path: Path, *, embedding: bool = False) -> "_Served":
+        task = self._serving.get((path, embedding))
         if task is None or _failed(task):
-            task = asyncio.create_task(self._start(path, instead_of=task))
+            task = asyncio.create_task(self._start(path, embedding=embedding, instead_of=task))
             task.add_done_callback(_heard)
-            self._serving[path] = task
+            self._serving[path, embedding] = task
         return await asyncio.shield(task)  # the next request can use what this one, cancelled, began to load
 
-    async def _start(self, path: Path, *, instead_of: "asyncio.Task[_Served] | None") -> "_Served":
+    async def _start(self, path: Path, *, embedding: bool, instead_of: "asyncio.Task[_Served] | None") -> "_Served":
         from llmgine_cli.providers.llama import PING, LlamaServer
 
         if instead_of is not None and not instead_of.cancelled() and instead_of.exception() is None:
             await instead_of.result().aclose()
         embedded = path == weights.path()
-        server = LlamaServer(path, name=path.stem, habits=weights.SMOLLM2.habits if embedded else None)
+        habits = weights.SMOLLM2.habits if embedded else None
+        server = LlamaServer(path, name=path.stem, habits=habits, embedding=embedding)
         try:
             # llama.cpp loads meanwhile: these imports cost no time here.
             import_module("httpx2")
@@ -109,7 +128,8 @@ class LocalProvider:
 
             endpoint = Endpoint(
                 provider=self.name,
-                base_url=await server.ready(),
+                # Vectors without /v1 come in llama.cpp's own form; what it tells of a model, only there.
+                base_url=await server.ready() + ("/v1" if embedding else ""),
                 key=server.key,
                 connect_timeout=self._connect_timeout,
                 idle_timeout=max(self._idle_timeout, 3 * PING),

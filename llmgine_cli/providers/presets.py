@@ -44,6 +44,7 @@ class Vendor:
         key_env: The variable that holds the key; None: there is no key.
         more_key_envs: Other variables to look in when that one is empty.
         default_model: What to use when only the vendor is known.
+        embedding_model: What to turn texts into vectors with when only the vendor is known.
         own_models: Regular expression for the names of its own models, which then need no `provider:` before them.
         headers: Sent with every request.
         names: What the protocol calls an option of ours, where this vendor calls it otherwise; None: it has none.
@@ -63,6 +64,7 @@ class Vendor:
     key_env: str | None = None
     more_key_envs: tuple[str, ...] = ()
     default_model: str | None = None
+    embedding_model: str | None = None
     own_models: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     names: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
@@ -103,7 +105,8 @@ _ROWS = (
         base_url_env="OPENAI_BASE_URL",
         key_env="OPENAI_API_KEY",
         default_model="gpt-5.4-mini",
-        own_models=r"gpt-\d|chatgpt-|o\d(-|$)",
+        embedding_model="text-embedding-3-small",
+        own_models=r"gpt-\d|chatgpt-|o\d(-|$)|text-embedding-",
         names={"max_tokens": "max_completion_tokens"},
         takes_files=True,
         quirks=(
@@ -150,6 +153,7 @@ _ROWS = (
         key_env="GEMINI_API_KEY",
         more_key_envs=("GOOGLE_API_KEY",),
         default_model="gemini-3.8-flash",
+        embedding_model="gemini-embedding-001",
         own_models=r"gemini-",
         call_signatures=True,
     ),
@@ -171,6 +175,7 @@ _ROWS = (
         base_url="https://api.mistral.ai/v1",
         key_env="MISTRAL_API_KEY",
         default_model="mistral-small-latest",
+        embedding_model="mistral-embed",
         own_models=r"(mistral|ministral|codestral|devstral|magistral|pixtral)-",
         names={"seed": "random_seed"},
         stream_usage=False,  # it reports usage without being asked, and refuses fields it does not know
@@ -194,7 +199,9 @@ _ROWS = (
         base_url_env="LMSTUDIO_BASE_URL",
         starter="lms server start",
     ),
-    Vendor(name="local", protocol="local", default_model="smollm2-135m"),
+    Vendor(
+        name="local", protocol="local", default_model="smollm2-135m", embedding_model="smollm2-135m"
+    ),
     Vendor(name="echo", protocol="echo", default_model="echo"),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ROWS}

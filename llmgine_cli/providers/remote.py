@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 from llmgine_cli.errors import ModelNotFoundError
+from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings, no_embeddings
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
 from llmgine_cli.providers.http import HttpTransport
@@ -54,6 +55,16 @@ class RemoteProvider(ABC):
             raise await with_near_misses(
                 error, request.model, self._transport, self._endpoint, self._models_path
             ) from error.__cause__
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:  # noqa: ARG002 -- for those that can
+        """Turn texts into vectors, where the wire format has a way to ask for that.
+
+        Raises:
+            UsageError: It has none.
+            ProviderError: The vendor failed.
+            SettingsError: The key was refused, or the address is wrong.
+        """
+        raise no_embeddings(self.name)
 
     async def models(self, *, seconds: float = 10.0) -> list[str]:
         """Return the names of the vendor's models.

@@ -215,6 +215,14 @@ class Settings(BaseSettings):
         ),
         MODEL,
     ] = None
+    embedding_model: Annotated[
+        str | None,
+        Field(
+            description="The model of `llmgine embed` when -m is not given.",
+            examples=["openai:text-embedding-3-small"],
+        ),
+        MODEL,
+    ] = None
     engine: Annotated[
         str | None,
         Field(description="The engine of `llmgine run` when -e is not given.", examples=["single_pass"]),

@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from llmgine_cli.bus import Bus
 from llmgine_cli.engine import Run
+from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, Request, ToolCall
 from llmgine_cli.llm.provider import Model
@@ -72,6 +73,10 @@ class ScriptedProvider:
         except (GeneratorExit, asyncio.CancelledError):
             self.closed += 1
             raise
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """Return for each text a vector of one number: how many characters it has."""
+        return Embeddings(vectors=tuple([float(len(text))] for text in request.texts), model=request.model)
 
     async def models(self, *, seconds: float = 10.0) -> list[str]:  # noqa: ARG002 -- it need not be asked
         """Return the name of its one model."""
