@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -21,11 +22,15 @@ from typing import TYPE_CHECKING, Any, Self
 from llmgine_cli import places
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
-from llmgine_cli.errors import EngineError, UsageError
+from llmgine_cli.errors import CredentialsError, EngineError, UsageError
+from llmgine_cli.llm.breaker import Breaker
+from llmgine_cli.llm.calls import Calls
 from llmgine_cli.llm.events import ConversationOpened
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
+from llmgine_cli.llm.pace import Pace
 from llmgine_cli.llm.provider import Model
+from llmgine_cli.llm.retry import RetryPolicy
 from llmgine_cli.toolkit.messages import CallTool
 
 if TYPE_CHECKING:
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+PACE = ("requests_per_minute", "max_concurrency")  # what a provider's settings say of its pace, and not of the vendor
+
 
 class Conversation:
     """One session with an engine, a model, tools and a history; made by `Application.conversation`.
@@ -52,6 +59,7 @@ class Conversation:
         history: What was said so far.
         options: How to sample.
         stream: Whether answers come in pieces.
+        fallbacks: Who answers in the model's place should it fail, in this order.
     """
 
     def __init__(
@@ -64,6 +72,7 @@ class Conversation:
         history: History,
         options: ModelOptions,
         stream: bool,
+        fallbacks: Sequence[Model] = (),
     ) -> None:
         self._app = app
         self._runner: ToolRunner | None = None
@@ -73,6 +82,7 @@ class Conversation:
         self.history = history
         self.options = options
         self.stream = stream
+        self.fallbacks = tuple(fallbacks)
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
@@ -145,6 +155,8 @@ class Conversation:
             tools=self.tools,
             options=self.options,
             stream=self.stream,
+            calls=self._app.calls,
+            fallbacks=self.fallbacks,
         )
         try:
             return await self.engine.handle(prompt, run)
@@ -164,6 +176,7 @@ class Application:
         bus: What everything talks over.
         plugins: Where engines and tools are found.
         catalog: Where models are found.
+        calls: Calls them, as often and as fast as the settings say.
         log: The event log; None when it is off.
     """
 
@@ -174,15 +187,19 @@ class Application:
         bus: Bus,
         plugins: "Plugins",
         catalog: "Catalog",
+        calls: Calls,
         log: "EventLog | None",
         sinks: "Sequence[Sink]" = (),
+        tell: Callable[[str], object] = logger.warning,
     ) -> None:
         self.settings = settings
         self.bus = bus
         self.plugins = plugins
         self.catalog = catalog
+        self.calls = calls
         self.log = log
         self._sinks = sinks
+        self._tell = tell
         bus.keep_schedule(lambda: self.scheduler)
 
     @cached_property
@@ -226,6 +243,7 @@ class Application:
         session_id: str | None = None,
         messages: Sequence[Message] = (),
         stream: bool = True,
+        fallbacks: Sequence[str] | None = None,
     ) -> AsyncGenerator[Conversation]:
         """Open a session on the bus with an engine that handles its prompts.
 
@@ -239,6 +257,7 @@ class Application:
             session_id: To go on with an earlier session.
             messages: What was said in it.
             stream: Whether answers come in pieces.
+            fallbacks: The models that answer should the first one fail, in this order; default: the setting.
 
         Raises:
             NotFoundError: No engine, tool or provider of that name.
@@ -248,13 +267,19 @@ class Application:
         """
         name = engine or self.settings.engine or ("tool_chat" if tools else "single_pass")
         found = self.plugins.engine(name)
-        chosen = self.catalog.choose(
-            flag=model,
-            template=template_model,
-            session=session_model,
-            setting=self.settings.model,
-            unvouched=self.settings.circumstances.model_from,
-        )
+        others = self._models(self.settings.fallback if fallbacks is None else fallbacks)
+        try:
+            chosen = self.catalog.choose(
+                flag=model,
+                template=template_model,
+                session=session_model,
+                setting=self.settings.model,
+                unvouched=self.settings.circumstances.model_from,
+            )
+        except CredentialsError as error:
+            if not others:
+                raise
+            chosen = replace(others.pop(0), reason=f"{error}", explicit=False)
         session = self.bus.session(session_id)
         talk = Conversation(
             self,
@@ -264,6 +289,7 @@ class Application:
             history=History(self.bus, messages),
             options=options or ModelOptions(),
             stream=stream,
+            fallbacks=others,
         )
         talk.use_tools(tools)
         async with session:
@@ -272,6 +298,16 @@ class Application:
             granted = tuple(tool.name for tool in talk.tools)
             await self.bus.publish(ConversationOpened(engine=name, model=str(chosen), tools=granted))
             yield talk
+
+    def _models(self, names: Sequence[str]) -> list[Model]:
+        """Return the models to fall back on; one whose key is missing cannot answer, which is told."""
+        found: list[Model] = []
+        for name in names:
+            try:
+                found.append(self.catalog.model(name, reason="a fallback"))
+            except CredentialsError as error:
+                self._tell(f"{name} is no fallback: {error}")
+        return found
 
     def find_tools(self, names: Sequence[str]) -> "list[Tool]":
         """Return the named tools: names, or paths of files whose tools are all meant.
@@ -317,7 +353,8 @@ def build(
         on_log_failure: Called once if the event log cannot be written; the run goes on without it.
         on_sink_failure: Told once of each other sink that fails; default: the logger `llmgine_cli.sinks` is.
         show: Shows a line of the sink `console`; default: stderr does.
-        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name.
+        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name, or a
+            model to fall back on has no key.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -329,7 +366,7 @@ def build(
     from llmgine_cli.trust import TrustStore
 
     settings = settings or load()
-    changes = {name: table.model_dump(exclude_unset=True) for name, table in settings.providers.items()}
+    changes = {name: table.model_dump(exclude_unset=True, exclude=set(PACE)) for name, table in settings.providers.items()}
     vendors = merged(VENDORS, changes)
     variables = [variable for vendor in vendors.values() for variable in vendor.key_envs]
     keys = [key.get_secret_value() for variable in variables if (key := settings.key(variable))]
@@ -346,13 +383,13 @@ def build(
         log = EventLog(settings.log_dir, secrets=keys, on_failure=on_log_failure)
         log.attach(bus)
         del names["jsonl"]
-    tell = on_sink_failure or logging.getLogger("llmgine_cli.sinks").warning
+    tell_sink = on_sink_failure or logging.getLogger("llmgine_cli.sinks").warning
     sinks: list[Sink] = []
     if names:
         from llmgine_cli.eventlog.redact import Redactor
         from llmgine_cli.sinks.catalog import make_all
 
-        sinks = make_all(names, settings.sinks, redact=Redactor(keys), tell=tell, write=show)
+        sinks = make_all(names, settings.sinks, redact=Redactor(keys), tell=tell_sink, write=show)
     for sink in sinks:
         sink.attach(bus)
     return Application(
@@ -365,12 +402,29 @@ def build(
             key=settings.key,
             key_source=settings.key_source,
             address=settings.address,
-            connect_timeout=settings.limits.connect_timeout,
+            connect_timeout=min(settings.limits.connect_timeout, settings.limits.idle_timeout),
             idle_timeout=settings.limits.idle_timeout,
         ),
+        calls=_calls(bus, settings),
         log=log,
         sinks=sinks,
+        tell=tell,
     )
+
+
+def _calls(bus: Bus, settings: "Settings") -> Calls:
+    """Make what calls the models, as the settings say."""
+    limits = settings.limits
+
+    def pace(provider: str) -> Pace:
+        table = settings.providers.get(provider)
+        return Pace(**{name: getattr(table, name) for name in PACE}) if table else Pace()
+
+    def breaker(provider: str) -> Breaker:
+        return Breaker(provider, failures=limits.breaker_failures, cooldown=limits.breaker_cooldown)
+
+    policy = RetryPolicy(retries=limits.retries, retry_after_cap=limits.retry_after_cap)
+    return Calls(bus, policy=policy, pace=pace, breaker=breaker)
 
 
 async def run_engine(

@@ -21,6 +21,7 @@
     │   ├── TimedOutError             1   connected, but silent for too long
     │   ├── RateLimitedError          1   429
     │   ├── ModelNotFoundError        1   the vendor has no such model
+    │   ├── ContextWindowError        1   the conversation is longer than the model takes
     │   ├── BadResponseError          1   the answer is not what the protocol says
     │   └── TruncatedError            1   the stream ended before its finish marker
     ├── EngineError                   1   an engine raised something of its own
@@ -158,6 +159,10 @@ class RateLimitedError(ProviderError):
 
 class ModelNotFoundError(ProviderError):
     """The vendor has no model of that name."""
+
+
+class ContextWindowError(ProviderError):
+    """The conversation is longer than the model takes."""
 
 
 class BadResponseError(ProviderError):

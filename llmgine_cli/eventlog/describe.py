@@ -198,6 +198,16 @@ def _llm_call_started(data: Data) -> tuple[Kind, str]:
     )
 
 
+def _llm_attempt_failed(data: Data) -> tuple[Kind, str]:
+    again = f"again in {duration(data['wait_s'] * 1000)}"
+    return "error", _joined(
+        data["model"],
+        f"attempt {data['attempt']} of {data['attempts']} failed after {duration(data['duration_ms'])}: "
+        f"{data['error_type']}: {data['error']}",
+        again if data["next_model"] == data["model"] else f"then {data['next_model']}",
+    )
+
+
 def _llm_call_finished(data: Data) -> tuple[Kind, str]:
     reply, first = data["reply"], data["first_token_ms"]
     wait = "" if first is None else f"first token {duration(first)}"
@@ -275,6 +285,7 @@ _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "EventsLost": _events_lost,
     "HandlerFailed": _handler_failed,
     "HistoryRewound": _history_rewound,
+    "LLMAttemptFailed": _llm_attempt_failed,
     "LLMCallFailed": _llm_call_failed,
     "LLMCallFinished": _llm_call_finished,
     "LLMCallInterrupted": _llm_call_interrupted,

@@ -66,6 +66,13 @@ class ProviderSettings(_Table):
         dict[str, str],
         Field(description="Sent with every request.", examples=[{"X-Title": "llmgine"}], repr=False),
     ] = {}
+    requests_per_minute: Annotated[
+        int | None,
+        Field(ge=1, description="How many requests may begin within any 60 seconds; the rest wait.", examples=[60]),
+    ] = None
+    max_concurrency: Annotated[
+        int | None, Field(ge=1, description="How many requests may be under way at a time.", examples=[4])
+    ] = None
 
 
 class ToolsSettings(_Table):
@@ -97,6 +104,27 @@ class LimitsSettings(_Table):
     idle_timeout: Annotated[
         float, Field(gt=0, le=DAY, description="Seconds an answer may stand still before the call fails."), HARMLESS
     ] = 60.0
+    retries: Annotated[
+        int,
+        Field(ge=0, le=100, description="How often a call that failed before the first word is made again."),
+        HARMLESS,
+    ] = 2
+    retry_after_cap: Annotated[
+        float,
+        Field(ge=0, le=DAY, description="Seconds a vendor may ask us to wait; if it asks for more, the call fails."),
+        HARMLESS,
+    ] = 60.0
+    breaker_failures: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="How often in a row no connection can be made until a provider is left alone; 0: never is it.",
+        ),
+        HARMLESS,
+    ] = 5
+    breaker_cooldown: Annotated[
+        float, Field(gt=0, le=DAY, description="Seconds for which it is left alone."), HARMLESS
+    ] = 30.0
 
 
 class ChatSettings(_Table):
@@ -210,6 +238,13 @@ class Settings(BaseSettings):
         ),
         MODEL,
     ] = None
+    fallback: Annotated[
+        list[str],
+        Field(
+            description="Models that answer in this order when the first one cannot.",
+            examples=[["openrouter:openai/gpt-5.4-mini", "local:smollm2-135m"]],
+        ),
+    ] = []
     engine: Annotated[
         str | None,
         Field(description="The engine of `llmgine run` when -e is not given.", examples=["single_pass"]),
