@@ -38,7 +38,7 @@ This module imports nothing of ours, so that every other module may import it.
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class LlmgineError(Exception):
@@ -162,7 +162,19 @@ class ModelNotFoundError(ProviderError):
 
 
 class ContextWindowError(ProviderError):
-    """The conversation is longer than the model takes."""
+    """The conversation is longer than the model takes.
+
+    Args:
+        message: One line for the user.
+        tokens: How many the request has, where the vendor tells.
+        limit: How many the model takes at most, where the vendor tells.
+        more: As for `ProviderError`.
+    """
+
+    def __init__(self, message: str, *, tokens: int | None = None, limit: int | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.tokens = tokens
+        self.limit = limit
 
 
 class BadResponseError(ProviderError):

@@ -1,7 +1,6 @@
 """Models on this machine: llama.cpp serves them on loopback, and the chat-completions adapter talks to it."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmgine_cli.errors import ProviderError, SettingsError, TruncatedError, UnreachableError
+from llmgine_cli.errors import ContextWindowError, ProviderError, SettingsError, TruncatedError, UnreachableError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent, TextDelta
 from llmgine_cli.providers import weights
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _PROPS_TIMEOUT = 10.0  # seconds
 _LAST_BREATH = 1.0  # seconds that a dying server may take to be gone after its connections broke
-_TOO_LONG = re.compile(r"request \((\d+) tokens\) exceeds the available context size \((\d+) tokens\)")
 
 
 def installed() -> str | None:
@@ -226,11 +224,8 @@ def _explained(error: ProviderError, served: _Served) -> ProviderError:
     broken = isinstance(error, UnreachableError | TruncatedError)
     if served.server.ended(within=_LAST_BREATH if broken else 0):
         return served.server.gone()
-    if match := _TOO_LONG.search(error.message):
-        return ProviderError(
-            f"the conversation has {match[1]} tokens, and {served.server.path.stem} takes {match[2]} at most",
-            provider="local",
-            status=error.status,
-            hint="shorten it, start a new one, or use a larger model",
-        )
+    if isinstance(error, ContextWindowError):
+        from llmgine_cli.providers.overflow import explain
+
+        return explain(error, served.server.path.stem)
     return error
