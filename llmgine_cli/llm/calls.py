@@ -32,6 +32,9 @@ class Calls:
         pace: Makes what limits a provider's requests, given its name; default: no limits.
         breaker: Makes what leaves a provider alone that is not there, given its name.
         sleep: Waits for so many seconds.
+
+    Attributes:
+        policy: When a call is made again.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class Calls:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._bus = bus
-        self._policy = policy or RetryPolicy(retries=0)
+        self.policy = policy or RetryPolicy(retries=0)
         self._make_pace = pace
         self._make_breaker = breaker
         self._sleep = sleep
@@ -77,7 +80,7 @@ class Calls:
             ProviderError: The model or its vendor failed, and so did the last fallback.
             CredentialsError: Its key is missing or was refused.
         """
-        attempts = _Attempts(self, self._policy, (model, *fallbacks), visible=visible)
+        attempts = _Attempts(self, (model, *fallbacks), visible=visible)
         return await call_model(
             self._bus, model, request, history=history, visible=visible, builder=builder, attempts=attempts
         )
@@ -111,9 +114,8 @@ class _Line:
 class _Attempts:
     """The attempts of one call."""
 
-    def __init__(self, calls: Calls, policy: RetryPolicy, models: Sequence[Model], *, visible: bool) -> None:
+    def __init__(self, calls: Calls, models: Sequence[Model], *, visible: bool) -> None:
         self._calls = calls
-        self._policy = policy
         self._models = list(models)
         self._visible = visible
         self._attempt = 1
@@ -147,7 +149,7 @@ class _Attempts:
         self._calls.line(self.model).breaker.answered()
 
     def after(self, error: LlmgineError) -> Next | None:
-        line, policy, attempt = self._calls.line(self.model), self._policy, self._attempt
+        line, policy, attempt = self._calls.line(self.model), self._calls.policy, self._attempt
         wait = None if line.breaker.is_open else policy.wait(error, attempt)
         if policy.asks_too_much(error):
             _say_too_much(error, policy)

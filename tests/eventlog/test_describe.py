@@ -139,6 +139,22 @@ def finished(message: Message, **fields: Any) -> llm.LLMCallFinished:
             "error",
             "m · interrupted after 2 ms · par",
         ),
+        (
+            llm.LLMAttemptFailed(
+                call_id="c", model="m", attempt=1, attempts=3, error="busy", error_type="E", status=503, duration_ms=2,
+                wait_s=1.5, next_model="m",
+            ),
+            "error",
+            "m · attempt 1 of 3 failed after 2 ms: E: busy · again in 1.50 s",
+        ),
+        (
+            llm.LLMAttemptFailed(
+                call_id="c", model="m", attempt=3, attempts=3, error="busy", error_type="E", duration_ms=2, wait_s=0,
+                next_model="n",
+            ),
+            "error",
+            "m · attempt 3 of 3 failed after 2 ms: E: busy · then n",
+        ),
         (llm.StatusChanged(status="thinking"), "status", "thinking"),
         (llm.StatusChanged(status=""), "status", "(none)"),
         (ToolCallStarted(call=CALL), "tool", 'get_weather({"place": "Lima"})'),
