@@ -366,7 +366,9 @@ def build(
     from llmgine_cli.trust import TrustStore
 
     settings = settings or load()
-    changes = {name: table.model_dump(exclude_unset=True, exclude=set(PACE)) for name, table in settings.providers.items()}
+    changes = {
+        name: table.model_dump(exclude_unset=True, exclude=set(PACE)) for name, table in settings.providers.items()
+    }
     vendors = merged(VENDORS, changes)
     variables = [variable for vendor in vendors.values() for variable in vendor.key_envs]
     keys = [key.get_secret_value() for variable in variables if (key := settings.key(variable))]

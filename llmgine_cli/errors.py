@@ -20,6 +20,7 @@
     │   ├── UnreachableError          1   no connection, or it broke
     │   ├── TimedOutError             1   connected, but silent for too long
     │   ├── RateLimitedError          1   429
+    │   ├── NoCreditError             1   the account at the vendor is empty
     │   ├── ModelNotFoundError        1   the vendor has no such model
     │   ├── ContextWindowError        1   the conversation is longer than the model takes
     │   ├── BadResponseError          1   the answer is not what the protocol says
@@ -155,6 +156,10 @@ class TimedOutError(ProviderError):
 
 class RateLimitedError(ProviderError):
     """The vendor asks us to slow down (429)."""
+
+
+class NoCreditError(ProviderError):
+    """The account at the vendor has no credit left."""
 
 
 class ModelNotFoundError(ProviderError):

@@ -64,7 +64,7 @@ QUIET = {"enabled": False}
 
 
 def named(name: str, provider: ScriptedProvider) -> ScriptedProvider:
-    provider.name = name  # type: ignore[misc]
+    provider.name = name
     return provider
 
 

@@ -68,15 +68,16 @@ class Breaker:
 
     def failed(self, error: Exception) -> None:
         """Take note of how a caller failed who was let through."""
-        if not isinstance(error, UnreachableError):
-            # Silence proves nothing, and what is no failure of the provider's even less.
-            proof = isinstance(error, ProviderError) and not isinstance(error, TimedOutError)
-            return self.answered() if proof else self.gave_up()
-        self._failures += 1
-        self._hint = error.hint
-        if self._enough and self._failures >= self._enough:
-            self._until = self._clock() + self._cooldown
-        self._on_trial = False
+        if isinstance(error, UnreachableError):
+            self._failures += 1
+            self._hint = error.hint
+            if self._enough and self._failures >= self._enough:
+                self._until = self._clock() + self._cooldown
+            self._on_trial = False
+        elif isinstance(error, ProviderError) and not isinstance(error, TimedOutError):
+            self.answered()
+        else:  # silence proves nothing, and what is no failure of the provider's even less
+            self.gave_up()
 
     def answered(self) -> None:
         """Take note that somebody is there."""

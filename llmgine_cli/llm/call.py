@@ -80,7 +80,7 @@ class Once:
     def answered(self) -> None:
         """Nobody else wants to know."""
 
-    def after(self, _: LlmgineError) -> None:
+    def after(self, error: LlmgineError) -> None:
         """Nothing follows."""
 
     async def wait(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""How an application calls models: again when that may help, another model when it does not, and no faster than allowed.
+"""How an application calls models: again when that may help, another when it does not, and no faster than allowed.
 
 ::
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from llmgine_cli.bus import Bus
-from llmgine_cli.errors import LlmgineError, ProviderError, RateLimitedError
+from llmgine_cli.errors import LlmgineError, ProviderError
 from llmgine_cli.llm.breaker import Breaker
 from llmgine_cli.llm.call import Next, call_model
 from llmgine_cli.llm.events import StatusChanged
@@ -20,6 +20,7 @@ from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.retry import RetryPolicy, another_may_answer
 from llmgine_cli.llm.stream import Reply, ReplyBuilder
 
+_SLOW_DOWN = 429
 _WORTH_TELLING = 1.0  # seconds of waiting for one's turn
 
 
@@ -153,7 +154,7 @@ class _Attempts:
         wait = None if line.breaker.is_open else policy.wait(error, attempt)
         if policy.asks_too_much(error):
             _say_too_much(error, policy)
-        elif isinstance(error, RateLimitedError):
+        elif isinstance(error, ProviderError) and error.status == _SLOW_DOWN:
             line.pace.slow_down(wait if wait is not None else error.retry_after or 0.0)
         if wait is not None:
             self._attempt += 1

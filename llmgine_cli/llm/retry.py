@@ -9,19 +9,20 @@ from llmgine_cli.errors import (
     CredentialsError,
     LlmgineError,
     ModelNotFoundError,
+    NoCreditError,
     ProviderError,
     RateLimitedError,
     TruncatedError,
 )
 
-_FORBIDDEN = frozenset({402, 403})  # no credit; blocked on the way there
+_FORBIDDEN = 403  # blocked on the way there; a key that is refused is a `CredentialsError`
 
 
 def random_part() -> float:
     """Return a random number from 0 to 1; the module it comes from is imported only when something failed."""
     from random import random
 
-    return random()
+    return random()  # noqa: S311 -- it keeps no secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,8 @@ class RetryPolicy:
         if self.asks_too_much(error):
             return None
         # Never earlier than the vendor says; later by the jitter, for all whom it told the same.
-        return (error.retry_after or 0.0) + self.jitter() * min(self.longest_wait, self.first_wait * 2 ** (attempt - 1))
+        longest = min(self.longest_wait, self.first_wait * 2.0 ** (attempt - 1))
+        return (error.retry_after or 0.0) + self.jitter() * longest
 
     def asks_too_much(self, error: LlmgineError) -> bool:
         """Whether the vendor asks us to wait longer than we would."""
@@ -76,11 +78,14 @@ def another_may_answer(error: LlmgineError) -> bool:
         return True
     if not isinstance(error, ProviderError):
         return False
-    elsewhere = BadResponseError | ContextWindowError | ModelNotFoundError | RateLimitedError | TruncatedError
+    elsewhere = (
+        *(BadResponseError, ContextWindowError, ModelNotFoundError),
+        *(NoCreditError, RateLimitedError, TruncatedError),
+    )
     return (
         error.retryable
         or isinstance(error, elsewhere)
         or error.status is None  # it never got as far as an answer
-        or error.status in _FORBIDDEN
+        or error.status == _FORBIDDEN
         or error.status >= 500
     )

@@ -10,6 +10,7 @@ from llmgine_cli.errors import (
     CredentialsError,
     LlmgineError,
     ModelNotFoundError,
+    NoCreditError,
     ProviderError,
     RateLimitedError,
 )
@@ -58,11 +59,13 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
             hint=HINT,
         )
     if status == 402 or (status in {400, 429} and _NO_CREDIT.search(f"{kind} {said}")):
-        retryable = False
-        hint: str | None = f"the account at {name} has no credit left; top it up there, or use another provider"
-    else:
-        retryable = _retryable(status, headers)
-        hint = _hint(endpoint, status, headers)
+        return NoCreditError(
+            f"{name} answered with an error ({status}): {about}",
+            provider=name,
+            status=status,
+            hint=f"the account at {name} has no credit left; top it up there, or use another provider",
+        )
+    retryable = _retryable(status, headers)
     error, what = (
         (RateLimitedError, "wants us to slow down (429)")
         if status == 429
@@ -74,7 +77,7 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
         status=status,
         retryable=retryable,
         retry_after=_retry_after(headers) if retryable else None,
-        hint=hint,
+        hint=_hint(endpoint, status, headers),
     )
 
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _LARGEST_ERROR = 1024 * 1024  # bytes of an error page that are read
 _LARGEST_ANSWER = 256 * 1024 * 1024  # bytes of an answer that is not streamed
 
+_SLOWEST_UPLOAD = 16 * 1024  # bytes a second; who uploads slower than that has to wait longer by a setting
+
 # Seconds an idle connection is kept. llama.cpp's server and Node's hang up after five: a request that is sent at that
 # very moment fails, and on this machine a new connection costs nothing.
 _EXPIRY = 30.0
@@ -144,18 +146,13 @@ class HttpTransport:
         """
         import asyncio
 
-        seconds = self._endpoint.idle_timeout
+        endpoint = self._endpoint
+        upload = int(request.headers.get("content-length", 0)) / _SLOWEST_UPLOAD
         try:
-            async with asyncio.timeout(None) as limit:
-
-                async def watch(event: str, _: Any) -> None:
-                    if event.endswith("receive_response_headers.started"):  # all of the request is sent
-                        limit.reschedule(asyncio.get_running_loop().time() + seconds)
-
-                request.extensions["trace"] = watch
+            async with asyncio.timeout(endpoint.connect_timeout + endpoint.idle_timeout + upload):
                 return await client.send(request, stream=True)
         except TimeoutError as error:
-            raise _silent(self._endpoint, seconds) from error
+            raise _silent(endpoint, endpoint.idle_timeout) from error
 
     async def _check(self, response: "httpx2.Response") -> None:
         if response.is_success:

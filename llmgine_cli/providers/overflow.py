@@ -22,8 +22,7 @@ _TOKENS, _LIMIT = _NUMBER.format("tokens"), _NUMBER.format("limit")
 _WORDINGS = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
     for pattern in (
-        rf"maximum (context|prompt) length is {_LIMIT}( tokens)?.*?"
-        rf"(resulted in|requested( about)?|request has|request contains|contains( at least)?) {_TOKENS}",
+        rf"maximum (context|prompt) length is {_LIMIT}.*?(resulted in|requested( about)?|has|contains) {_TOKENS}",
         rf"(configured limit of|context window of) {_LIMIT} tokens.*?(resulted in|requested) {_TOKENS}",
         rf"prompt is too long: {_TOKENS} tokens > {_LIMIT}",
         rf"context limit: (?P<part>\d+) \+ (?P<rest>\d+) > {_LIMIT}",

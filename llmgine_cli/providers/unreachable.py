@@ -1,4 +1,4 @@
-"""Why no connection came about: a name nobody knows, a certificate nobody trusts, a proxy that does not answer, …"""
+"""Why no connection came about: a name nobody knows, a certificate nobody trusts, a proxy that does not answer."""
 
 import os
 import re
@@ -78,9 +78,7 @@ def _unknown_host(endpoint: Endpoint, error: gaierror) -> UnreachableError:
 
 
 def _error(endpoint: Endpoint, what: str, hint: str, *, retryable: bool) -> UnreachableError:
-    return UnreachableError(
-        f"{endpoint.provider} {what}", provider=endpoint.provider, retryable=retryable, hint=hint
-    )
+    return UnreachableError(f"{endpoint.provider} {what}", provider=endpoint.provider, retryable=retryable, hint=hint)
 
 
 def _proxy(endpoint: Endpoint) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""What vendors, networks and proxies do to a run of the real program: one clear line, the right exit code, nothing lost.
+"""What vendors, networks and proxies do to a run of the real program: one clear line, the right code, nothing lost.
 
 What each fault is in the events of an adapter is told in tests/providers; here it goes through everything to the user.
 """
@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.facts import logged, wait_until
 from tests.support.program import PROGRAM, Completed, Program
-from tests.support.server import Answer, Events, FakeVendor, Fault, Silence, ToolCalls, dead_url, html, sse
+from tests.support.server import Answer, Events, FakeVendor, Fault, Silence, ToolCalls, dead_url, html
 from tests.support.terminal import Terminal
 from tests.support.tunnel import CERTIFICATE, DrippingHeaders, Tunnel
 from tests.support.wire import Chat, Messages
@@ -47,7 +47,9 @@ OPENAI, ANTHROPIC = WIRES
 each_wire = pytest.mark.parametrize("wire", WIRES, ids=[wire.vendor for wire in WIRES])
 
 
-def run(cli: Program, wire: Wire, *script: Any, words: tuple[str, ...] = ("--retries", "0"), **vendor: Any) -> Completed:
+def run(
+    cli: Program, wire: Wire, *script: Any, words: tuple[str, ...] = ("--retries", "0"), **vendor: Any
+) -> Completed:
     """Run the program against a vendor that says what the script has."""
     with FakeVendor(script, **vendor) as server:
         return cli(*wire.words(*words), env=wire.env(server.url))
@@ -225,9 +227,7 @@ def test_a_rate_limit_is_waited_out_and_told(cli: Program, home: Path, wire: Wir
     ("after", "told"),
     [
         ("86400000", "1000 days"),
-        pytest.param(
-            format_datetime(datetime.now(UTC) + timedelta(days=400), usegmt=True), "400 days", id="date"
-        ),
+        pytest.param(format_datetime(datetime.now(UTC) + timedelta(days=400), usegmt=True), "400 days", id="date"),
     ],
 )
 def test_an_absurd_waiting_time_is_not_waited_out(cli: Program, wire: Wire, after: str, told: str) -> None:

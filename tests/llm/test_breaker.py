@@ -13,7 +13,11 @@ GONE = UnreachableError("no", hint="is it running?")
 
 def breaker(clock: Clock, failures: int = 3) -> Breaker:
     return Breaker(
-        "acme", failures=failures, cooldown=30, clock=clock, now=lambda: datetime(2026, 11, 28, 12, 0, 0)  # noqa: DTZ001
+        "acme",
+        failures=failures,
+        cooldown=30,
+        clock=clock,
+        now=lambda: datetime(2026, 11, 28, 12, 0, 0),  # noqa: DTZ001
     )
 
 
@@ -28,9 +32,7 @@ def test_after_so_many_failures_in_a_row_callers_are_refused_and_told_until_when
     fail(made, 3)
     with pytest.raises(UnreachableError) as caught:
         made.admit()
-    assert str(caught.value) == (
-        "acme could not be reached 3 times in a row, and it is left alone until 12:00:30"
-    )
+    assert str(caught.value) == ("acme could not be reached 3 times in a row, and it is left alone until 12:00:30")
     assert (caught.value.hint, caught.value.retryable, made.is_open) == ("is it running?", False, True)
 
 

@@ -65,7 +65,7 @@ class Table:
 
 def another(*scripts: Any, name: str = "other") -> ScriptedProvider:
     provider = ScriptedProvider(*scripts)
-    provider.name = name  # type: ignore[misc]
+    provider.name = name
     return provider
 
 
@@ -114,9 +114,7 @@ async def test_what_would_fail_again_is_asked_once(error: Exception) -> None:
     assert (table.failed(), table.clock.slept) == ([], [])
 
 
-@pytest.mark.parametrize(
-    "shown", [TextDelta("half"), ReasoningDelta("hm"), ToolCallOpened(index=0, id="1", name="t")]
-)
+@pytest.mark.parametrize("shown", [TextDelta("half"), ReasoningDelta("hm"), ToolCallOpened(index=0, id="1", name="t")])
 async def test_after_the_first_token_nothing_is_asked_again_and_nobody_else(shown: Any) -> None:
     table = Table()
     with pytest.raises(ProviderError):

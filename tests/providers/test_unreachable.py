@@ -52,7 +52,8 @@ def test_a_host_that_needs_no_proxy_is_not_blamed_on_one(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("why", "retryable"), [("403 Forbidden", False), ("502 Bad Gateway", True), ("All connection attempts failed", True)]
+    ("why", "retryable"),
+    [("403 Forbidden", False), ("502 Bad Gateway", True), ("All connection attempts failed", True)],
 )
 def test_what_a_proxy_would_say_again_is_not_asked_again(
     monkeypatch: pytest.MonkeyPatch, why: str, retryable: bool

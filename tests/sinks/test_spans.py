@@ -103,9 +103,9 @@ def test_an_attempt_that_failed_is_an_event_of_the_call_which_is_named_after_who
     for event in (started, failed, replace(finished, model="gemini:g")):
         recorder.take(event)
     (span,) = recorder.ended()
-    (event,) = span.events
-    assert (event.name, event.timestamp) == ("llmgine.attempt_failed", SECOND + 7)
-    assert event.attributes == {
+    (told,) = span.events
+    assert (told.name, told.timestamp) == ("llmgine.attempt_failed", SECOND + 7)
+    assert told.attributes == {
         "gen_ai.provider.name": "openai", "gen_ai.request.model": "m", "error.type": "RateLimitedError",
         "http.response.status_code": 429, "llmgine.attempt": 3, "llmgine.wait": 0.0, "llmgine.next_model": "gemini:g",
     }  # fmt: skip

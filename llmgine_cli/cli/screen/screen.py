@@ -16,8 +16,8 @@ from llmgine_cli.bus import Bus, Event
 from llmgine_cli.cli.common import Cli, as_plain
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.screen.answer import Answer, PlainAnswer, RenderedAnswer
-from llmgine_cli.cli.screen.panels import panel
 from llmgine_cli.cli.screen.attempts import next_step, why_not
+from llmgine_cli.cli.screen.panels import panel
 from llmgine_cli.cli.screen.spinner import Spinner
 from llmgine_cli.cli.wrapping import fitted
 from llmgine_cli.errors import StorageError

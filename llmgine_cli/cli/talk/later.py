@@ -1,8 +1,9 @@
 """Prompts that run later: what is settled when one is put into the schedule, and how.
 
 Settled now: the text, with the template filled in; the system message; the engine, the model and the tools, by name;
-the options; what the command line says of retries, time limits and fallbacks; which tool calls may run; whether it is logged; the folder. Read when it runs: the settings of that folder
-and of the user, keys, and the code of engines and tools, which must be trusted then as well.
+the options; what the command line says of retries, time limits and fallbacks; which tool calls may run; whether it is
+logged; the folder. Read when it runs: the settings of that folder and of the user, keys, and the code of engines and
+tools, which must be trusted then as well.
 """
 
 from collections.abc import Mapping

@@ -130,7 +130,8 @@ def test_a_model_that_was_asked_again_or_replaced_is_told_and_is_no_trouble(tmp_
     turn = session.prompt("hi", 0)
     asked = session.ask(turn, 0)
     attempt = {
-        "call_id": asked, "model": MODEL, "attempts": 2, "error": "busy", "error_type": "E", "duration_ms": 1, "wait_s": 0,
+        "call_id": asked, "model": MODEL, "attempts": 2, "error": "busy", "error_type": "E", "duration_ms": 1,
+        "wait_s": 0,
     }  # fmt: skip
     session.write(LLMAttemptFailed, 10, turn, attempt=1, next_model=MODEL, **attempt)
     session.write(LLMAttemptFailed, 20, turn, attempt=2, next_model="other:m", **attempt)

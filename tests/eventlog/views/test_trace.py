@@ -168,9 +168,7 @@ def test_attempts_that_failed_are_inside_their_call_and_the_waiting_is_its_own(t
     attempt = {
         "call_id": asked, "attempts": 3, "error": "busy", "error_type": "ProviderError", "status": 503, "wait_s": 0.05,
     }  # fmt: skip
-    session.write(
-        LLMAttemptFailed, 10, turn, model=MODEL, attempt=1, duration_ms=10, next_model="other:m", **attempt
-    )
+    session.write(LLMAttemptFailed, 10, turn, model=MODEL, attempt=1, duration_ms=10, next_model="other:m", **attempt)
     session.write(
         LLMAttemptFailed, 80, turn, model="other:m", attempt=1, duration_ms=20, next_model="other:m", **attempt
     )
