@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -21,17 +22,22 @@ from typing import TYPE_CHECKING, Any, Self
 from llmgine_cli import places
 from llmgine_cli.bus import Bus, CommandResult
 from llmgine_cli.engine import Engine, Prompt, Run
-from llmgine_cli.errors import EngineError, SettingsError, UsageError
+from llmgine_cli.errors import CredentialsError, EngineError, SettingsError, UsageError
+from llmgine_cli.llm.breaker import Breaker
+from llmgine_cli.llm.calls import Calls
 from llmgine_cli.llm.events import ConversationOpened
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
+from llmgine_cli.llm.pace import Pace
 from llmgine_cli.llm.provider import Model
+from llmgine_cli.llm.retry import RetryPolicy
 from llmgine_cli.toolkit.messages import CallTool
 
 if TYPE_CHECKING:
     from llmgine_cli.bus.schedule import Scheduler
     from llmgine_cli.errors import StorageError
     from llmgine_cli.eventlog.writer import EventLog
+    from llmgine_cli.llm.embeddings import Embeddings
     from llmgine_cli.plugins import Plugins
     from llmgine_cli.providers.catalog import Catalog
     from llmgine_cli.providers.presets import Vendor
@@ -53,6 +59,7 @@ class Conversation:
         history: What was said so far.
         options: How to sample.
         stream: Whether answers come in pieces.
+        fallbacks: Who answers in the model's place should it fail, in this order.
     """
 
     def __init__(
@@ -65,6 +72,7 @@ class Conversation:
         history: History,
         options: ModelOptions,
         stream: bool,
+        fallbacks: Sequence[Model] = (),
     ) -> None:
         self._app = app
         self._runner: ToolRunner | None = None
@@ -74,6 +82,7 @@ class Conversation:
         self.history = history
         self.options = options
         self.stream = stream
+        self.fallbacks = tuple(fallbacks)
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
@@ -146,6 +155,8 @@ class Conversation:
             tools=self.tools,
             options=self.options,
             stream=self.stream,
+            calls=self._app.calls,
+            fallbacks=self.fallbacks,
         )
         try:
             return await self.engine.handle(prompt, run)
@@ -165,6 +176,7 @@ class Application:
         bus: What everything talks over.
         plugins: Where engines and tools are found.
         catalog: Where models are found.
+        calls: Calls them, as often and as fast as the settings say.
         log: The event log; None when it is off.
     """
 
@@ -175,15 +187,19 @@ class Application:
         bus: Bus,
         plugins: "Plugins",
         catalog: "Catalog",
+        calls: Calls,
         log: "EventLog | None",
         sinks: "Sequence[Sink]" = (),
+        tell: Callable[[str], object] = logger.warning,
     ) -> None:
         self.settings = settings
         self.bus = bus
         self.plugins = plugins
         self.catalog = catalog
+        self.calls = calls
         self.log = log
         self._sinks = sinks
+        self._tell = tell
         bus.keep_schedule(lambda: self.scheduler)
 
     @cached_property
@@ -227,6 +243,7 @@ class Application:
         session_id: str | None = None,
         messages: Sequence[Message] = (),
         stream: bool = True,
+        fallbacks: Sequence[str] | None = None,
     ) -> AsyncGenerator[Conversation]:
         """Open a session on the bus with an engine that handles its prompts.
 
@@ -240,6 +257,7 @@ class Application:
             session_id: To go on with an earlier session.
             messages: What was said in it.
             stream: Whether answers come in pieces.
+            fallbacks: The models that answer should the first one fail, in this order; default: the setting.
 
         Raises:
             NotFoundError: No engine, tool or provider of that name.
@@ -249,13 +267,19 @@ class Application:
         """
         name = engine or self.settings.engine or ("tool_chat" if tools else "single_pass")
         found = self.plugins.engine(name)
-        chosen = self.catalog.choose(
-            flag=model,
-            template=template_model,
-            session=session_model,
-            setting=self.settings.model,
-            unvouched=self.settings.circumstances.model_from,
-        )
+        others = self._models(self.settings.fallback if fallbacks is None else fallbacks)
+        try:
+            chosen = self.catalog.choose(
+                flag=model,
+                template=template_model,
+                session=session_model,
+                setting=self.settings.model,
+                unvouched=self.settings.circumstances.model_from,
+            )
+        except CredentialsError as error:
+            if not others:
+                raise
+            chosen = replace(others.pop(0), reason=f"{error}", explicit=False)
         session = self.bus.session(session_id)
         talk = Conversation(
             self,
@@ -265,6 +289,7 @@ class Application:
             history=History(self.bus, messages),
             options=options or ModelOptions(),
             stream=stream,
+            fallbacks=others,
         )
         talk.use_tools(tools)
         async with session:
@@ -273,6 +298,46 @@ class Application:
             granted = tuple(tool.name for tool in talk.tools)
             await self.bus.publish(ConversationOpened(engine=name, model=str(chosen), tools=granted))
             yield talk
+
+    def _models(self, names: Sequence[str]) -> list[Model]:
+        """Return the models to fall back on; one whose key is missing cannot answer, which is told."""
+        found: list[Model] = []
+        for name in names:
+            try:
+                found.append(self.catalog.model(name, reason="a fallback"))
+            except CredentialsError as error:
+                self._tell(f"{name} is no fallback: {error}")
+        return found
+
+    def embedding_model(self, name: str | None = None) -> Model:
+        """Return the model that turns texts into vectors: the named one, else see `Catalog.choose_for_embedding`.
+
+        Raises:
+            NotFoundError: There is no such provider.
+            NoModelError: None is named and none can be chosen.
+            CredentialsError: Its key is missing.
+        """
+        return self.catalog.choose_for_embedding(flag=name, setting=self.settings.embedding_model)
+
+    async def embed(
+        self, texts: Sequence[str], *, model: Model | None = None, dimensions: int | None = None
+    ) -> "Embeddings":
+        """Turn texts into vectors, in one request.
+
+        Args:
+            texts: None of them empty.
+            model: Default: see `embedding_model`.
+            dimensions: Numbers a vector should have, for models that offer a choice.
+
+        Raises:
+            UsageError: The model makes no vectors.
+            ProviderError: It failed.
+        """
+        from llmgine_cli.llm.embeddings import EmbeddingRequest
+
+        model = model or self.embedding_model()
+        request = EmbeddingRequest(model=model.name, texts=tuple(texts), dimensions=dimensions)
+        return await self.calls.embed(model, request)
 
     def find_tools(self, names: Sequence[str]) -> "list[Tool]":
         """Return the named tools: names, or paths of files whose tools are all meant.
@@ -318,7 +383,8 @@ def build(
         on_log_failure: Called once if the event log cannot be written; the run goes on without it.
         on_sink_failure: Told once of each other sink that fails; default: the logger `llmgine_cli.sinks` is.
         show: Shows a line of the sink `console`; default: stderr does.
-        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name.
+        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name, or a
+            model to fall back on has no key.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -344,13 +410,13 @@ def build(
         log = EventLog(settings.log_dir, secrets=keys, on_failure=on_log_failure)
         log.attach(bus)
         del names["jsonl"]
-    tell = on_sink_failure or logging.getLogger("llmgine_cli.sinks").warning
+    tell_sink = on_sink_failure or logging.getLogger("llmgine_cli.sinks").warning
     sinks: list[Sink] = []
     if names:
         from llmgine_cli.eventlog.redact import Redactor
         from llmgine_cli.sinks.catalog import make_all
 
-        sinks = make_all(names, settings.sinks, redact=Redactor(keys), tell=tell, write=show)
+        sinks = make_all(names, settings.sinks, redact=Redactor(keys), tell=tell_sink, write=show)
     for sink in sinks:
         sink.attach(bus)
     return Application(
@@ -358,8 +424,10 @@ def build(
         bus=bus,
         plugins=Plugins(project=settings.project, trust=TrustStore(), tell=tell),
         catalog=make_catalog(settings, vendors),
+        calls=_calls(bus, settings),
         log=log,
         sinks=sinks,
+        tell=tell,
     )
 
 
@@ -378,9 +446,28 @@ def make_catalog(settings: "Settings", vendors: "Mapping[str, Vendor]") -> "Cata
         key=settings.key,
         key_source=settings.key_source,
         address=settings.address,
-        connect_timeout=settings.limits.connect_timeout,
+        connect_timeout=min(settings.limits.connect_timeout, settings.limits.idle_timeout),
         idle_timeout=settings.limits.idle_timeout,
     )
+
+
+def _calls(bus: Bus, settings: "Settings") -> Calls:
+    """Make what calls the models, as the settings say."""
+    limits = settings.limits
+
+    def pace(provider: str) -> Pace:
+        table = settings.providers.get(provider)
+        return (
+            Pace(requests_per_minute=table.requests_per_minute, max_concurrency=table.max_concurrency)
+            if table
+            else Pace()
+        )
+
+    def breaker(provider: str) -> Breaker:
+        return Breaker(provider, failures=limits.breaker_failures, cooldown=limits.breaker_cooldown)
+
+    policy = RetryPolicy(retries=limits.retries, retry_after_cap=limits.retry_after_cap)
+    return Calls(bus, policy=policy, pace=pace, breaker=breaker)
 
 
 async def run_engine(

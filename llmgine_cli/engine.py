@@ -20,7 +20,7 @@ import msgspec
 from llmgine_cli.asking import YES, AskUser, ask, word
 from llmgine_cli.bus import Bus, Command
 from llmgine_cli.errors import LlmgineError, NobodyToAskError, ToolError, UsageError, near_miss
-from llmgine_cli.llm.call import call_model
+from llmgine_cli.llm.calls import Calls
 from llmgine_cli.llm.events import StatusChanged
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import (
@@ -179,6 +179,7 @@ class Run:
         history: The conversation so far.
         tools: The tools the user granted.
         options: How to sample, as the user asked.
+        fallbacks: The models that answer in its place should it fail, in this order.
     """
 
     def __init__(
@@ -190,12 +191,16 @@ class Run:
         tools: Sequence[ToolSpec] = (),
         options: ModelOptions | None = None,
         stream: bool = True,
+        calls: Calls | None = None,
+        fallbacks: Sequence[Model] = (),
     ) -> None:
         self.bus = bus
         self.model = model
         self.history = history
         self.tools = tuple(tools)
         self.options = options or ModelOptions()
+        self.fallbacks = tuple(fallbacks)
+        self._calls = calls or Calls(bus)
         self._stream = stream
         self._failures: tuple[tuple[str, str, str], ...] = ()  # of the last round, if all its calls failed
         self._times = 0  # that these came in a row
@@ -225,7 +230,9 @@ class Run:
         )
         builder = ReplyBuilder()
         try:
-            reply = await call_model(self.bus, self.model, request, history=len(messages), builder=builder)
+            reply = await self._calls.call(
+                self.model, request, fallbacks=self.fallbacks, history=len(messages), builder=builder
+            )
         except asyncio.CancelledError:
             if text := builder.message.text:
                 await self._add(assistant(text))
@@ -242,7 +249,7 @@ class Run:
         request = Request(
             model=self.model.name, messages=tuple(messages), tools=tuple(tools), options=self.options, stream=False
         )
-        return await call_model(self.bus, self.model, request, visible=False)
+        return await self._calls.call(self.model, request, fallbacks=self.fallbacks, visible=False)
 
     async def call_tools(self, calls: Sequence[ToolCall]) -> tuple[ToolResult, ...]:
         """Run the calls of one turn in parallel and add their results to the conversation, in the order of the calls.

@@ -20,7 +20,9 @@
     │   ├── UnreachableError          1   no connection, or it broke
     │   ├── TimedOutError             1   connected, but silent for too long
     │   ├── RateLimitedError          1   429
+    │   ├── NoCreditError             1   the account at the vendor is empty
     │   ├── ModelNotFoundError        1   the vendor has no such model
+    │   ├── ContextWindowError        1   the conversation is longer than the model takes
     │   ├── BadResponseError          1   the answer is not what the protocol says
     │   └── TruncatedError            1   the stream ended before its finish marker
     ├── EngineError                   1   an engine raised something of its own
@@ -37,7 +39,7 @@ This module imports nothing of ours, so that every other module may import it.
 """
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class LlmgineError(Exception):
@@ -156,8 +158,28 @@ class RateLimitedError(ProviderError):
     """The vendor asks us to slow down (429)."""
 
 
+class NoCreditError(ProviderError):
+    """The account at the vendor has no credit left."""
+
+
 class ModelNotFoundError(ProviderError):
     """The vendor has no model of that name."""
+
+
+class ContextWindowError(ProviderError):
+    """The conversation is longer than the model takes.
+
+    Args:
+        message: One line for the user.
+        tokens: How many the request has, where the vendor tells.
+        limit: How many the model takes at most, where the vendor tells.
+        more: As for `ProviderError`.
+    """
+
+    def __init__(self, message: str, *, tokens: int | None = None, limit: int | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.tokens = tokens
+        self.limit = limit
 
 
 class BadResponseError(ProviderError):

@@ -1,12 +1,17 @@
 """A conversation of an application: whose engine, whose tools."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from llmgine_cli.bootstrap import build
-from llmgine_cli.errors import EngineError
-from llmgine_cli.llm.messages import ToolCall
+from llmgine_cli.errors import CredentialsError, EngineError, NotFoundError, ProviderError
+from llmgine_cli.llm.events import LLMCallFinished
+from llmgine_cli.llm.messages import Request, ToolCall, user
+from llmgine_cli.llm.retry import RetryPolicy
+from llmgine_cli.settings import Settings
+from llmgine_cli.testing import Recorder, ScriptedProvider, says
 from llmgine_cli.toolkit.messages import ApproveToolCall, CallTool, Decision
 
 LEAVING = """
@@ -52,3 +57,59 @@ async def test_other_tools_take_nothing_back_of_what_was_approved_or_denied() ->
         result = (await app.bus.execute(CallTool(call=calculate))).unwrap()
         assert (result.is_error, asked) == (False, ["calculate", "current_time"])
         assert talk.denied
+
+
+REQUEST = Request(model="m", messages=(user("hi"),))
+QUIET = {"enabled": False}
+
+
+def named(name: str, provider: ScriptedProvider) -> ScriptedProvider:
+    provider.name = name
+    return provider
+
+
+async def test_the_settings_say_how_many_requests_of_a_provider_are_under_way_in_all_conversations() -> None:
+    go = asyncio.Event()
+    provider = named("acme", ScriptedProvider([go, *says("a")], says("b")))
+    settings = Settings.model_validate(
+        {"providers": {"acme": {"base_url": "http://127.0.0.1:9/v1", "max_concurrency": 1}}, "log": QUIET}
+    )
+    async with build(settings) as app:
+        tasks = [asyncio.create_task(app.calls.call(provider.model, REQUEST)) for _ in range(2)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(provider.requests) == 1
+        go.set()
+        assert [(await task).text for task in tasks] == ["a", "b"]
+
+
+async def test_the_settings_say_how_often_a_call_is_made_again() -> None:
+    busy = ProviderError("busy", status=503, retryable=True, retry_after=9.0)
+    settings = Settings.model_validate({"limits": {"retries": 3, "retry_after_cap": 8}, "log": QUIET})
+    async with build(settings) as app:
+        with pytest.raises(ProviderError, match="asks us to wait 9 s"):
+            await app.calls.call(ScriptedProvider([busy]).model, REQUEST)
+        assert app.calls.policy == RetryPolicy(retries=3, retry_after_cap=8)
+
+
+async def test_from_python_a_conversation_has_fallbacks_too() -> None:
+    settings = Settings.model_validate(
+        {"providers": {"dead": {"base_url": "http://127.0.0.1:9/v1"}}, "limits": {"retries": 0}, "log": QUIET}
+    )
+    async with build(settings) as app, app.conversation(model="dead:m", fallbacks=["echo:echo"]) as talk:
+        heard = Recorder(app.bus)
+        assert (await talk.send("hello")).unwrap().text == "hello"
+        assert heard.only(LLMCallFinished)[0].model == "echo:echo"
+
+
+async def test_fallbacks_without_a_key_are_told_and_left_out_and_without_any_the_models_own_trouble_counts() -> None:
+    told: list[str] = []
+    settings = Settings.model_validate({"fallback": ["openai:gpt-4.1"], "log": QUIET})
+    async with build(settings, tell=told.append) as app:
+        async with app.conversation(model="echo:echo") as talk:
+            assert talk.fallbacks == ()
+        with pytest.raises(CredentialsError, match="ANTHROPIC_API_KEY"):
+            await app.conversation(model="anthropic:claude-x").__aenter__()
+        with pytest.raises(NotFoundError):
+            await app.conversation(model="echo:echo", fallbacks=["nobody:x"]).__aenter__()
+    assert told[0] == "openai:gpt-4.1 is no fallback: openai needs a key: OPENAI_API_KEY is not set"

@@ -39,6 +39,14 @@ def test_a_program_that_swallows_the_refusal_is_noted_all_the_same(notes: Path) 
     assert ELSEWHERE in notes.read_text()
 
 
+@pytest.mark.parametrize("name", ["nobody.invalid", b"nobody.invalid"])
+def test_a_name_that_no_resolver_may_know_is_unknown_and_nobody_is_asked(notes: Path, name: str | bytes) -> None:
+    with pytest.raises(socket.gaierror) as caught:
+        socket.getaddrinfo(name, 443)
+    assert caught.value.errno == socket.EAI_NONAME
+    assert not notes.exists()
+
+
 def test_a_connection_on_this_machine_goes_through(notes: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
         pass

@@ -423,13 +423,16 @@ class TestUntrusted:
 
         everything = {
             "model": "a:b", "engine": "a", "aliases": {"a": "a:b"}, "engines": {"a": {"b": 1}}, "providers": {"a": {}},
-            "sinks": {"a": {"b": 1}},
+            "sinks": {"a": {"b": 1}}, "fallback": ["a:b"],
             **{name: getattr(reading.settings, name).model_dump() for name in ("limits", "chat", "log", "tools")},
         }  # fmt: skip
         assert everything.keys() == Settings.model_fields.keys()
         assert split(everything)[0] == {
             "model": "a:b", "engine": "a",
-            "limits": {"connect_timeout": 10.0, "idle_timeout": 60.0},
+            "limits": {
+                "connect_timeout": 10.0, "idle_timeout": 60.0, "retries": 2, "retry_after_cap": 60.0,
+                "breaker_failures": 5, "breaker_cooldown": 30.0,
+            },
             "chat": {"engine": "tool_chat", "vi_mode": False, "width": None}, "log": {}, "tools": {},
         }  # fmt: skip
 
@@ -523,9 +526,10 @@ class TestDotenv:
 class TestExplain:
     def test_every_setting_is_told(self) -> None:
         assert [item.key for item in explain()] == [
-            "model", "engine", "aliases", "limits.connect_timeout", "limits.idle_timeout", "chat.engine", "chat.tools",
-            "chat.vi_mode", "chat.width", "log.enabled", "log.sinks", "log.dir", "tools.approve", "tools.timeout",
-            "tools.options", "engines", "sinks", "providers",
+            "model", "fallback", "engine", "aliases", "limits.connect_timeout", "limits.idle_timeout",
+            "limits.retries", "limits.retry_after_cap", "limits.breaker_failures", "limits.breaker_cooldown",
+            "chat.engine", "chat.tools", "chat.vi_mode", "chat.width", "log.enabled", "log.sinks", "log.dir",
+            "tools.approve", "tools.timeout", "tools.options", "engines", "sinks", "providers",
         ]  # fmt: skip
 
     def test_secrets_are_masked(self) -> None:

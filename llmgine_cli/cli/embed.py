@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -161,12 +161,10 @@ def _given(words: Sequence[str], files: Sequence[Path], *, lines: bool) -> Itera
 
 
 def _numbered(given: Iterable[tuple[str, str]], piped: Iterable[str]) -> Iterator[_Text]:
-    number = 0
-    for number, (name, text) in enumerate(given, start=1):  # noqa: B007 -- the numbers go on below
-        yield _Text(name or str(number), text)
-    for number, text in enumerate(piped, start=number + 1):
+    lines = (("", line) for line in piped)
+    for number, (name, text) in enumerate(chain(given, lines), start=1):
         if text:  # an empty line has a number, so that ids are numbers of lines, and no vector
-            yield _Text(str(number), text)
+            yield _Text(name or str(number), text)
 
 
 def _lines() -> Iterator[str]:

@@ -152,7 +152,7 @@ def facts(conversation: "Conversation", result: Any, account: "Account") -> dict
     is_reply = isinstance(result, Reply)
     return {
         "answer": result.text if is_reply else as_plain(result),
-        "model": str(conversation.model),
+        "model": account.model or str(conversation.model),
         "engine": conversation.engine.name,
         "session_id": conversation.session_id,
         "finish_reason": result.finish_reason if is_reply else None,

@@ -198,6 +198,16 @@ def _llm_call_started(data: Data) -> tuple[Kind, str]:
     )
 
 
+def _llm_attempt_failed(data: Data) -> tuple[Kind, str]:
+    again = f"again in {duration(data['wait_s'] * 1000)}"
+    return "error", _joined(
+        data["model"],
+        f"attempt {data['attempt']} of {data['attempts']} failed after {duration(data['duration_ms'])}: "
+        f"{data['error_type']}: {data['error']}",
+        again if data["next_model"] == data["model"] else f"then {data['next_model']}",
+    )
+
+
 def _llm_call_finished(data: Data) -> tuple[Kind, str]:
     reply, first = data["reply"], data["first_token_ms"]
     wait = "" if first is None else f"first token {duration(first)}"
@@ -230,6 +240,24 @@ def _command_retried(data: Data) -> tuple[Kind, str]:
         data["command_type"],
         f"attempt {data['attempt']} of {data['attempts']} failed: {data['error_type']}: {data['error']}",
         f"again in {duration(data['delay'] * 1000)}" if data["delay"] else "",
+    )
+
+
+def _embedding_started(data: Data) -> tuple[Kind, str]:
+    return "model", _joined(data["model"], _count(data["texts"], "text"), _count(data["characters"], "character"))
+
+
+def _embedding_finished(data: Data) -> tuple[Kind, str]:
+    given = data["usage"].get("input_tokens")
+    size = f"vectors of {_count(data['dimensions'], 'number')}"
+    return "model", _joined(
+        data["model"], duration(data["duration_ms"]), size, "" if given is None else _count(given, "token")
+    )
+
+
+def _embedding_failed(data: Data) -> tuple[Kind, str]:
+    return "error", _joined(
+        data["model"], f"after {duration(data['duration_ms'])}: {data['error_type']}: {data['error']}"
     )
 
 
@@ -271,10 +299,14 @@ _WRITERS: Mapping[str, Callable[[Data], tuple[Kind, str]]] = {
     "CommandRetried": _command_retried,
     "CommandStarted": _command_started,
     "ConversationOpened": _conversation_opened,
+    "EmbeddingFailed": _embedding_failed,
+    "EmbeddingFinished": _embedding_finished,
+    "EmbeddingStarted": _embedding_started,
     "EventsDropped": _events_dropped,
     "EventsLost": _events_lost,
     "HandlerFailed": _handler_failed,
     "HistoryRewound": _history_rewound,
+    "LLMAttemptFailed": _llm_attempt_failed,
     "LLMCallFailed": _llm_call_failed,
     "LLMCallFinished": _llm_call_finished,
     "LLMCallInterrupted": _llm_call_interrupted,

@@ -4,8 +4,11 @@ import asyncio
 import time
 from contextlib import aclosing, suppress
 
+import msgspec
+
 from llmgine_cli.bus import Bus
 from llmgine_cli.errors import BusClosedError
+from llmgine_cli.llm.attempts import Attempts, Once, attempted
 from llmgine_cli.llm.events import (
     LLMCallFailed,
     LLMCallFinished,
@@ -30,6 +33,7 @@ async def call_model(
     history: int = 0,
     visible: bool = True,
     builder: ReplyBuilder | None = None,
+    attempts: Attempts | None = None,
 ) -> Reply:
     """Ask the model, and publish what happens: started, chunks, then finished, failed or interrupted.
 
@@ -40,6 +44,8 @@ async def call_model(
         history: How many of the request's messages are known from `MessageAdded` events and need no second telling.
         visible: Whether the pieces of the answer are published for the screen.
         builder: What adds the answer up; the caller's own tells what had come when the call did not end well.
+        attempts: Says whether and when an attempt is followed by another that failed before anything came of it;
+            default: it is not.
 
     Raises:
         ProviderError: The model or its vendor failed; what had come before is in the `LLMCallFailed` event.
@@ -51,57 +57,103 @@ async def call_model(
         tools=tuple(tool.name for tool in request.tools),
         options=request.options,
     )
-    call_id = started.event_id
-    builder = builder or ReplyBuilder()
-    first: float | None = None
     # The request is on disk before it is on the wire: a crash in between leaves a trace, not a riddle.
     await bus.publish(started)
-    keeper = _Keeper(bus, call_id, builder) if visible else None
-    begin = time.perf_counter()
+    call = _Call(bus, started.event_id, builder or ReplyBuilder(), attempts or Once(model), visible=visible)
+    return await call.run(request)
 
-    def elapsed() -> float:
-        return (time.perf_counter() - begin) * 1000
 
-    try:
+class _Call:
+    """A call that is under way."""
+
+    def __init__(self, bus: Bus, call_id: str, builder: ReplyBuilder, attempts: Attempts, *, visible: bool) -> None:
+        self._bus = bus
+        self._id = call_id
+        self._builder = builder
+        self._attempts = attempts
+        self._visible = visible
+        self._begin = time.perf_counter()
+        self._first: float | None = None
+        self._interrupted = False
+
+    async def run(self, request: Request) -> Reply:
+        keeper = _Keeper(self._bus, self._id, self._builder) if self._visible else None
+        try:
+            reply = await self._attempted(request)
+        except asyncio.CancelledError:
+            await self._tell_interrupted()
+            raise
+        except Exception as error:
+            await self._bus.publish(
+                LLMCallFailed(
+                    call_id=self._id,
+                    model=str(self._attempts.model),
+                    error=str(error),
+                    error_type=type(error).__name__,
+                    partial=self._builder.message,
+                    duration_ms=self._elapsed(),
+                )
+            )
+            raise
+        finally:
+            if keeper is not None:
+                keeper.stop()
+        await self._bus.publish(
+            LLMCallFinished(
+                call_id=self._id,
+                model=str(self._attempts.model),
+                reply=reply,
+                duration_ms=self._elapsed(),
+                first_token_ms=self._first,
+            )
+        )
+        return reply
+
+    async def _attempted(self, request: Request) -> Reply:
+        async def once(model: Model) -> Reply:
+            self._builder.begin()
+            await self._stream(model, request)
+            return self._builder.reply()
+
+        # What was shown cannot be taken back, and a second answer after half of the first would be no answer.
+        return await attempted(self._bus, self._id, self._attempts, once, may_repeat=lambda: self._first is None)
+
+    async def _stream(self, model: Model, request: Request) -> None:
+        bus, builder, call_id, visible = self._bus, self._builder, self._id, self._visible
+        if request.model != model.name:
+            request = msgspec.structs.replace(request, model=model.name)
         stream = model.provider.stream(request)
         async with aclosing(stream):
             try:
                 async for event in stream:
                     builder.add(event)
-                    if first is None and isinstance(event, TextDelta | ReasoningDelta | ToolCallOpened):
-                        first = elapsed()
+                    if self._first is None and isinstance(event, TextDelta | ReasoningDelta | ToolCallOpened):
+                        self._first = self._elapsed()
+                        self._attempts.answered()
                     if visible and isinstance(event, TextDelta) and event.text:
                         await bus.publish(TextChunk(call_id=call_id, text=event.text))
                     elif visible and isinstance(event, ReasoningDelta) and event.text:
                         await bus.publish(ReasoningChunk(call_id=call_id, text=event.text))
             except asyncio.CancelledError:
                 # Before the connection is closed, which takes time in which somebody may press Ctrl-C again.
-                await bus.publish(
-                    LLMCallInterrupted(
-                        call_id=call_id, model=str(model), partial=builder.message, duration_ms=elapsed()
-                    )
-                )
+                await self._tell_interrupted()
                 raise
-        reply = builder.reply()
-    except Exception as error:
-        await bus.publish(
-            LLMCallFailed(
-                call_id=call_id,
-                model=str(model),
-                error=str(error),
-                error_type=type(error).__name__,
-                partial=builder.message,
-                duration_ms=elapsed(),
+
+    async def _tell_interrupted(self) -> None:
+        if self._interrupted:
+            return
+        self._interrupted = True
+        await self._bus.publish(
+            LLMCallInterrupted(
+                call_id=self._id,
+                model=str(self._attempts.model),
+                partial=self._builder.message,
+                duration_ms=self._elapsed(),
             )
         )
-        raise
-    finally:
-        if keeper is not None:
-            keeper.stop()
-    await bus.publish(
-        LLMCallFinished(call_id=call_id, model=str(model), reply=reply, duration_ms=elapsed(), first_token_ms=first)
-    )
-    return reply
+
+    def _elapsed(self) -> float:
+        return (time.perf_counter() - self._begin) * 1000
 
 
 class _Keeper:

@@ -121,12 +121,41 @@ class ReplyGrew(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LLMAttemptFailed(Event):
+    """An attempt at a call failed before anything of an answer came, and another one follows.
+
+    Attributes:
+        call_id: The `event_id` of the `LLMCallStarted`.
+        model: `provider:model` that was asked.
+        attempt: The number of the attempt at this model, from 1.
+        attempts: How many there may be.
+        error: What went wrong, for people.
+        error_type: The class name of the exception.
+        status: The HTTP status, when there was an answer.
+        duration_ms: Milliseconds from sending to the failure.
+        wait_s: Seconds until the next attempt.
+        next_model: Whom that asks: the same model, or a fallback.
+    """
+
+    call_id: str
+    model: str
+    attempt: int
+    attempts: int
+    error: str
+    error_type: str
+    status: int | None = None
+    duration_ms: float
+    wait_s: float
+    next_model: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class LLMCallFinished(Event):
     """The model has answered.
 
     Attributes:
         call_id: The `event_id` of the `LLMCallStarted`.
-        model: `provider:model` as asked for.
+        model: `provider:model` that answered: the one asked for, or a fallback.
         reply: The whole answer.
         duration_ms: Milliseconds from sending to the end.
         first_token_ms: Milliseconds from sending to the first piece of text, reasoning or tool call.
@@ -145,7 +174,7 @@ class LLMCallFailed(Event):
 
     Attributes:
         call_id: The `event_id` of the `LLMCallStarted`.
-        model: `provider:model` as asked for.
+        model: `provider:model` that was asked last.
         error: What went wrong, for people.
         error_type: The class name of the exception.
         partial: What had come before.

@@ -136,6 +136,10 @@ class ReplyBuilder:
     """Adds stream events up. Useful at any moment: `message` is what has come so far."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget what has come: another attempt begins."""
         self._text: list[str] = []
         self._thoughts: list[str] = []
         self._signature: str | None = None

@@ -63,7 +63,10 @@ def _in_order(items: Sequence[_Item], wanted: int, endpoint: Endpoint) -> tuple[
             provider=endpoint.provider,
             retryable=True,
         )
-    vectors = tuple(_numbers(by_index[place].embedding) for place in range(wanted))
+    try:
+        vectors = tuple(_numbers(by_index[place].embedding) for place in range(wanted))
+    except ValueError as error:
+        raise faults.bad_data(endpoint, error) from error
     if len({len(vector) for vector in vectors}) != 1:
         raise BadResponseError(f"{endpoint.provider} sent vectors of unlike lengths", provider=endpoint.provider)
     return vectors

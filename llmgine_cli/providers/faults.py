@@ -6,21 +6,21 @@ from typing import Any, cast
 
 from llmgine_cli.errors import (
     BadResponseError,
+    ContextWindowError,
     CredentialsError,
     LlmgineError,
     ModelNotFoundError,
+    NoCreditError,
     ProviderError,
     RateLimitedError,
 )
+from llmgine_cli.providers.overflow import HINT, overflow
 from llmgine_cli.providers.transport import Endpoint
 
 # Beyond 5xx: request timeout, conflict, too early, too many requests.
 _RETRYABLE = frozenset({408, 409, 425, 429})
 _NO_CREDIT = re.compile(
     r"insufficient[_ ](quota|balance|credit)|billing[_ ]hard[_ ]limit|credit balance", re.IGNORECASE
-)
-_TOO_LONG = re.compile(
-    r"context[_ ](length|window|size)|too many tokens|prompt is too long|maximum context", re.IGNORECASE
 )
 _NO_MODEL = re.compile(
     r"model[_ ]not[_ ](found|exist|available)|invalid[_ ]model\b|not a valid model|unknown model|no such model"
@@ -49,12 +49,23 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
         return ModelNotFoundError(f"{name} has no such model: {about}", provider=name, status=status)
     if status == 404 and (kind == "not_found_error" or re.search(r"\bmodels?\b", said, re.IGNORECASE)):
         return ModelNotFoundError(f"{name} has no such model: {about}", provider=name, status=status)
+    if status in {400, 413, 422, 500} and (too_long := overflow(f"{kind} {said}")):
+        return ContextWindowError(
+            f"{name} answered with an error ({status}): {about}",
+            tokens=too_long.tokens,
+            limit=too_long.limit,
+            provider=name,
+            status=status,
+            hint=HINT,
+        )
     if status == 402 or (status in {400, 429} and _NO_CREDIT.search(f"{kind} {said}")):
-        retryable = False
-        hint: str | None = f"the account at {name} has no credit left; top it up there, or use another provider"
-    else:
-        retryable = _retryable(status, headers)
-        hint = _hint(endpoint, status, f"{kind} {said}", headers)
+        return NoCreditError(
+            f"{name} answered with an error ({status}): {about}",
+            provider=name,
+            status=status,
+            hint=f"the account at {name} has no credit left; top it up there, or use another provider",
+        )
+    retryable = _retryable(status, headers)
     error, what = (
         (RateLimitedError, "wants us to slow down (429)")
         if status == 429
@@ -66,7 +77,7 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
         status=status,
         retryable=retryable,
         retry_after=_retry_after(headers) if retryable else None,
-        hint=hint,
+        hint=_hint(endpoint, status, headers),
     )
 
 
@@ -90,7 +101,7 @@ def bad_data(endpoint: Endpoint, problem: Exception) -> BadResponseError:
     )
 
 
-def stream_error(endpoint: Endpoint, error: Any) -> BadResponseError:
+def stream_error(endpoint: Endpoint, error: Any) -> ProviderError:
     """Turn an error object that came inside an answer into an error.
 
     Args:
@@ -100,6 +111,15 @@ def stream_error(endpoint: Endpoint, error: Any) -> BadResponseError:
     said = _clean(_find_message(error), endpoint) or "it did not say why"
     code, kind = _table(error).get("code"), _table(error).get("type")
     status = code if isinstance(code, int) else None
+    if too_long := overflow(f"{kind} {code} {said}"):
+        return ContextWindowError(
+            f"{endpoint.provider} broke the answer off: {said}",
+            tokens=too_long.tokens,
+            limit=too_long.limit,
+            provider=endpoint.provider,
+            status=status,
+            hint=HINT,
+        )
     return BadResponseError(
         f"{endpoint.provider} broke the answer off: {said}",
         provider=endpoint.provider,
@@ -181,13 +201,11 @@ def _key_hint(endpoint: Endpoint) -> str:
     return f"the key came from {endpoint.key_env}{source}; is it whole, still valid, and allowed to use this model?"
 
 
-def _hint(endpoint: Endpoint, status: int, said: str, headers: Mapping[str, str]) -> str | None:
+def _hint(endpoint: Endpoint, status: int, headers: Mapping[str, str]) -> str | None:
     if 300 <= status < 400:
         return f"it points to {headers.get('location', 'another place')}; if that is right, make it the base URL"
     if status == 404:
         return f"is {endpoint.shown_url} the right base URL? Most of them end in /v1"
-    if _TOO_LONG.search(said):
-        return "the conversation is too long for this model: shorten it, start a new one, or take a larger model"
     if status == 413:
         return "the request is too large: attach less"
     if status == 429:

@@ -15,11 +15,11 @@ from llmgine_cli.errors import (
     SettingsError,
     TimedOutError,
     TruncatedError,
-    UnreachableError,
 )
 from llmgine_cli.providers import faults
 from llmgine_cli.providers.sse import Decoder, EventTooLargeError
 from llmgine_cli.providers.transport import Endpoint
+from llmgine_cli.providers.unreachable import unreachable
 from llmgine_cli.providers.wire import encode
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _LARGEST_ERROR = 1024 * 1024  # bytes of an error page that are read
 _LARGEST_ANSWER = 256 * 1024 * 1024  # bytes of an answer that is not streamed
+
+_SLOWEST_UPLOAD = 16 * 1024  # bytes a second; who uploads slower than that has to wait longer by a setting
 
 # Seconds an idle connection is kept. llama.cpp's server and Node's hang up after five: a request that is sent at that
 # very moment fails, and on this machine a new connection costs nothing.
@@ -63,7 +65,7 @@ class HttpTransport:
                 content=encode(body),
                 headers={"Content-Type": "application/json", "Accept": "text/event-stream, application/json"},
             )
-            response = await client.send(request, stream=True)
+            response = await self._send(client, request)
         try:
             await self._check(response)
             answer = HttpAnswer(self._endpoint, response)
@@ -125,7 +127,7 @@ class HttpTransport:
                     ),
                     follow_redirects=False,  # a redirect must not carry the key elsewhere
                     trust_env=not endpoint.is_loopback,
-                    verify=not plain,
+                    verify=False if plain else httpx2.create_ssl_context(),
                 )
             except UnicodeEncodeError as error:
                 raise _unfit_key(endpoint) from error
@@ -135,6 +137,22 @@ class HttpTransport:
                     hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
                 ) from error
         return self._client
+
+    async def _send(self, client: "httpx2.AsyncClient", request: "httpx2.Request") -> "httpx2.Response":
+        """Send a request and wait for the head of the answer: for all of it, not only for its next byte.
+
+        Raises:
+            TimedOutError: It is not there in time.
+        """
+        import asyncio
+
+        endpoint = self._endpoint
+        upload = int(request.headers.get("content-length", 0)) / _SLOWEST_UPLOAD
+        try:
+            async with asyncio.timeout(endpoint.connect_timeout + endpoint.idle_timeout + upload):
+                return await client.send(request, stream=True)
+        except TimeoutError as error:
+            raise _silent(endpoint, endpoint.idle_timeout) from error
 
     async def _check(self, response: "httpx2.Response") -> None:
         if response.is_success:
@@ -247,7 +265,7 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
     name = endpoint.provider
     match error:
         case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
-            return _unreachable(endpoint, f"no connection within {endpoint.connect_timeout:g} s")
+            return unreachable(endpoint, f"no connection within {endpoint.connect_timeout:g} s")
         case httpx2.TimeoutException():
             return _silent(endpoint, endpoint.idle_timeout)
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
@@ -262,26 +280,11 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
                 hint="the part that came is in the event log; try again",
             )
         case httpx2.NetworkError() | httpx2.RemoteProtocolError() | httpx2.ProxyError():
-            return _unreachable(endpoint, str(error) or type(error).__name__)
+            return unreachable(endpoint, str(error) or type(error).__name__, error)
         case httpx2.DecodingError() | httpx2.SSEError() | httpx2.TooManyRedirects() | httpx2.CookieConflict():
             return faults.bad_data(endpoint, error)
         case _:
             return ProviderError(f"the talk with {name} failed: {str(error) or type(error).__name__}", provider=name)
-
-
-def _unreachable(endpoint: Endpoint, why: str) -> UnreachableError:
-    if endpoint.starter:
-        hint = f"is it running? Start it with: {endpoint.starter}"
-    elif endpoint.is_loopback:
-        hint = "is the server running?"
-    else:
-        hint = "is there a connection to the network, and is the address right?"
-    return UnreachableError(
-        f"{endpoint.provider} cannot be reached at {endpoint.shown_url}: {why}",
-        provider=endpoint.provider,
-        retryable=True,
-        hint=hint,
-    )
 
 
 def _silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
@@ -289,7 +292,7 @@ def _silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
         f"{endpoint.provider} has said nothing for {seconds:g} s",
         provider=endpoint.provider,
         retryable=True,
-        hint="try again; a model that thinks for long needs a larger idle_timeout in [limits]",
+        hint="try again; a model that thinks for long needs more time: --timeout, or idle_timeout in [limits]",
     )
 
 

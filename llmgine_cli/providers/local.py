@@ -1,7 +1,6 @@
 """Models on this machine: llama.cpp serves them on loopback, and the chat-completions adapter talks to it."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from llmgine_cli.errors import ProviderError, SettingsError, TruncatedError, UnreachableError, UsageError
+from llmgine_cli.errors import (
+    ContextWindowError,
+    ProviderError,
+    SettingsError,
+    TruncatedError,
+    UnreachableError,
+    UsageError,
+)
 from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent, TextDelta
@@ -25,7 +31,6 @@ if TYPE_CHECKING:
 
 _PROPS_TIMEOUT = 10.0  # seconds
 _LAST_BREATH = 1.0  # seconds that a dying server may take to be gone after its connections broke
-_TOO_LONG = re.compile(r"request \((\d+) tokens\) exceeds the available context size \((\d+) tokens\)")
 
 
 def installed() -> str | None:
@@ -86,7 +91,7 @@ class LocalProvider:
         try:
             return await served.chat.embed(request)
         except ProviderError as error:
-            raise _explained(error, served) from error
+            raise _explained(error, served, what="text") from error
 
     async def models(self, *, seconds: float = 10.0) -> list[str]:  # noqa: ARG002 -- a folder is read at once
         """Return the names of the models in the models folder."""
@@ -245,16 +250,13 @@ def _heard(task: "asyncio.Task[_Served]") -> None:
         task.exception()
 
 
-def _explained(error: ProviderError, served: _Served) -> ProviderError:
+def _explained(error: ProviderError, served: _Served, *, what: str = "conversation") -> ProviderError:
     """Say what llama.cpp's error means, if it is one that people can do something about."""
     broken = isinstance(error, UnreachableError | TruncatedError)
     if served.server.ended(within=_LAST_BREATH if broken else 0):
         return served.server.gone()
-    if match := _TOO_LONG.search(error.message):
-        return ProviderError(
-            f"the conversation has {match[1]} tokens, and {served.server.path.stem} takes {match[2]} at most",
-            provider="local",
-            status=error.status,
-            hint="shorten it, start a new one, or use a larger model",
-        )
+    if isinstance(error, ContextWindowError):
+        from llmgine_cli.providers.overflow import explain
+
+        return explain(error, served.server.path.stem, what=what)
     return error

@@ -199,9 +199,7 @@ _ROWS = (
         base_url_env="LMSTUDIO_BASE_URL",
         starter="lms server start",
     ),
-    Vendor(
-        name="local", protocol="local", default_model="smollm2-135m", embedding_model="smollm2-135m"
-    ),
+    Vendor(name="local", protocol="local", default_model="smollm2-135m", embedding_model="smollm2-135m"),
     Vendor(name="echo", protocol="echo", default_model="echo"),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ROWS}

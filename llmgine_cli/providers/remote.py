@@ -5,12 +5,13 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from llmgine_cli.errors import ModelNotFoundError
+from llmgine_cli.errors import ContextWindowError, ModelNotFoundError
 from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings, no_embeddings
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
 from llmgine_cli.providers.http import HttpTransport
 from llmgine_cli.providers.options import Options
+from llmgine_cli.providers.overflow import explain
 from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.transport import Answer, Endpoint, Transport
 from llmgine_cli.providers.wire import list_models, with_near_misses
@@ -51,6 +52,8 @@ class RemoteProvider(ABC):
                 async with aclosing(events):
                     async for event in events:
                         yield event
+        except ContextWindowError as error:
+            raise explain(error, request.model) from error.__cause__
         except ModelNotFoundError as error:
             raise await with_near_misses(
                 error, request.model, self._transport, self._endpoint, self._models_path

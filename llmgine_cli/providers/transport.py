@@ -8,6 +8,12 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 
+def without_password(url: str) -> str:
+    """Return a URL without the user and password in it."""
+    _, at, after = url.rpartition("@")
+    return f"{url.partition('://')[0]}://{after}" if at else url
+
+
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
     """Where a provider is, and what an error about it must be able to say.
@@ -35,8 +41,7 @@ class Endpoint:
     @property
     def shown_url(self) -> str:
         """The base URL without a password in it."""
-        _, at, after = self.base_url.rpartition("@")
-        return f"{self.base_url.partition('://')[0]}://{after}" if at else self.base_url
+        return without_password(self.base_url)
 
     @property
     def is_sound(self) -> bool:

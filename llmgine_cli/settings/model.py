@@ -69,6 +69,18 @@ class ProviderSettings(_Table):
         dict[str, str],
         Field(description="Sent with every request.", examples=[{"X-Title": "llmgine"}], repr=False),
     ] = {}
+    requests_per_minute: Annotated[
+        int | None,
+        Field(ge=1, description="How many requests may begin within any 60 seconds; the rest wait.", examples=[60]),
+    ] = None
+    max_concurrency: Annotated[
+        int | None, Field(ge=1, description="How many requests may be under way at a time.", examples=[4])
+    ] = None
+
+    @property
+    def pace(self) -> dict[str, int | None]:
+        """How fast it may be asked; all the rest is about the vendor."""
+        return {"requests_per_minute": self.requests_per_minute, "max_concurrency": self.max_concurrency}
 
 
 class ToolsSettings(_Table):
@@ -100,6 +112,27 @@ class LimitsSettings(_Table):
     idle_timeout: Annotated[
         float, Field(gt=0, le=DAY, description="Seconds an answer may stand still before the call fails."), HARMLESS
     ] = 60.0
+    retries: Annotated[
+        int,
+        Field(ge=0, le=100, description="How often a call that failed before the first word is made again."),
+        HARMLESS,
+    ] = 2
+    retry_after_cap: Annotated[
+        float,
+        Field(ge=0, le=DAY, description="Seconds a vendor may ask us to wait; if it asks for more, the call fails."),
+        HARMLESS,
+    ] = 60.0
+    breaker_failures: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="How often in a row no connection can be made until a provider is left alone; 0: never is it.",
+        ),
+        HARMLESS,
+    ] = 5
+    breaker_cooldown: Annotated[
+        float, Field(gt=0, le=DAY, description="Seconds for which it is left alone."), HARMLESS
+    ] = 30.0
 
 
 class ChatSettings(_Table):
@@ -223,6 +256,13 @@ class Settings(BaseSettings):
         ),
         MODEL,
     ] = None
+    fallback: Annotated[
+        list[str],
+        Field(
+            description="Models that answer in this order when the first one cannot.",
+            examples=[["openrouter:openai/gpt-5.4-mini", "local:smollm2-135m"]],
+        ),
+    ] = []
     engine: Annotated[
         str | None,
         Field(description="The engine of `llmgine run` when -e is not given.", examples=["single_pass"]),
@@ -307,7 +347,9 @@ class Settings(BaseSettings):
     @property
     def vendor_changes(self) -> dict[str, dict[str, Any]]:
         """What is said of each provider, and nothing that is not: see `providers.presets.merged`."""
-        return {name: table.model_dump(exclude_unset=True) for name, table in self.providers.items()}
+        return {
+            name: table.model_dump(exclude_unset=True, exclude={*table.pace}) for name, table in self.providers.items()
+        }
 
     def key(self, variable: str) -> SecretStr | None:
         """A key from the environment, else from a `.env` file, else as the user stored it; an empty one is none.

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from llmgine_cli.llm.events import LLMCallStarted
+from llmgine_cli.llm.events import LLMAttemptFailed, LLMCallStarted
 from llmgine_cli.llm.messages import Message, Part, Reasoning, Text, ToolCall, ToolResult
 from llmgine_cli.llm.stream import Reply
 
@@ -37,19 +37,41 @@ def run_attributes(session_id: str | None, command_type: str) -> Attributes:
 
 def call_attributes(event: LLMCallStarted) -> Attributes:
     """Return what is said of a request to a model."""
-    provider, _, model = event.model.partition(":")
     options = event.options
     return _said(
         {
             "gen_ai.operation.name": "chat",
-            "gen_ai.provider.name": _PROVIDERS.get(provider, provider),
-            "gen_ai.request.model": model,
+            **model_attributes(event.model),
             "gen_ai.conversation.id": event.session_id,
             "gen_ai.request.temperature": options.temperature,
             "gen_ai.request.max_tokens": options.max_tokens,
             "gen_ai.request.top_p": options.top_p,
             "gen_ai.request.seed": options.seed,
             "gen_ai.request.stop_sequences": options.stop or None,
+        }
+    )
+
+
+def model_attributes(model: str) -> Attributes:
+    """Return what is said of who was asked; a fallback takes the place of the model asked for.
+
+    Args:
+        model: `provider:model`.
+    """
+    provider, _, name = model.partition(":")
+    return {"gen_ai.provider.name": _PROVIDERS.get(provider, provider), "gen_ai.request.model": name}
+
+
+def attempt_attributes(event: LLMAttemptFailed) -> Attributes:
+    """Return what is said of an attempt that failed and was followed by another."""
+    return _said(
+        {
+            **model_attributes(event.model),
+            "error.type": event.error_type,
+            "http.response.status_code": event.status,
+            "llmgine.attempt": event.attempt,
+            "llmgine.wait": event.wait_s,
+            "llmgine.next_model": event.next_model,
         }
     )
 

@@ -14,6 +14,7 @@ from llmgine_cli.bus import CommandFinished, CommandStarted, Event, SessionEnded
 from llmgine_cli.engine import Prompt
 from llmgine_cli.llm.events import (
     HistoryRewound,
+    LLMAttemptFailed,
     LLMCallFailed,
     LLMCallFinished,
     LLMCallInterrupted,
@@ -23,8 +24,10 @@ from llmgine_cli.llm.events import (
 )
 from llmgine_cli.sinks.genai import (
     Attributes,
+    attempt_attributes,
     call_attributes,
     input_content,
+    model_attributes,
     output_content,
     reply_attributes,
     run_attributes,
@@ -68,6 +71,7 @@ class Spans:
             CommandStarted: self._command_started,
             CommandFinished: self._command_finished,
             LLMCallStarted: self._call_started,
+            LLMAttemptFailed: self._attempt_failed,
             LLMCallFinished: self._call_finished,
             LLMCallFailed: self._call_failed,
             LLMCallInterrupted: self._call_interrupted,
@@ -118,14 +122,22 @@ class Spans:
         name = f"chat {attributes['gen_ai.request.model']}"
         self._start(event.event_id, event.parent_id, name, event, attributes=attributes, kind=SpanKind.CLIENT)
 
+    def _attempt_failed(self, event: LLMAttemptFailed) -> None:
+        if opened := self._open.get(event.call_id):
+            opened.span.add_event(
+                "llmgine.attempt_failed",
+                attempt_attributes(event) | ({"error.message": event.error} if self._content else {}),
+                timestamp=event.time_ns,
+            )
+
     def _call_finished(self, event: LLMCallFinished) -> None:
-        attributes = reply_attributes(event.reply, event.first_token_ms)
+        attributes = model_attributes(event.model) | reply_attributes(event.reply, event.first_token_ms)
         if self._content:
             attributes |= output_content(event.reply.message, event.reply.finish_reason)
         self._end(event.call_id, event.duration_ms, attributes)
 
     def _call_failed(self, event: LLMCallFailed) -> None:
-        attributes = output_content(event.partial) if self._content else {}
+        attributes = model_attributes(event.model) | (output_content(event.partial) if self._content else {})
         self._end(event.call_id, event.duration_ms, attributes, error_type=event.error_type, error=event.error)
 
     def _call_interrupted(self, event: LLMCallInterrupted) -> None:

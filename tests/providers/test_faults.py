@@ -10,6 +10,7 @@ from llmgine_cli.errors import (
     CredentialsError,
     LlmgineError,
     ModelNotFoundError,
+    NoCreditError,
     ProviderError,
     RateLimitedError,
 )
@@ -152,6 +153,7 @@ def test_a_date_to_wait_for_becomes_seconds() -> None:
 )
 def test_an_empty_account_is_not_worth_a_second_try(status: int, body: str) -> None:
     error = provider_error(status, body)
+    assert isinstance(error, NoCreditError)
     assert not error.retryable
     assert "credit" in str(error.hint)
 

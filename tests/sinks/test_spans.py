@@ -1,7 +1,7 @@
 """Which span an event begins and ends, whatever comes and whatever is missing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from llmgine_cli.bus import Command, CommandFinished, CommandStarted, SessionEnded
 from llmgine_cli.engine import Prompt
-from llmgine_cli.llm.events import LLMCallFinished, LLMCallStarted
+from llmgine_cli.llm.events import LLMAttemptFailed, LLMCallFinished, LLMCallStarted
 from llmgine_cli.llm.messages import assistant
 from llmgine_cli.llm.stream import Reply
 from llmgine_cli.sinks.spans import Spans
@@ -88,6 +88,30 @@ def test_a_clock_that_is_set_meanwhile_makes_no_span_negative(recorder: Recorder
     recorder.take(answer(started, time_ns=finished))
     (span,) = recorder.ended()
     assert (span.start_time, span.end_time) == (SECOND, SECOND + SECOND // 4)
+
+
+def test_an_attempt_that_failed_is_an_event_of_the_call_which_is_named_after_whoever_answered(
+    recorder: Recorder,
+) -> None:
+    started = call(None)
+    failed = LLMAttemptFailed(
+        call_id=started.event_id, model="openai:m", attempt=3, attempts=3, error="quotes what was said",
+        error_type="RateLimitedError", status=429, duration_ms=5, wait_s=0.0, next_model="gemini:g",
+        session_id="s", time_ns=SECOND + 7,
+    )  # fmt: skip
+    finished = answer(started)
+    for event in (started, failed, replace(finished, model="gemini:g")):
+        recorder.take(event)
+    (span,) = recorder.ended()
+    (told,) = span.events
+    assert (told.name, told.timestamp) == ("llmgine.attempt_failed", SECOND + 7)
+    assert told.attributes == {
+        "gen_ai.provider.name": "openai", "gen_ai.request.model": "m", "error.type": "RateLimitedError",
+        "http.response.status_code": 429, "llmgine.attempt": 3, "llmgine.wait": 0.0, "llmgine.next_model": "gemini:g",
+    }  # fmt: skip
+    assert span.attributes is not None
+    assert span.attributes["gen_ai.provider.name"] == "gcp.gemini"
+    assert span.attributes["gen_ai.request.model"] == "g"
 
 
 def test_what_an_engines_own_command_does_is_in_the_turn(recorder: Recorder) -> None:

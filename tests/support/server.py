@@ -79,6 +79,7 @@ class FakeVendor:
         root: The base URL without, as Anthropic's SDK takes it.
         requests: Those that asked for an answer of a model.
         lookups: Those that asked for the list of models.
+        embedded: Those that asked for vectors: of each text how many letters and how many spaces it has.
         connections: How many were made.
     """
 
@@ -89,6 +90,7 @@ class FakeVendor:
         always: Script | None = None,
         models: Sequence[str] = (),
         lookup: Script | None = None,
+        embedding_faults: Iterable[Script | None] = (),
         key: str | None = None,
         port: int = 0,
     ) -> None:
@@ -99,6 +101,7 @@ class FakeVendor:
             always: What to answer when the script is used up.
             models: What `GET /v1/models` lists.
             lookup: What it answers instead.
+            embedding_faults: What the requests for vectors get instead, in order; None: vectors after all.
             key: The only key it takes; default: any, or none.
             port: Default: any that is free.
         """
@@ -107,6 +110,8 @@ class FakeVendor:
         self.key = key
         self.requests: list[Recorded] = []
         self.lookups: list[Recorded] = []
+        self.embedded: list[Recorded] = []
+        self.embedding_faults = iter(embedding_faults)
         self.connections = 0
         self.closing = threading.Event()
         self._script = iter(script)
@@ -201,6 +206,11 @@ class _Connection(socketserver.StreamRequestHandler):
                 return self._follow(self.vendor.lookup, PROTOCOLS[0]({}, 0), request)
             models = [{"id": name, "object": "model", "display_name": name} for name in self.vendor.models]
             return self._send(200, {"object": "list", "data": models, "has_more": False})
+        if request.method == "POST" and path.endswith("/embeddings") and isinstance(request.body, dict):
+            self.vendor.embedded.append(request)
+            if (fault := next(self.vendor.embedding_faults, None)) is not None:
+                return self._follow(fault, PROTOCOLS[0]({}, 0), request)
+            return self._send(200, embeddings(request.body))
         kinds = [kind for kind in PROTOCOLS if path.endswith(kind.path)]
         if request.method != "POST" or not kinds or not isinstance(request.body, dict):
             return self._send(404, {"error": {"message": f"no such page: {path}", "type": "not_found"}})
@@ -315,6 +325,18 @@ class _Connection(socketserver.StreamRequestHandler):
     def _chunk(self, data: bytes) -> None:
         if data:
             self.connection.sendall(b"%x\r\n%b\r\n" % (len(data), data))
+
+
+def embeddings(body: dict[str, Any]) -> dict[str, Any]:
+    """Vectors as OpenAI sends them, the last one first: only their index says whose they are."""
+    texts: list[str] = body["input"]
+    data = [
+        {"object": "embedding", "index": index, "embedding": [float(len(text)), float(text.count(" "))]}
+        for index, text in enumerate(texts)
+    ]
+    spent = sum(len(text.split()) for text in texts)
+    usage = {"prompt_tokens": spent, "total_tokens": spent}
+    return {"object": "list", "data": data[::-1], "model": body["model"], "usage": usage}
 
 
 def dead_url() -> str:

@@ -22,6 +22,7 @@ LONGEST_IDLE = 0.05  # share of the busy time; a longer pause between two turns 
 _STYLES: dict[SpanKind, str] = {
     "turn": "cyan",
     "model": "magenta",
+    "attempt": "magenta",
     "tool": "yellow",
     "approval": "blue",
     "question": "blue",
@@ -152,7 +153,7 @@ class Waterfall:
         else:
             first, sign = _phases(span, signs)
             waited = min(length, round(first / span.duration_ms * length)) if span.duration_ms else 0
-            early = signs.waiting if span.kind == "model" else signs.asking
+            early = signs.waiting if span.kind in ("model", "attempt") else signs.asking
             bar = early * waited + sign * (length - waited)
             bar = bar if span.ended else bar[:-1] + signs.endless
         return (" " * begin + bar)[:bars].ljust(bars)
@@ -216,6 +217,8 @@ def _phases(span: Span, signs: Signs) -> tuple[float, str]:
     """Return how long a span waited before it ran, milliseconds, and the sign for when it ran."""
     if span.kind == "model":
         return span.first_token_ms or 0.0, signs.running
+    if span.kind == "attempt":  # nothing came of it
+        return span.duration_ms, signs.running
     if span.kind == "tool":
         asked = any(child.kind == "approval" for child in span.children)
         return (float(span.attributes.get("ran_after_ms", span.duration_ms)) if asked else 0.0), signs.running

@@ -16,10 +16,13 @@ from llmgine_cli.bus import Bus, Event
 from llmgine_cli.cli.common import Cli, as_plain
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.screen.answer import Answer, PlainAnswer, RenderedAnswer
+from llmgine_cli.cli.screen.attempts import next_step, why_not
 from llmgine_cli.cli.screen.panels import panel
 from llmgine_cli.cli.screen.spinner import Spinner
+from llmgine_cli.cli.wrapping import fitted
 from llmgine_cli.errors import StorageError
 from llmgine_cli.llm.events import (
+    LLMAttemptFailed,
     LLMCallFailed,
     LLMCallFinished,
     LLMCallInterrupted,
@@ -71,6 +74,7 @@ class Screen:
     def attach(self, bus: Bus) -> None:
         """Listen on the bus."""
         bus.subscribe(LLMCallStarted, self._on_call_started)
+        bus.subscribe(LLMAttemptFailed, self._on_attempt_failed)
         bus.subscribe(ReasoningChunk, self._on_reasoning)
         bus.subscribe(TextChunk, self._on_text)
         for ending in (LLMCallFinished, LLMCallFailed, LLMCallInterrupted):
@@ -158,6 +162,11 @@ class Screen:
             loop = asyncio.get_running_loop()
             loop.call_later(0.01, threading.Thread(target=self._answer.prepare, daemon=True).start)
         self._show_status(otherwise="thinking")
+
+    def _on_attempt_failed(self, event: LLMAttemptFailed) -> None:
+        if not self.cli.quiet:
+            self._aside(fitted(visible(f"{why_not(event)}; {next_step(event)}")) + "\n")
+        self._show_status(otherwise=next_step(event, waits=False))
 
     def _on_reasoning(self, chunk: ReasoningChunk) -> None:
         if self._thoughts is not None and self._held is None:

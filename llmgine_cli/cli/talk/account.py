@@ -27,6 +27,11 @@ class Account:
         bus.subscribe(ToolCallFinished, self._tools.append)
 
     @property
+    def model(self) -> str | None:
+        """The model that answered last."""
+        return self._calls[-1].model if self._calls else None
+
+    @property
     def usage(self) -> Usage:
         """Tokens of all calls of the model."""
         return sum((call.reply.usage for call in self._calls), Usage())

@@ -98,7 +98,9 @@ class Errands:
         except OSError as error:
             raise UsageError(f"its folder {job.folder} is not there any more: {error.strerror}") from error
         self._cli.note(f"{entry.number}: {clip(job.line, SHOWN)} ({job.model}, session {session_id})")
-        settings = self._cli.settings({"tools.approve": job.approve, **({} if job.log else {"log.enabled": False})})
+        settings = self._cli.settings(
+            {**job.overrides, "tools.approve": job.approve, **({} if job.log else {"log.enabled": False})}
+        )
         await self._converse(job, entry, settings, session_id)
 
     async def _converse(self, job: PromptDue, entry: Entry, settings: "Settings", session_id: str) -> None:
@@ -109,7 +111,7 @@ class Errands:
         from llmgine_cli.cli.talk.account import Account
         from llmgine_cli.cli.talk.opening import open_talk
 
-        async with build(settings, on_log_failure=self._log_failed) as app:
+        async with build(settings, on_log_failure=self._log_failed, tell=self._cli.warn) as app:
             screen = Screen(self._cli, answer=not self._as_json)
             account = Account()
             screen.attach(app.bus)

@@ -1,8 +1,9 @@
 """Prompts that run later: what is settled when one is put into the schedule, and how.
 
 Settled now: the text, with the template filled in; the system message; the engine, the model and the tools, by name;
-the options; which tool calls may run; whether it is logged; the folder. Read when it runs: the settings of that folder
-and of the user, keys, and the code of engines and tools, which must be trusted then as well.
+the options; what the command line says of retries, time limits and fallbacks; which tool calls may run; whether it is
+logged; the folder. Read when it runs: the settings of that folder and of the user, keys, and the code of engines and
+tools, which must be trusted then as well.
 """
 
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ class PromptDue(Event):
         tools: What is granted: names, or paths of files.
         options: Of the engine and the model.
         stream: Whether the answer comes in pieces.
+        overrides: Settings about how models are called that the command line gave, by dotted key.
         approve: Which tool calls run; nobody can be asked.
         log: Whether it is logged.
         folder: Where it runs: its project's settings, engines and tools count.
@@ -52,6 +54,7 @@ class PromptDue(Event):
     tools: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     stream: bool = True
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
     approve: Approve
     log: bool = True
     folder: Path
@@ -204,6 +207,7 @@ def _job(settings: "Settings", opening: Opening, talk: Talk, turn: Turn) -> Prom
         tools=tuple(_settled(name) for name in opening.tools),
         options=talk.options,
         stream=opening.stream,
+        overrides=opening.overrides,
         approve=settings.tools.approve,
         log=settings.log.enabled,
         folder=Path.cwd(),

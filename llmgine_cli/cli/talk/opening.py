@@ -56,14 +56,36 @@ ChainLimit = Annotated[
     int | None,
     typer.Option("--cl", "--chain-limit", metavar="N", min=1, help="Rounds of tool calls: -o max_rounds N."),
 ]
+Fallbacks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fallback",
+        metavar="MODEL",
+        help="Model that answers when the first one cannot; repeat it for more, in this order.",
+        autocompletion=complete_model,
+    ),
+]
+Retries = Annotated[
+    int | None,
+    typer.Option("--retries", metavar="N", min=0, max=100, help="How often a call that failed is made again."),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", metavar="SECONDS", help="How long an answer may stand still, its beginning included."),
+]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Wait for the whole answer.")]
+DAY = 86_400.0  # seconds
 NoLog = Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Print the answer as it is: no markdown, no escaping of controls.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Opening:
-    """What the user asked for on the command line; None and empty where they left the choice to us."""
+    """What the user asked for on the command line; None and empty where they left the choice to us.
+
+    Attributes:
+        overrides: What of it takes the place of settings about how models are called, by dotted key.
+    """
 
     engine: str | None = None
     model: str | None = None
@@ -74,6 +96,7 @@ class Opening:
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     rounds: int | None = None
     stream: bool = True
+    overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +113,9 @@ class Asked:
     approve: ApproveMode = None
     ask_first: AskFirst = False
     chain_limit: ChainLimit = None
+    fallback: Fallbacks = None
+    retries: Retries = None
+    timeout: Timeout = None
     no_stream: NoStream = False
     no_log: NoLog = False
 
@@ -97,6 +123,12 @@ class Asked:
     def settles_approval(self) -> bool:
         """Whether they say which tool calls may run."""
         return bool(self.approve) or self.ask_first
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """What they say of how models are called, as the settings it takes the place of."""
+        said = {"fallback": self.fallback, "limits.retries": self.retries, "limits.idle_timeout": self.timeout}
+        return {key: value for key, value in said.items() if value is not None}
 
 
 def read_options(cli: Cli, asked: Asked) -> "tuple[Settings, Opening]":
@@ -113,7 +145,9 @@ def read_options(cli: Cli, asked: Asked) -> "tuple[Settings, Opening]":
     if asked.param and asked.template is None:
         raise UsageError("-p gives a value to a prompt template, and none is named", hint="name it with -t NAME")
     approve = "ask" if asked.ask_first else asked.approve
-    overrides: dict[str, Any] = {}
+    if asked.timeout is not None and not 0 < asked.timeout <= DAY:
+        raise UsageError(f"--timeout {asked.timeout:g} is no time to wait", hint="give seconds, as in --timeout 30")
+    overrides: dict[str, Any] = dict(asked.overrides)
     if asked.no_log:
         overrides["log.enabled"] = False
     if approve:
@@ -128,6 +162,7 @@ def read_options(cli: Cli, asked: Asked) -> "tuple[Settings, Opening]":
         options=pairs(asked.option),
         rounds=asked.chain_limit,
         stream=not asked.no_stream,
+        overrides=asked.overrides,
     )
     return cli.settings(overrides), opening
 

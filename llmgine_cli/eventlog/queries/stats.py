@@ -16,6 +16,7 @@ from llmgine_cli.llm.prices import Prices, is_free
 By: TypeAlias = Literal["model", "tool", "day"]
 
 TYPES = (
+    "LLMAttemptFailed",
     "LLMCallFinished",
     "LLMCallFailed",
     "LLMCallInterrupted",
@@ -125,6 +126,7 @@ class Stats:
         """Count the events of one file."""
         self._told = ""
         known: dict[str, Callable[[Counted], None]] = {
+            "LLMAttemptFailed": self._attempt,
             "LLMCallFinished": self._finished,
             "LLMCallFailed": self._failed,
             "LLMCallInterrupted": self._interrupted,
@@ -161,6 +163,10 @@ class Stats:
             tally.first_tokens.append(event.first_token_ms)
         when = minute(event.timestamp).time_ns
         self._prices.add(tally, event.model, usage, when, answered=event.reply.model)
+
+    def _attempt(self, event: Counted) -> None:
+        """An attempt that another one followed is an error, and no call of its own."""
+        self.errors[Failure(event.model, event.error_type or "error")] += 1
 
     def _failed(self, event: Counted) -> None:
         tally = _cell(self._models, event.model, event)

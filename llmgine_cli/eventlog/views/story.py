@@ -101,7 +101,7 @@ class Trouble:
 
 @dataclass(kw_only=True)
 class Mark:
-    """A turn of the conversation that is no message: taken up again, taken back, begun anew.
+    """A turn of the conversation that is no message: taken up again, taken back, begun anew, a model asked again.
 
     Attributes:
         text: What happened, in a sentence.

@@ -77,6 +77,7 @@ class Teller:
             "SystemChanged": self._system_changed,
             "HistoryRewound": self._history_rewound,
             "LLMCallStarted": self._call_started,
+            "LLMAttemptFailed": self._attempt_failed,
             "ReplyGrew": self._reply_grew,
             "LLMCallFinished": self._call_finished,
             "LLMCallFailed": self._call_failed,
@@ -289,6 +290,12 @@ class Teller:
         self._count_model(str(data["model"]))
         if data["messages"] and not data["history"]:
             self._asides[str(data["event_id"])] = msgspec.convert(data["messages"], tuple[Message, ...])
+
+    def _attempt_failed(self, record: Record, data: Data) -> None:
+        other = str(data["next_model"])
+        then = "it was asked again" if other == data["model"] else f"{other} was asked instead"
+        text = f"{data['model']} did not answer ({data['error']}); {then}"
+        self.story.items.append(Mark(text=text, time_ns=record.time_ns))
 
     def _reply_grew(self, record: Record, data: Data) -> None:
         call_id = str(data["call_id"])

@@ -102,6 +102,8 @@ def finished_id(record: Record) -> str:
             ended: Any = record.parent_id
         case "LLMCallFinished" | "LLMCallFailed" | "LLMCallInterrupted":
             ended = record.data.get("call_id")
+        case "LLMAttemptFailed":  # what it ends has no beginning of its own in the log
+            ended = record.data.get("event_id")
         case "ToolCallFinished":
             ended = f"tool of {record.parent_id}"
         case _:

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias, cast
 from llmgine_cli.eventlog.reader import Record
 from llmgine_cli.eventlog.views.timeline import finished_id, started_id, timeline
 
-SpanKind: TypeAlias = Literal["turn", "model", "tool", "approval", "question", "command"]
+SpanKind: TypeAlias = Literal["turn", "model", "attempt", "tool", "approval", "question", "command"]
 _KINDS: dict[str, SpanKind] = {"CallTool": "tool", "ApproveToolCall": "approval", "AskUser": "question"}
 
 
@@ -147,6 +147,8 @@ class _Spans:
             start = max(0.0, now - (duration or 0.0))
             span = Span(id=span_id, name=record.type, kind="command", parent=record.parent_id, start_ms=start)
             span.parent = None if record.type == "CommandFinished" else record.parent_id
+            if record.type == "LLMAttemptFailed":
+                span.parent = str(data.get("call_id"))
             self._known[span_id] = span
         span.ended = True
         span.duration_ms = max(0.0, now - span.start_ms) if duration is None else duration
@@ -244,6 +246,12 @@ def _of_failure(span: Span, data: dict[str, Any]) -> None:
     span.error = f"{data['error_type']}: {data['error']}"
 
 
+def _of_attempt(span: Span, data: dict[str, Any]) -> None:
+    _of_failure(span, data)
+    span.kind = "attempt"
+    span.attributes |= {key: data[key] for key in ("attempt", "status", "wait_s", "next_model")}
+
+
 def _of_interruption(span: Span, data: dict[str, Any]) -> None:
     _of_model(span, data)
     span.error = "interrupted"
@@ -263,6 +271,7 @@ _DESCRIBERS = {
     "CommandFinished": _of_command_end,
     "LLMCallStarted": _of_model,
     "LLMCallFinished": _of_answer,
+    "LLMAttemptFailed": _of_attempt,
     "LLMCallFailed": _of_failure,
     "LLMCallInterrupted": _of_interruption,
     "ToolCallStarted": _of_call,

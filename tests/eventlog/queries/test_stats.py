@@ -11,7 +11,7 @@ from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.queries.counted import CountedLog
 from llmgine_cli.eventlog.queries.stats import TYPES, Failure, Stats, bars, percentiles
-from llmgine_cli.llm.events import LLMCallFailed, LLMCallFinished, LLMCallInterrupted
+from llmgine_cli.llm.events import LLMAttemptFailed, LLMCallFailed, LLMCallFinished, LLMCallInterrupted
 from llmgine_cli.llm.messages import ToolCall, ToolResult, assistant
 from llmgine_cli.llm.prices import Prices
 from llmgine_cli.llm.stream import Reply, Usage
@@ -67,6 +67,17 @@ def test_calls_tokens_and_prices_add_up_by_model(tmp_path: Path) -> None:
     assert (rows["mine:x"].unpriced, rows["local:x"].unpriced) == (1, 0)
     assert stats.total().calls == 6
     assert stats.sessions == 1
+
+
+def test_an_attempt_that_failed_is_an_error_and_no_call(tmp_path: Path) -> None:
+    attempt = LLMAttemptFailed(
+        call_id="c", model="openai:gpt-4o", attempt=1, attempts=3, error="slow down", error_type="RateLimitedError",
+        status=429, duration_ms=5, wait_s=1, next_model="openai:gpt-4o", time_ns=NOON,
+    )  # fmt: skip
+    stats = counted(tmp_path, attempt, attempt, finished())
+
+    assert stats.errors == {Failure("openai:gpt-4o", "RateLimitedError"): 2}
+    assert (stats.total().calls, stats.total().failed) == (1, 0)
 
 
 def test_days_are_those_of_the_reader_in_their_order(tmp_path: Path) -> None:

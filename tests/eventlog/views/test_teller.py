@@ -9,7 +9,7 @@ from llmgine_cli.bus import HandlerFailed, SessionStarted
 from llmgine_cli.eventlog.conversation import rebuild
 from llmgine_cli.eventlog.views.story import Mark, Said, Story, ToolUse, Trouble, plain_text
 from llmgine_cli.eventlog.views.teller import tell
-from llmgine_cli.llm.events import HistoryRewound, LLMCallFailed, LLMCallInterrupted, SystemChanged
+from llmgine_cli.llm.events import HistoryRewound, LLMAttemptFailed, LLMCallFailed, LLMCallInterrupted, SystemChanged
 from llmgine_cli.llm.messages import File, Image, Message, Reasoning, Text, assistant, system, user
 from llmgine_cli.toolkit.messages import ToolPrinted
 from tests.support.session import MODEL, NOON, Session, call, result_message
@@ -123,6 +123,30 @@ def test_a_tool_that_an_engine_calls_by_itself_stands_alone(tmp_path: Path) -> N
     session.tool_done(session.tool(turn, SUM, 10), SUM, "4", 20, 10)
 
     assert lines(tell(session.path))[:2] == ["user: ?", "calculate = 4"]
+
+
+def test_a_model_that_was_asked_again_or_replaced_is_told_and_is_no_trouble(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    turn = session.prompt("hi", 0)
+    asked = session.ask(turn, 0)
+    attempt = {
+        "call_id": asked, "model": MODEL, "attempts": 2, "error": "busy", "error_type": "E", "duration_ms": 1,
+        "wait_s": 0,
+    }  # fmt: skip
+    session.write(LLMAttemptFailed, 10, turn, attempt=1, next_model=MODEL, **attempt)
+    session.write(LLMAttemptFailed, 20, turn, attempt=2, next_model="other:m", **attempt)
+    session.answered(turn, asked, "hello", 30, 30)
+    session.finish(turn, 30, 30)
+    session.end(40)
+
+    story = tell(session.path)
+    told = lines(story)
+    assert [line for line in told if line.startswith("-- ")] == [
+        f"-- {MODEL} did not answer (busy); it was asked again",
+        f"-- {MODEL} did not answer (busy); other:m was asked instead",
+    ]
+    assert told[-1] == "assistant: hello"
+    assert (story.state, story.calls) == ("finished", 1)
 
 
 def test_a_failed_turn_that_was_taken_back_is_undone(tmp_path: Path) -> None:

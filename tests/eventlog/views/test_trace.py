@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from llmgine_cli.bus import SessionStarted
 from llmgine_cli.eventlog.reader import LogReader, Record
 from llmgine_cli.eventlog.views.trace import Span, busy, flat, merged, spans
-from llmgine_cli.llm.events import LLMCallFailed, LLMCallInterrupted
+from llmgine_cli.llm.events import LLMAttemptFailed, LLMCallFailed, LLMCallInterrupted
 from llmgine_cli.llm.messages import Message, assistant
 from tests.support.session import MODEL, Session, call
 
@@ -159,6 +159,35 @@ def test_what_failed_or_was_stopped_says_so(tmp_path: Path) -> None:
         "interrupted",
         "denied",
     ]
+
+
+def test_attempts_that_failed_are_inside_their_call_and_the_waiting_is_its_own(tmp_path: Path) -> None:
+    session = Session(tmp_path)
+    turn = session.prompt("hi", 0)
+    asked = session.ask(turn, 0)
+    attempt = {
+        "call_id": asked, "attempts": 3, "error": "busy", "error_type": "ProviderError", "status": 503, "wait_s": 0.05,
+    }  # fmt: skip
+    session.write(LLMAttemptFailed, 10, turn, model=MODEL, attempt=1, duration_ms=10, next_model="other:m", **attempt)
+    session.write(
+        LLMAttemptFailed, 80, turn, model="other:m", attempt=1, duration_ms=20, next_model="other:m", **attempt
+    )
+    session.answered(turn, asked, "hello", 200, 200)
+    session.finish(turn, 200, 200)
+    session.end(200, 200)
+
+    roots = spans(session.records)
+    assert outline(roots) == [
+        (0, "turn", "hi", 0, 200, 0),
+        (1, "model", MODEL, 0, 200, 170),
+        (2, "attempt", MODEL, 0, 10, 10),
+        (2, "attempt", "other:m", 60, 20, 20),
+    ]
+    first = flat(roots)[2][1]
+    assert (first.error, first.attributes["status"], first.attributes["next_model"]) == (
+        "ProviderError: busy", 503, "other:m",
+    )  # fmt: skip
+    assert all(span.ended for _, span in flat(roots))
 
 
 def test_stretches_are_merged_where_they_meet() -> None:

@@ -4,6 +4,9 @@ Its folder is on PYTHONPATH while a test runs, so Python imports it at start in 
 process imports it as any module. It needs no import of its own but `os`, which every Python has loaded: the tests that
 look at what a command imports must see only the command.
 
+A name below `.invalid` is one that no resolver may know (RFC 6761): here nobody is asked for it, and who looks it up
+gets the error that a resolver's answer leads to.
+
 An attempt to leave is refused, and written down in the file that NETWORK_GUARD names, because a program may well
 survive the refusal: the test that started it fails all the same.
 """
@@ -38,6 +41,9 @@ def _watch(event: str, arguments: tuple[object, ...]) -> None:
     if not notes:
         return
     target = arguments[position]
+    if position == 0 and str(target).rstrip("'.").endswith(".invalid"):  # bytes are shown in quotes
+        _socket = sys.modules["_socket"]
+        raise _socket.gaierror(_socket.EAI_NONAME, "Name or service not known")
     if position == 0:
         target = (target,) if target is not None else ("",)
     if is_local(target):
