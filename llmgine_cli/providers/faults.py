@@ -27,6 +27,7 @@ _NO_MODEL = re.compile(
     r"|\bmodels?\b.{0,120}?\b(does not exist|not exist|not found|not_found)",
     re.IGNORECASE | re.DOTALL,
 )
+_RETRY_INFO = re.compile(rb'"retryDelay":\s*"(\d+(?:\.\d+)?)s"')
 _LONGEST = 400  # characters of a vendor's message that are shown
 
 
@@ -66,6 +67,7 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
             hint=f"the account at {name} has no credit left; top it up there, or use another provider",
         )
     retryable = _retryable(status, headers)
+    wait = _retry_after(headers, body)
     error, what = (
         (RateLimitedError, "wants us to slow down (429)")
         if status == 429
@@ -76,8 +78,8 @@ def refusal(endpoint: Endpoint, status: int, headers: Mapping[str, str], body: b
         provider=name,
         status=status,
         retryable=retryable,
-        retry_after=_retry_after(headers) if retryable else None,
-        hint=_hint(endpoint, status, headers),
+        retry_after=wait if retryable else None,
+        hint=_hint(endpoint, status, headers, wait),
     )
 
 
@@ -201,7 +203,7 @@ def _key_hint(endpoint: Endpoint) -> str:
     return f"the key came from {endpoint.key_env}{source}; is it whole, still valid, and allowed to use this model?"
 
 
-def _hint(endpoint: Endpoint, status: int, headers: Mapping[str, str]) -> str | None:
+def _hint(endpoint: Endpoint, status: int, headers: Mapping[str, str], wait: float | None) -> str | None:
     if 300 <= status < 400:
         return f"it points to {headers.get('location', 'another place')}; if that is right, make it the base URL"
     if status == 404:
@@ -209,7 +211,6 @@ def _hint(endpoint: Endpoint, status: int, headers: Mapping[str, str]) -> str | 
     if status == 413:
         return "the request is too large: attach less"
     if status == 429:
-        wait = _retry_after(headers)
         return f"try again in {wait:g} s" if wait is not None else "wait a little and try again"
     return "the trouble is on their side: try again, or use another model" if status >= 500 else None
 
@@ -221,15 +222,21 @@ def _retryable(status: int, headers: Mapping[str, str]) -> bool:
     return status in _RETRYABLE or status >= 500
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from `retry-after-ms` or `Retry-After` (seconds or a date, RFC 9110 section 10.2.3)."""
+def _retry_after(headers: Mapping[str, str], body: bytes) -> float | None:
+    """Seconds to wait, from `retry-after-ms` or `Retry-After` (seconds or a date, RFC 9110 section 10.2.3).
+
+    Google says it in the body instead, as a `google.rpc.RetryInfo`.
+    """
     milliseconds, text = headers.get("retry-after-ms"), headers.get("retry-after")
     try:
         if milliseconds is not None:
             return max(0.0, float(milliseconds) / 1000)
-        return max(0.0, float(text)) if text is not None else None
+        if text is not None:
+            return max(0.0, float(text))
     except ValueError:
         return _until(text) if text else None
+    said = _RETRY_INFO.search(body)
+    return float(said[1]) if said else None
 
 
 def _until(date: str) -> float | None:

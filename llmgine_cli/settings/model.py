@@ -126,7 +126,7 @@ class LimitsSettings(_Table):
         int,
         Field(
             ge=0,
-            description="How often in a row no connection can be made until a provider is left alone; 0: never is it.",
+            description="How often in a row no connection can be made until a provider is left alone; 0: it never is.",
         ),
         HARMLESS,
     ] = 5

@@ -185,5 +185,8 @@ def test_the_log_commands_tell_of_attempts(cli: Program) -> None:
     assert "openai:gpt-4.1 did not answer (openai wants us to slow down (429): slow down); it was asked again" in show
     kinds = [line.split("\t")[0] for line in cli("logs", "trace").stdout.splitlines()]
     assert kinds == ["turn", "model", "attempt"]
+    replay = cli("logs", "replay", "--speed", "max")
+    assert replay.stdout == "here\n"
+    assert "slow down; trying again in" in replay.stderr
     stats = json.loads(cli("logs", "stats", "--json").stdout)
     assert "RateLimitedError" in json.dumps(stats)

@@ -389,6 +389,22 @@ def test_ctrl_c_in_a_chat_hangs_up_while_the_chat_goes_on(home: Path, wire: Wire
     assert interrupted["partial"]["parts"][0]["text"] == "the first words"
 
 
+def test_ctrl_c_in_a_chat_hangs_up_before_the_first_byte_too(home: Path) -> None:
+    with FakeVendor([Silence()]) as vendor:
+        argv = [str(PROGRAM), "chat", "-m", "openai:gpt-4.1"]
+        with Terminal(argv, env=OPENAI.env(vendor.url)) as terminal:
+            terminal.wait_until(lambda: terminal.screen().endswith("\n>"), "the prompt")
+            terminal.send("hello\r")
+            terminal.wait_for("thinking")
+            wait_until(lambda: vendor.requests)
+            terminal.send("\x03")
+            terminal.wait_for("stopped")
+            assert vendor.requests[0].hung_up.wait(20)
+            terminal.send("\x04")
+            assert terminal.wait_end() == 0
+    assert len(logged(home, "LLMCallInterrupted")) == 1
+
+
 @pytest.mark.parametrize("script", [Silence(), Answer("the first words", then="silence")], ids=["waiting", "midway"])
 def test_ctrl_c_on_a_terminal_ends_a_run_with_130_and_hangs_up(home: Path, script: Any) -> None:
     with FakeVendor([script]) as vendor:

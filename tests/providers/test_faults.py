@@ -135,6 +135,14 @@ def test_how_long_to_wait_is_read_from_the_headers(headers: dict[str, str], seco
     assert error.retry_after == seconds
 
 
+def test_how_long_to_wait_is_read_from_googles_body() -> None:
+    info = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}
+    body = json.dumps([{"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED", "details": [info]}}])
+    error = provider_error(429, body)
+    assert (error.retry_after, error.hint) == (34.5, "try again in 34.5 s")
+    assert provider_error(429, body, retry_after="3").retry_after == 3
+
+
 def test_a_date_to_wait_for_becomes_seconds() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     seconds = provider_error(503, "{}", retry_after=date).retry_after

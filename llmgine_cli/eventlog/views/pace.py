@@ -29,6 +29,7 @@ _SHOWN = frozenset(
     {
         "CommandFinished",
         "HistoryRewound",
+        "LLMAttemptFailed",
         "LLMCallFailed",
         "LLMCallFinished",
         "LLMCallInterrupted",
