@@ -14,13 +14,19 @@ from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.wire import arguments_object, data_url, is_call_signature, quoted_file
 
 
-def messages_of(messages: Iterable[Message], vendor: Vendor) -> list[dict[str, Any]]:
-    """Return the conversation as the vendor reads it.
+def messages_of(messages: Iterable[Message], vendor: Vendor, model: str) -> list[dict[str, Any]]:
+    """Return the conversation as the model reads it.
 
     Raises:
         UsageError: It has a file that the vendor does not take.
     """
-    return [wire for message in messages for wire in _translated(message, vendor)]
+    role = vendor.traits(model).system_role if vendor.quirks else "system"
+    if role == "user":
+        messages = _system_first_said(messages)
+    wires = [wire for message in messages for wire in _translated(message, vendor)]
+    if role == "developer":
+        return [{**wire, "role": role} if wire["role"] == "system" else wire for wire in wires]
+    return wires
 
 
 def tools_of(tools: Iterable[ToolSpec]) -> list[dict[str, Any]]:
@@ -32,6 +38,21 @@ def tools_of(tools: Iterable[ToolSpec]) -> list[dict[str, Any]]:
         }
         for tool in tools
     ]
+
+
+def _system_first_said(messages: Iterable[Message]) -> Iterator[Message]:
+    """The conversation with its system messages as the beginning of what the user says first after them."""
+    waiting: list[Text] = []
+    for message in messages:
+        if message.role == "system":
+            waiting.append(Text(f"{message.text}\n\n"))
+        elif message.role == "user" and waiting:
+            yield Message("user", (*waiting, *message.parts))
+            waiting = []
+        else:
+            yield message
+    if waiting:
+        yield Message("user", tuple(waiting))
 
 
 def _translated(message: Message, vendor: Vendor) -> Iterator[dict[str, Any]]:

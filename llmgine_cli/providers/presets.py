@@ -4,32 +4,75 @@ Their order is the order in which a model is chosen when the user names none and
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 Protocol: TypeAlias = Literal["chat", "anthropic", "local", "echo"]
+Form: TypeAlias = Literal["json_schema", "json_object"]
+SystemRole: TypeAlias = Literal["system", "developer", "user"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Quirk:
-    """What some models of a vendor want otherwise.
+    """What some models of a vendor want otherwise. Of several that apply, the later has the last word.
+
+    Options are named as in `ModelOptions`.
 
     Attributes:
         models: Regular expression that matches from the start of the model's name.
-        drops: Options these models refuse, by their name in `ModelOptions`; they are left out, which is told once.
+        unless: A field, and the values of it that lift this quirk; None among them: when it is not sent.
+        drops: Options these models refuse; they are left out, which is told once.
+        names: What these models call an option, where that is not what the vendor calls it; None: they have none.
         with_tools: Fields to send whenever tools are offered, unless the user sets them.
-        unless: A field and the value of it that lifts `drops`.
+        efforts: Reasoning effort as we call it → what is sent: another effort, or fields instead of one.
+        budgets: Reasoning effort → tokens to think, for models that count and know no effort.
+        least: Option → the smallest number they take; a smaller one is raised, which is told once.
+        most: Option → the largest number they take (of `stop`: how many texts); more is cut, which is told once.
+        forced_tools: Whether they can be made to call a tool.
+        formats: How they can be held to JSON: to a schema, or to any object.
+        images: Whether they take pictures.
+        system_role: Who says the system message; "user": it opens the first message of the user.
     """
 
     models: str
+    unless: tuple[str, tuple[Any, ...]] | None = None
     drops: tuple[str, ...] = ()
+    names: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     with_tools: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    unless: tuple[str, Any] | None = None
+    efforts: Mapping[str, str | Mapping[str, Any]] = field(default_factory=dict[str, str | Mapping[str, Any]])
+    budgets: Mapping[str, int] = field(default_factory=dict[str, int])
+    least: Mapping[str, int] = field(default_factory=dict[str, int])
+    most: Mapping[str, int] = field(default_factory=dict[str, int])
+    forced_tools: bool | None = None
+    formats: tuple[Form, ...] | None = None
+    images: bool | None = None
+    system_role: SystemRole | None = None
 
     def applies(self, model: str) -> bool:
         """Whether it is about this model."""
         return re.match(self.models, model) is not None
+
+    def holds(self, fields: Mapping[str, Any]) -> bool:
+        """Whether a request with these fields leaves it in force."""
+        return self.unless is None or fields.get(self.unless[0]) not in self.unless[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traits:
+    """What all quirks together say of one model; the fields are those of `Quirk`."""
+
+    drops: frozenset[str]
+    names: Mapping[str, str | None]
+    with_tools: Mapping[str, Any]
+    efforts: Mapping[str, str | Mapping[str, Any]]
+    budgets: Mapping[str, int]
+    least: Mapping[str, int]
+    most: Mapping[str, int]
+    forced_tools: bool
+    formats: tuple[Form, ...]
+    images: bool
+    system_role: SystemRole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,13 +88,18 @@ class Vendor:
         more_key_envs: Other variables to look in when that one is empty.
         default_model: What to use when only the vendor is known.
         own_models: Regular expression for the names of its own models, which then need no `provider:` before them.
+        aliases: Short names of its models → the names by which it knows them.
+        carries: Other vendors whose models it serves too → what it writes before their names.
         headers: Sent with every request.
-        names: What the protocol calls an option of ours, where this vendor calls it otherwise; None: it has none.
+        names: What the protocol calls an option of ours, where this vendor calls it otherwise, with dots for a field in
+            a field; None: it has none.
         max_tokens: Sent when the user sets no limit; the Anthropic protocol demands one.
         stream_usage: Whether it wants to be asked for usage in a stream.
         takes_files: Whether it takes documents other than text.
         reasoning_field: Where it wants the thoughts back that led to a tool call.
         call_signatures: Whether it signs tool calls and wants the signatures back.
+        prompt_caching: Whether to have long prompts kept for the next request, where that must be asked for.
+        routing: Who may serve the model, for a vendor that leaves it to others.
         quirks: What some of its models want otherwise.
         starter: For a server on the user's own machine: how to start it.
     """
@@ -64,6 +112,8 @@ class Vendor:
     more_key_envs: tuple[str, ...] = ()
     default_model: str | None = None
     own_models: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    carries: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     names: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     max_tokens: int | None = None
@@ -71,6 +121,8 @@ class Vendor:
     takes_files: bool = False
     reasoning_field: str | None = None
     call_signatures: bool = False
+    prompt_caching: bool = True
+    routing: Mapping[str, Any] = field(default_factory=dict[str, Any])
     quirks: tuple[Quirk, ...] = ()
     starter: str | None = None
 
@@ -90,11 +142,38 @@ class Vendor:
             said = ollama_url(said)
         return (said or self.base_url).strip().rstrip("/")
 
+    def traits(self, model: str, fields: Mapping[str, Any] | None = None) -> Traits:
+        """Return what one of its models wants otherwise.
 
-# o-series and the GPTs that always think take no sampling options; see also the tools below. GPT-5.1 to 5.4 think only
-# when asked to, and take them.
-_THINKERS = r"o\d|gpt-5(-(mini|nano|pro|codex|20).*)?$|gpt-5\.[5-9]|gpt-([6-9]|\d\d)"
+        Args:
+            model: Its name.
+            fields: What the request says already, which may lift a quirk.
+        """
+        return traits_of(
+            self.names, (quirk for quirk in self.quirks if quirk.applies(model) and quirk.holds(fields or {}))
+        )
+
+    def takes_images(self, model: str) -> bool:
+        """Whether a model of this name takes pictures; of one that nobody has heard of it is believed."""
+        return self.traits(model).images
+
+
 _SAMPLING = ("temperature", "top_p")
+_THINKING = ("reasoning_effort", "reasoning_budget")
+# o-series and the GPTs that always think take no sampling options; those from 5.1 to 5.4 think only when asked to.
+_THINKERS = (
+    r"o\d|gpt-5(-(mini|nano|pro|codex|20).*)?$|gpt-5\.[1-4]-(chat|pro)|gpt-5\.1-codex|gpt-5\.[5-9]|gpt-([6-9]|\d\d)"
+)
+_OPTIONAL_THINKERS = r"gpt-5\.[1-4](?!-(chat|pro)|(?<=1)-codex)"
+# Models of others that many serve, under whatever prefix, and that read nothing but text.
+_TEXT_ONLY = (
+    r"([\w.-]+/)*(gpt-oss|gpt-3\.5|o1-mini|o3-mini|deepseek(?!-(vl|ocr))|smollm2|codestral|qwen3(?!\.|-vl)|qwen2\.5(?!-?vl)|kimi-k2(?!\.)"
+    r"|llama-?3(\.[13]|[:-]|$)|llama-?3\.2[:-]([13]b|latest)|mistral-7b|mixtral|grok-3)"
+)
+# Up to Opus and Sonnet 4.6 and Haiku 4.5 the models take sampling options; later ones refuse them, and a budget.
+_CLAUDE_LATER = r"claude-(opus-4-[7-9]|[a-z]+-([5-9]|\d\d)\b|mythos|fable)"
+_CLAUDE_3_7_TO_4_5 = r"claude-(3-7-|(sonnet|opus|haiku)-4(-[015]\b|-20|$))"
+_CLAUDE_TO_3_5 = r"claude-([12]\b|instant|3-(5-|opus|sonnet|haiku))"
 
 _ROWS = (
     Vendor(
@@ -107,10 +186,22 @@ _ROWS = (
         names={"max_tokens": "max_completion_tokens"},
         takes_files=True,
         quirks=(
-            Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
-            Quirk(models=r"o\d", drops=("stop",)),
+            Quirk(models="", most={"stop": 4}),
+            Quirk(models=r"gpt-[34]|gpt-5-chat|chatgpt-", drops=("reasoning_effort",)),
+            Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", ("none",))),
+            Quirk(models=_OPTIONAL_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", ("none", None))),
+            Quirk(models=r"o\d", drops=("stop", "parallel_tool_calls")),
+            Quirk(models=r"o\d", efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
+            Quirk(models=r"gpt-5(-(mini|nano|codex|20).*)?$", efforts={"none": "minimal", "xhigh": "high"}),
+            Quirk(models=r"gpt-5-pro", efforts=dict.fromkeys(("none", "minimal", "low", "medium", "xhigh"), "high")),
+            Quirk(models=r"gpt-5\.1", efforts={"minimal": "low", "xhigh": "high"}),
+            Quirk(models=r"gpt-5\.[2-9]|gpt-([6-9]|\d\d)", efforts={"minimal": "low"}),
             # These answer tools on chat completions only when told not to think (400 otherwise).
             Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
+            Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-turbo)|gpt-4o-2024-05", formats=("json_object",)),
+            Quirk(models=r"gpt-4(-0[36]|-32k|$)", formats=()),
+            Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-32k|$)|o1-mini|o3-mini", images=False),
+            Quirk(models=r"o1-(mini|preview)", system_role="user"),
         ),
     ),
     Vendor(
@@ -122,19 +213,68 @@ _ROWS = (
         default_model="claude-sonnet-5-5",
         own_models=r"claude-",
         names={"stop": "stop_sequences", "seed": None},
+        # The API knows these only with their date.
+        aliases={
+            "claude-3-5-haiku": "claude-3-5-haiku-20241022",
+            "claude-3-5-haiku-latest": "claude-3-5-haiku-20241022",
+            "claude-3-5-sonnet": "claude-3-5-sonnet-20241022",
+            "claude-3-7-sonnet": "claude-3-7-sonnet-20250219",
+            "claude-sonnet-4": "claude-sonnet-4-20250514",
+            "claude-opus-4": "claude-opus-4-20250514",
+            "claude-opus-4-1": "claude-opus-4-1-20250805",
+        },
         max_tokens=16_384,
         takes_files=True,
-        # Up to Opus and Sonnet 4.6 and Haiku 4.5 the models take sampling options; later ones refuse them.
-        quirks=(Quirk(models=r"claude-(opus-4-[7-9]|[a-z]+-([5-9]|\d\d)\b|mythos|fable)", drops=_SAMPLING),),
+        # https://platform.claude.com/docs/en/build-with-claude/{thinking,effort,structured-outputs}
+        quirks=(
+            Quirk(models="", least={"reasoning_budget": 1024}, efforts={"minimal": "low"}, formats=()),
+            Quirk(models=_CLAUDE_LATER, drops=(*_SAMPLING, "reasoning_budget")),
+            Quirk(models=r"claude-(opus-5-5|mythos|fable)", efforts={"none": "low"}),  # they always think
+            Quirk(models=r"claude-(mythos|fable)", forced_tools=False),
+            Quirk(models=r"claude-sonnet-4-6", efforts={"xhigh": "high"}),
+            Quirk(models=r"claude-opus-4-6", efforts={"xhigh": "max"}),
+            Quirk(
+                models=_CLAUDE_3_7_TO_4_5,
+                budgets={"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576},
+            ),
+            Quirk(models=_CLAUDE_TO_3_5, drops=_THINKING, most={"max_tokens": 8192}),
+            Quirk(models=r"claude-(2|instant|3-(opus|sonnet|haiku))", most={"max_tokens": 4096}),
+            Quirk(models=r"claude-(2|instant)", images=False),
+            Quirk(models=r"claude-(sonnet|opus|haiku)-4-5|claude-opus-4-1", formats=("json_schema",)),
+            Quirk(models=rf"claude-(sonnet|opus)-4-6|{_CLAUDE_LATER}", formats=("json_schema",)),
+        ),
     ),
     Vendor(
         name="openrouter",
         base_url="https://openrouter.ai/api/v1",
         key_env="OPENROUTER_API_KEY",
         default_model="openrouter/auto",
+        aliases={
+            "anthropic/claude-3-5-haiku": "anthropic/claude-3.5-haiku",
+            "anthropic/claude-3-7-sonnet": "anthropic/claude-3.7-sonnet",
+            "anthropic/claude-haiku-4-5": "anthropic/claude-haiku-4.5",
+            "anthropic/claude-sonnet-4-5": "anthropic/claude-sonnet-4.5",
+            "anthropic/claude-opus-4-5": "anthropic/claude-opus-4.5",
+            "anthropic/claude-sonnet-5-5": "anthropic/claude-sonnet-5.5",
+            "anthropic/claude-haiku-5-5": "anthropic/claude-haiku-5.5",
+            "anthropic/claude-opus-5-5": "anthropic/claude-opus-5.5",
+        },
+        carries={
+            "openai": "openai/",
+            "anthropic": "anthropic/",
+            "gemini": "google/",
+            "xai": "x-ai/",
+            "deepseek": "deepseek/",
+        },
         headers={"X-Title": "llmgine"},
+        names={
+            "reasoning_effort": "reasoning.effort",
+            "reasoning_budget": "reasoning.max_tokens",
+            "routing": "provider",
+        },
         takes_files=True,
         call_signatures=True,
+        quirks=(Quirk(models=_TEXT_ONLY, images=False),),
     ),
     Vendor(
         name="deepseek",
@@ -143,6 +283,12 @@ _ROWS = (
         default_model="deepseek-flash",
         own_models=r"deepseek-(flash|pro|chat|reasoner|v\d)",
         reasoning_field="reasoning_content",
+        # https://api-docs.deepseek.com/guides/thinking_mode
+        quirks=(
+            Quirk(models="", formats=("json_object",), images=False),
+            Quirk(models="", efforts={"none": {"thinking": {"type": "disabled"}}}),
+            Quirk(models=r"deepseek-(?!chat)", forced_tools=False, unless=("thinking", ({"type": "disabled"},))),
+        ),
     ),
     Vendor(
         name="gemini",
@@ -151,7 +297,13 @@ _ROWS = (
         more_key_envs=("GOOGLE_API_KEY",),
         default_model="gemini-3.8-flash",
         own_models=r"gemini-",
+        names={"reasoning_budget": "extra_body.google.thinking_config.thinking_budget"},
         call_signatures=True,
+        quirks=(
+            Quirk(models=r"gemini-(1|2\.0)", drops=_THINKING),
+            Quirk(models="", efforts={"xhigh": "high"}),
+            Quirk(models=r"gemini-(2\.5-pro|[3-9])", efforts={"none": "low"}),  # they always think
+        ),
     ),
     Vendor(
         name="xai",
@@ -159,12 +311,26 @@ _ROWS = (
         key_env="XAI_API_KEY",
         default_model="grok-4.3",
         own_models=r"grok-",
+        quirks=(
+            Quirk(models=r"grok-(3-mini|4(?!.*non-reasoning))", drops=("stop",)),
+            Quirk(models=r"grok-(2|3(?!-mini)|4(?!\.[3-9])|code)", drops=("reasoning_effort",)),
+            Quirk(models="", efforts={"minimal": "low", "xhigh": "high"}),
+            Quirk(models=r"grok-3-mini", efforts={"none": "low", "medium": "high"}),
+            Quirk(models=r"grok-(3|code)", images=False),
+        ),
     ),
     Vendor(
         name="groq",
         base_url="https://api.groq.com/openai/v1",
         key_env="GROQ_API_KEY",
         default_model="openai/gpt-oss-120b",
+        quirks=(
+            Quirk(models=_TEXT_ONLY, images=False),
+            Quirk(models=r"(?!openai/gpt-oss|qwen/)", drops=("reasoning_effort",)),
+            Quirk(models=r"openai/gpt-oss", efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
+            Quirk(models=r"qwen/", efforts=dict.fromkeys(("minimal", "low", "medium", "high", "xhigh"), "default")),
+            Quirk(models=r"(?!openai/gpt-oss|meta-llama/llama-4|moonshotai/kimi-k2)", formats=("json_object",)),
+        ),
     ),
     Vendor(
         name="mistral",
@@ -174,6 +340,14 @@ _ROWS = (
         own_models=r"(mistral|ministral|codestral|devstral|magistral|pixtral)-",
         names={"seed": "random_seed"},
         stream_usage=False,  # it reports usage without being asked, and refuses fields it does not know
+        quirks=(
+            Quirk(models="", efforts=dict.fromkeys(("minimal", "low", "medium", "xhigh"), "high")),
+            Quirk(models=r"(?!mistral-(small|medium)-(latest|26|3))", drops=("reasoning_effort",)),
+            Quirk(
+                models=r"codestral|open-mi|mistral-(tiny|nemo)|mistral-(small|large)-24|mistral-small-2501|ministral-\d+b-24",
+                images=False,
+            ),
+        ),
     ),
     Vendor(
         name="together",
@@ -181,23 +355,76 @@ _ROWS = (
         base_url_env="TOGETHER_BASE_URL",
         key_env="TOGETHER_API_KEY",
         default_model="openai/gpt-oss-120b",
+        quirks=(Quirk(models=_TEXT_ONLY, images=False),),
     ),
     Vendor(
         name="ollama",
         base_url="http://127.0.0.1:11434/v1",
         base_url_env="OLLAMA_HOST",
+        names={"tool_choice": None, "parallel_tool_calls": None},  # passed over in silence there
         starter="ollama serve",
+        quirks=(Quirk(models=_TEXT_ONLY, images=False),),
     ),
     Vendor(
         name="lmstudio",
         base_url="http://127.0.0.1:1234/v1",
         base_url_env="LMSTUDIO_BASE_URL",
         starter="lms server start",
+        quirks=(Quirk(models="", formats=("json_schema",)), Quirk(models=_TEXT_ONLY, images=False)),
     ),
-    Vendor(name="local", protocol="local", default_model="smollm2-135m"),
+    Vendor(
+        name="vllm",
+        base_url="http://127.0.0.1:8000/v1",
+        base_url_env="VLLM_BASE_URL",
+        starter="vllm serve MODEL",
+        quirks=(
+            Quirk(models=_TEXT_ONLY, images=False),
+            Quirk(models=r"(google/)?gemma-2-", system_role="user"),  # its template refuses a system message
+        ),
+    ),
+    Vendor(
+        name="local",
+        protocol="local",
+        default_model="smollm2-135m",
+        quirks=(
+            Quirk(models="", images=False),  # llama.cpp is started without an eye
+            Quirk(models=r"smollm2", drops=("reasoning_effort",)),
+        ),
+    ),
     Vendor(name="echo", protocol="echo", default_model="echo"),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ROWS}
+
+
+def traits_of(names: Mapping[str, str | None], quirks: Iterable[Quirk]) -> Traits:
+    """Return what quirks that hold say together.
+
+    Args:
+        names: What the vendor calls options.
+        quirks: The later has the last word.
+    """
+    those = list(quirks)
+
+    def all_of(name: str) -> dict[str, Any]:
+        return {key: value for quirk in those for key, value in getattr(quirk, name).items()}
+
+    def last(name: str, default: Any) -> Any:
+        said = (getattr(quirk, name) for quirk in reversed(those))
+        return next((value for value in said if value is not None), default)
+
+    return Traits(
+        drops=frozenset(option for quirk in those for option in quirk.drops),
+        names={**names, **all_of("names")},
+        with_tools=all_of("with_tools"),
+        efforts=all_of("efforts"),
+        budgets=all_of("budgets"),
+        least=all_of("least"),
+        most=all_of("most"),
+        forced_tools=last("forced_tools", default=True),
+        formats=last("formats", ("json_schema", "json_object")),
+        images=last("images", default=True),
+        system_role=last("system_role", "system"),
+    )
 
 
 def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Vendor]:
@@ -206,7 +433,7 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
     Args:
         vendors: The known ones.
         changes: Name → what is otherwise: `protocol`, `base_url`, `api_key_env`, `headers`, or any field of `Vendor`;
-            None means: not said.
+            None means: not said. Tables add to what is known; quirks, as tables, come after those that are known.
 
     Returns:
         The known ones in their order, then the new ones.
@@ -219,23 +446,41 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
             said["more_key_envs"] = ()
         if "base_url" in said:
             said["base_url_env"] = None  # what a setting says is not overruled by a variable of the old address
-        known = result.get(name)
-        if known is None:
-            result[name] = _own(name, said)
-        else:
-            result[name] = replace(known, **{**said, "headers": {**known.headers, **said.get("headers", {})}})
+        known = result.get(name) or _unknown(name, said.get("protocol"))
+        for key in ("headers", "aliases", "routing"):
+            if key in said:
+                said[key] = {**getattr(known, key), **said[key]}
+        if "names" in said:
+            said["names"] = {**known.names, **_noted(said["names"])}
+        if "quirks" in said:
+            said["quirks"] = (*known.quirks, *(_quirk(quirk) for quirk in said["quirks"]))
+        result[name] = replace(known, **said)
     return result
 
 
-def _own(name: str, said: Mapping[str, Any]) -> Vendor:
+def _unknown(name: str, protocol: str | None) -> Vendor:
     """A vendor nobody knows: as generous as its protocol allows."""
-    model = VENDORS["anthropic"] if said.get("protocol") == "anthropic" else None
-    basis = (
-        Vendor(name=name, names=model.names, max_tokens=model.max_tokens, takes_files=True)
-        if model
-        else Vendor(name=name, takes_files=True, call_signatures=True)
-    )
-    return replace(basis, **said)
+    if protocol == "anthropic":
+        return replace(
+            Vendor(name=name, protocol="anthropic", takes_files=True),
+            names=VENDORS["anthropic"].names,
+            max_tokens=VENDORS["anthropic"].max_tokens,
+            quirks=VENDORS["anthropic"].quirks,
+        )
+    return Vendor(name=name, takes_files=True, call_signatures=True, quirks=(Quirk(models=_TEXT_ONLY, images=False),))
+
+
+def _quirk(given: Mapping[str, Any]) -> Quirk:
+    """A quirk as a table says it: lists for tuples, a table for `unless`, false for a name that is not there."""
+    said = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    for name, values in said.get("unless", {}).items():
+        said["unless"] = (name, tuple(values) if isinstance(values, list) else (values,))
+    return Quirk(**{**said, "names": _noted(said.get("names", {}))})
+
+
+def _noted(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table in which false is a name that is not there: TOML has no word for nothing."""
+    return {key: None if value is False else value for key, value in table.items()}
 
 
 def ollama_url(host: str) -> str:
