@@ -131,7 +131,7 @@ class Engine:
                 own[name] = value
             elif name not in known:
                 raise UsageError(f"no option named {name!r}", hint=near_miss(name, [*known, *self.options]))
-            elif name == "stop" and isinstance(value, str):
+            elif name == "stop" and isinstance(value, str) and not _is_list(value):
                 sampling[name] = (value,)
             else:
                 sampling[name] = value_of(value, known[name], name=name)
@@ -220,8 +220,12 @@ class Run:
             ProviderError: The model failed.
         """
         messages = self.history.messages
+        options = self.options
+        if messages and messages[-1].role == "tool" and options.tool_choice not in {None, "auto", "none"}:
+            # It has called what it had to; made to call again each time, it would never come to an answer.
+            options = msgspec.structs.replace(options, tool_choice=None)
         request = Request(
-            model=self.model.name, messages=messages, tools=tuple(tools), options=self.options, stream=self._stream
+            model=self.model.name, messages=messages, tools=tuple(tools), options=options, stream=self._stream
         )
         builder = ReplyBuilder()
         try:
@@ -335,6 +339,15 @@ class Run:
         except asyncio.CancelledError:
             await adding
             raise
+
+
+def _is_list(text: str) -> bool:
+    """Whether a text is a list of texts, as JSON."""
+    try:
+        msgspec.json.decode(text, type=list[str])
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _told(results: Iterable[ToolResult]) -> Iterator[Message]:

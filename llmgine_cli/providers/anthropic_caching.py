@@ -5,9 +5,8 @@ read at a tenth of its price, and is a quarter dearer the first time:
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching.
 """
 
+from collections.abc import Iterator
 from typing import Any
-
-import msgspec
 
 Body = dict[str, Any]
 
@@ -27,14 +26,13 @@ def cached(body: Body, *, wanted: bool | None) -> Body:
     if wanted is False:
         return body
     tools, system, messages = body.get("tools") or [], body.get("system") or "", body["messages"]
-    fixed = (_length(tools) if tools else 0) + len(system)
     marked = dict(body)
-    if wanted or fixed >= _LONG:
+    if wanted or _is_long([tools, system]):
         if tools:
             marked["tools"] = [*tools[:-1], {**tools[-1], **_MARK}]
         if system:
             marked["system"] = [{"type": "text", "text": system, **_MARK}]
-    if wanted or (_goes_on(tools, messages) and fixed + _length(messages) >= _LONG):
+    if wanted or (_goes_on(tools, messages) and _is_long([tools, system, messages])):
         marked["messages"] = _marked(messages)
     return marked
 
@@ -51,8 +49,19 @@ def _marked(messages: list[Body]) -> list[Body]:
     return [*before, {**last, "content": [*blocks, {**block, **_MARK}]}]
 
 
-def _length(value: Any) -> int:
-    try:
-        return len(msgspec.json.encode(value))
-    except UnicodeEncodeError:  # half characters, which are mended when the request is written
-        return len(str(value))
+def _is_long(value: Any) -> bool:
+    """Whether there is text enough in it; what comes after that is not looked at."""
+    length = 0
+    for text in _texts(value):
+        length += len(text)
+        if length >= _LONG:
+            return True
+    return False
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _texts(one)

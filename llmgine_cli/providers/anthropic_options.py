@@ -47,18 +47,21 @@ class AnthropicOptions(Options):
     def form(self, request: Request) -> Form | None:
         """Return how the answer is held to the form that is asked for, if one is."""
         form = request.response_format
-        if form is None or "output_config" in request.options.extra:
+        extra = request.options.extra
+        if form is None or "output_config" in extra:
             return None
         if form.schema is None:
             return Form("words")
-        traits = self._vendor.traits(request.model)
+        traits = self.traits(request.model)
         if "json_schema" in traits.formats and (schema := forms.closed(form.schema)) is not None:
             return Form("schema", schema=schema)
         # A model that thinks by budget cannot be made to call a tool.
         thinks = request.options.reasoning_budget is not None or (
             traits.budgets and request.options.reasoning_effort not in {None, "none"}
         )
-        free = request.options.tool_choice in {None, "auto", "required"} or not request.tools
+        free = "tool_choice" not in extra and (
+            not request.tools or request.options.tool_choice in {None, "auto", "required"}
+        )
         if form.schema.get("type") == "object" and traits.forced_tools and free and not thinks:
             return Form("tool", tool=_answer_tool(form, request))
         return Form("words")

@@ -38,7 +38,9 @@ class ChatProvider(RemoteProvider):
         said = request.messages
         if told := self._options.instruction(request):
             said = instructed(said, told)
-        body: dict[str, Any] = {"model": request.model, "messages": messages_of(said, self._vendor, request.model)}
+        role = self._options.traits(request.model).system_role
+        messages = messages_of(said, self._vendor, system_role=role)
+        body: dict[str, Any] = {"model": request.model, "messages": messages}
         if request.tools:
             body["tools"] = tools_of(request.tools)
         if request.stream:

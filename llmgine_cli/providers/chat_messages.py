@@ -10,22 +10,28 @@ import msgspec
 
 from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import File, Image, Message, Reasoning, Text, ToolCall, ToolResult, ToolSpec
-from llmgine_cli.providers.presets import Vendor
+from llmgine_cli.providers.presets import SystemRole, Vendor
 from llmgine_cli.providers.wire import arguments_object, data_url, is_call_signature, quoted_file
 
 
-def messages_of(messages: Iterable[Message], vendor: Vendor, model: str) -> list[dict[str, Any]]:
-    """Return the conversation as the model reads it.
+def messages_of(
+    messages: Iterable[Message], vendor: Vendor, *, system_role: SystemRole = "system"
+) -> list[dict[str, Any]]:
+    """Return the conversation as the vendor reads it.
+
+    Args:
+        messages: The conversation.
+        vendor: Who reads it.
+        system_role: Who says the system message; "user": it opens the first message of the user.
 
     Raises:
         UsageError: It has a file that the vendor does not take.
     """
-    role = vendor.traits(model).system_role if vendor.quirks else "system"
-    if role == "user":
-        messages = _system_first_said(messages)
+    if system_role == "user":
+        messages = _said_by_the_user(messages)
     wires = [wire for message in messages for wire in _translated(message, vendor)]
-    if role == "developer":
-        return [{**wire, "role": role} if wire["role"] == "system" else wire for wire in wires]
+    if system_role == "developer":
+        return [{**wire, "role": system_role} if wire["role"] == "system" else wire for wire in wires]
     return wires
 
 
@@ -40,7 +46,7 @@ def tools_of(tools: Iterable[ToolSpec]) -> list[dict[str, Any]]:
     ]
 
 
-def _system_first_said(messages: Iterable[Message]) -> Iterator[Message]:
+def _said_by_the_user(messages: Iterable[Message]) -> Iterator[Message]:
     """The conversation with its system messages as the beginning of what the user says first after them."""
     waiting: list[Text] = []
     for message in messages:

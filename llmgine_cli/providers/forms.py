@@ -150,9 +150,7 @@ def _common(schema: Schema) -> Schema:
     if len(schema.get("allOf", [{}])) != 1 or ("allOf" in schema and "anyOf" in schema):
         raise _Lossy
     if not schema.keys() & {"type", "anyOf", "allOf", "$ref"}:
-        schema["type"] = _type_of(
-            schema["enum"] if "enum" in schema else [schema["const"]] if "const" in schema else []
-        )
+        schema["type"] = _type_of(schema.get("enum") or ([schema["const"]] if "const" in schema else []))
     if "object" in schema.get("type", ()) and not isinstance(schema["type"], str):
         raise _Lossy
     if schema.get("type") == "object":

@@ -67,7 +67,7 @@ class Options:
         form = request.response_format
         if form is None or "response_format" in request.options.extra:
             return None
-        formats = self._vendor.traits(request.model).formats
+        formats = self.traits(request.model).formats
         return None if "json_schema" in formats else forms.instruction(form)
 
     def tell(self, model: str, about: str, what: str) -> None:
@@ -82,12 +82,12 @@ class Options:
             self._told.add((model, about))
             logger.warning("%s:%s %s", self._vendor.name, model, what)
 
-    def traits(self, model: str, fields: Mapping[str, Any]) -> Traits:
+    def traits(self, model: str, fields: Mapping[str, Any] | None = None) -> Traits:
         """Return what a model wants otherwise, given these fields: as `Vendor.traits`, but found out once."""
         if model not in self._quirks:
             self._quirks[model] = tuple(quirk for quirk in self._vendor.quirks if quirk.applies(model))
         quirks = self._quirks[model]
-        key = (model, tuple(quirk.holds(fields) for quirk in quirks))
+        key = (model, tuple(quirk.holds(fields or {}) for quirk in quirks))
         if key not in self._traits:
             self._traits[key] = traits_of(self._vendor.names, compress(quirks, key[1]))
         return self._traits[key]
