@@ -220,12 +220,12 @@ class Run:
             ProviderError: The model failed.
         """
         messages = self.history.messages
-        options = self.options
-        if messages and messages[-1].role == "tool" and options.tool_choice not in {None, "auto", "none"}:
-            # It has called what it had to; made to call again each time, it would never come to an answer.
-            options = msgspec.structs.replace(options, tool_choice=None)
         request = Request(
-            model=self.model.name, messages=messages, tools=tuple(tools), options=options, stream=self._stream
+            model=self.model.name,
+            messages=messages,
+            tools=tuple(tools),
+            options=self._sampling(messages),
+            stream=self._stream,
         )
         builder = ReplyBuilder()
         try:
@@ -291,6 +291,13 @@ class Run:
                 f"the model asked {_ENOUGH} times for what cannot be done: {name} {_short(arguments)}: {_short(why)}",
                 hint="say it in other words, or take another model",
             )
+
+    def _sampling(self, messages: Sequence[Message]) -> ModelOptions:
+        """How to sample: a model that has called what it had to is free; it would never come to an answer."""
+        called = bool(messages) and messages[-1].role == "tool"
+        if not called or self.options.tool_choice in {None, "auto", "none"}:
+            return self.options
+        return msgspec.structs.replace(self.options, tool_choice=None)
 
     async def status(self, text: str) -> None:
         """Say what is going on, for the spinner."""

@@ -6,7 +6,7 @@ https://platform.claude.com/docs/en/build-with-claude/prompt-caching.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 Body = dict[str, Any]
 
@@ -25,7 +25,9 @@ def cached(body: Body, *, wanted: bool | None) -> Body:
     """
     if wanted is False:
         return body
-    tools, system, messages = body.get("tools") or [], body.get("system") or "", body["messages"]
+    tools: list[Body] = body.get("tools", [])
+    system: str = body.get("system", "")
+    messages: list[Body] = body["messages"]
     marked = dict(body)
     if wanted or _is_long([tools, system]):
         if tools:
@@ -62,6 +64,8 @@ def _is_long(value: Any) -> bool:
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    elif isinstance(value, list | dict):
-        for one in value.values() if isinstance(value, dict) else value:
+    elif isinstance(value, dict):
+        yield from _texts([*cast("dict[str, Any]", value).values()])
+    elif isinstance(value, list):
+        for one in cast("list[object]", value):
             yield from _texts(one)

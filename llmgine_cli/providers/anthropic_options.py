@@ -73,7 +73,7 @@ class AnthropicOptions(Options):
             return None
         return forms.instruction(request.response_format)
 
-    def _reasoning(self, filling: Filling, options: ModelOptions) -> None:
+    def _put_reasoning(self, filling: Filling, options: ModelOptions) -> None:
         effort, budget = options.reasoning_effort, options.reasoning_budget
         traits = filling.traits
         if effort is not None and traits.budgets and "reasoning_effort" not in traits.drops:
@@ -84,12 +84,12 @@ class AnthropicOptions(Options):
             else:
                 filling.tell("reasoning_effort", "takes a reasoning_budget or a reasoning_effort; the budget is sent")
         elif effort is not None:
-            self._effort(filling, effort)
+            self._put_effort(filling, effort)
         if budget is not None and effort != "none" and filling.put("reasoning_budget", budget):
             tokens = filling.fields.pop("reasoning_budget", None)
             filling.put("thinking", {"type": "enabled", "budget_tokens": tokens})
 
-    def _effort(self, filling: Filling, effort: str) -> None:
+    def _put_effort(self, filling: Filling, effort: str) -> None:
         theirs = filling.effort(effort)
         if not isinstance(theirs, str):
             filling.fields.update(theirs)
@@ -101,14 +101,14 @@ class AnthropicOptions(Options):
             filling.put("thinking", {"type": "adaptive"})
             filling.put("output_config", {"effort": theirs})
 
-    def _sampling(self, filling: Filling, options: ModelOptions) -> None:
+    def _put_sampling(self, filling: Filling, options: ModelOptions) -> None:
         thinking: Fields = filling.fields.get("thinking", {})
         if thinking.get("type") in {"enabled", "adaptive"}:
             for option in {"temperature", "top_p"} - filling.traits.drops:
                 if getattr(options, option) is not None:
                     filling.tell(option, f"takes no {option} while it thinks; it is left out")
                     options = msgspec.structs.replace(options, **{option: None})
-        super()._sampling(filling, options)
+        super()._put_sampling(filling, options)
         budget, limit = thinking.get("budget_tokens"), filling.fields.get("max_tokens")
         if budget is None or limit is None or limit > budget:
             return
@@ -119,7 +119,7 @@ class AnthropicOptions(Options):
             )
         filling.fields["max_tokens"] = budget + _ROOM
 
-    def _tools(self, filling: Filling, options: ModelOptions) -> None:
+    def _put_tools(self, filling: Filling, options: ModelOptions) -> None:
         choice = filling.tool_choice(options.tool_choice)
         alone = options.parallel_tool_calls
         if not filling.has_tools("parallel_tool_calls", alone):
@@ -135,7 +135,7 @@ class AnthropicOptions(Options):
             table["disable_parallel_tool_use"] = not alone
         filling.put("tool_choice", table)
 
-    def _form(self, filling: Filling, form: ResponseFormat | None) -> None:
+    def _put_form(self, filling: Filling, form: ResponseFormat | None) -> None:
         how = self.form(filling.request) if form is not None else None
         if how is None:
             return
@@ -148,7 +148,7 @@ class AnthropicOptions(Options):
             known = filling.fields.get("tool_choice", {})
             filling.put("tool_choice", {**known, **only})
 
-    def _caching(self, filling: Filling, options: ModelOptions) -> None:
+    def _put_caching(self, filling: Filling, options: ModelOptions) -> None:
         """The adapter marks what is to be kept, in the conversation itself."""
 
 

@@ -164,10 +164,11 @@ def _common(schema: Schema) -> Schema:
     return schema
 
 
-def _type_of(values: list[Any]) -> str | list[str]:
-    names = sorted({_NAMES.get(type(value), "") for value in values})
-    if not names or "" in names:
+def _type_of(values: list[object]) -> str | list[str]:
+    kinds: set[type] = {type(value) for value in values}
+    if not kinds or not kinds <= _NAMES.keys():
         raise _Lossy
+    names = sorted(_NAMES[kind] for kind in kinds)
     return names[0] if len(names) == 1 else names
 
 
@@ -199,5 +200,5 @@ def _references(value: Any) -> Iterable[str]:
             else:
                 yield from _references(one)
     elif isinstance(value, list):
-        for one in cast("list[Any]", value):
+        for one in cast("list[object]", value):
             yield from _references(one)

@@ -11,7 +11,8 @@ import msgspec
 from llmgine_cli.errors import UsageError, near_miss
 from llmgine_cli.llm.messages import ModelOptions, Request, ResponseFormat
 from llmgine_cli.providers import forms
-from llmgine_cli.providers.presets import Quirk, Traits, Vendor, traits_of
+from llmgine_cli.providers.presets import Vendor
+from llmgine_cli.providers.quirks import Quirk, Traits, traits_of
 
 # What an adapter makes of the conversation itself; another value here would be another request.
 OWNED = frozenset({"model", "messages", "system", "tools", "stream", "stream_options"})
@@ -46,20 +47,20 @@ class Options:
                 call is none of those that are offered.
         """
         options = request.options
-        _check_owned(options.extra)
-        _check_finite(options)
+        check_owned(options.extra)
+        check_finite({"temperature": options.temperature, "top_p": options.top_p, **options.extra})
         filling = Filling(self, request)
         if request.tools:
             filling.fields.update(filling.traits.with_tools)
-        self._reasoning(filling, options)
+        self._put_reasoning(filling, options)
         filling.look_again()
-        self._sampling(filling, options)
-        self._tools(filling, options)
-        self._form(filling, request.response_format)
+        self._put_sampling(filling, options)
+        self._put_tools(filling, options)
+        self._put_form(filling, request.response_format)
         if self._vendor.routing or options.routing is not None:
-            said = msgspec.to_builtins(options.routing) if options.routing is not None else {}
+            said: Fields = msgspec.to_builtins(options.routing) if options.routing is not None else {}
             filling.put("routing", {**self._vendor.routing, **said})
-        self._caching(filling, options)
+        self._put_caching(filling, options)
         return {**filling.fields, **options.extra}
 
     def instruction(self, request: Request) -> str | None:
@@ -67,7 +68,7 @@ class Options:
         form = request.response_format
         if form is None or "response_format" in request.options.extra:
             return None
-        formats = self.traits(request.model).formats
+        formats = self.traits(request.model).formats_for(request.tools)
         return None if "json_schema" in formats else forms.instruction(form)
 
     def tell(self, model: str, about: str, what: str) -> None:
@@ -98,7 +99,7 @@ class Options:
 
     # -- what a protocol may have otherwise
 
-    def _reasoning(self, filling: "Filling", options: ModelOptions) -> None:
+    def _put_reasoning(self, filling: "Filling", options: ModelOptions) -> None:
         effort, budget = options.reasoning_effort, options.reasoning_budget
         counts = filling.put("reasoning_budget", budget)
         if counts and effort is not None:
@@ -110,7 +111,7 @@ class Options:
             else:
                 filling.fields.update(theirs)
 
-    def _sampling(self, filling: "Filling", options: ModelOptions) -> None:
+    def _put_sampling(self, filling: "Filling", options: ModelOptions) -> None:
         filling.put("temperature", options.temperature)
         if options.max_tokens is not None:
             filling.put("max_tokens", options.max_tokens)
@@ -120,15 +121,15 @@ class Options:
         filling.put("stop", list(options.stop) or None)
         filling.put("seed", options.seed)
 
-    def _tools(self, filling: "Filling", options: ModelOptions) -> None:
+    def _put_tools(self, filling: "Filling", options: ModelOptions) -> None:
         if (choice := filling.tool_choice(options.tool_choice)) is not None:
             plain = choice in {"auto", "required", "none"}
             filling.put("tool_choice", choice if plain else {"type": "function", "function": {"name": choice}})
         if filling.has_tools("parallel_tool_calls", options.parallel_tool_calls):
             filling.put("parallel_tool_calls", options.parallel_tool_calls)
 
-    def _form(self, filling: "Filling", form: ResponseFormat | None) -> None:
-        formats = filling.traits.formats
+    def _put_form(self, filling: "Filling", form: ResponseFormat | None) -> None:
+        formats = filling.traits.formats_for(filling.request.tools)
         if form is None or not formats:
             return
         if "json_schema" in formats and (form.schema is not None or "json_object" not in formats):
@@ -139,7 +140,7 @@ class Options:
         else:
             filling.put("response_format", {"type": "json_object"})
 
-    def _caching(self, filling: "Filling", options: ModelOptions) -> None:
+    def _put_caching(self, filling: "Filling", options: ModelOptions) -> None:
         filling.put("cache", options.cache)
 
 
@@ -231,29 +232,31 @@ class Filling:
     def _within(self, option: str, value: Any) -> Any:
         least, most = self.traits.least.get(option), self.traits.most.get(option)
         if isinstance(value, list):
-            items = cast("list[Any]", value)
+            items = cast("list[object]", value)
             if most is not None and len(items) > most:
                 self.tell(option, f"takes {most} {option} texts at most; the first {most} are sent")
                 return items[:most]
-        elif least is not None and value < least:
+            return items
+        if least is not None and value < least:
             self.tell(option, f"takes a {option} of {least} at least; {least} is sent")
             return least
-        elif most is not None and value > most:
+        if most is not None and value > most:
             self.tell(option, f"takes a {option} of {most} at most; {most} is sent")
             return most
         return value
 
 
-def _check_owned(extra: Mapping[str, Any]) -> None:
-    if taken := sorted(OWNED & extra.keys()):
+def check_owned(extra: Mapping[str, Any], owned: frozenset[str] = OWNED) -> None:
+    """Raise a `UsageError` if `extra` has a field that an adapter makes of the conversation."""
+    if taken := sorted(owned & extra.keys()):
         raise UsageError(
             f"option 'extra' may not set {', '.join(taken)}: llmgine makes that of the conversation",
             hint="-m names the model, -s the system message, -T the tools, --no-stream waits for the whole answer",
         )
 
 
-def _check_finite(options: ModelOptions) -> None:
-    """JSON has neither NaN nor infinity: they would be sent as null, which is another wish."""
-    for name, value in {"temperature": options.temperature, "top_p": options.top_p, **options.extra}.items():
+def check_finite(fields: Mapping[str, Any]) -> None:
+    """Raise a `UsageError` if a field is NaN or infinite: JSON has neither, and null would be another wish."""
+    for name, value in fields.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"option {name!r} is {value}, which is no number to send", hint=f"as in -o {name} 0.5")

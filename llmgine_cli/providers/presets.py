@@ -3,76 +3,13 @@
 Their order is the order in which a model is chosen when the user names none and several keys are set.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from llmgine_cli.providers.quirks import Quirk, Traits, names_of, quirk_of, traits_of
+
 Protocol: TypeAlias = Literal["chat", "anthropic", "local", "echo"]
-Form: TypeAlias = Literal["json_schema", "json_object"]
-SystemRole: TypeAlias = Literal["system", "developer", "user"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quirk:
-    """What some models of a vendor want otherwise. Of several that apply, the later has the last word.
-
-    Options are named as in `ModelOptions`.
-
-    Attributes:
-        models: Regular expression that matches from the start of the model's name.
-        unless: A field, and the values of it that lift this quirk; None among them: when it is not sent.
-        drops: Options these models refuse; they are left out, which is told once.
-        names: What these models call an option, where that is not what the vendor calls it; None: they have none.
-        with_tools: Fields to send whenever tools are offered, unless the user sets them.
-        efforts: Reasoning effort as we call it → what is sent: another effort, or fields instead of one.
-        budgets: Reasoning effort → tokens to think, for models that count and know no effort.
-        least: Option → the smallest number they take; a smaller one is raised, which is told once.
-        most: Option → the largest number they take (of `stop`: how many texts); more is cut, which is told once.
-        forced_tools: Whether they can be made to call a tool.
-        formats: How they can be held to JSON: to a schema, or to any object.
-        images: Whether they take pictures.
-        system_role: Who says the system message; "user": it opens the first message of the user.
-    """
-
-    models: str
-    unless: tuple[str, tuple[Any, ...]] | None = None
-    drops: tuple[str, ...] = ()
-    names: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
-    with_tools: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    efforts: Mapping[str, str | Mapping[str, Any]] = field(default_factory=dict[str, str | Mapping[str, Any]])
-    budgets: Mapping[str, int] = field(default_factory=dict[str, int])
-    least: Mapping[str, int] = field(default_factory=dict[str, int])
-    most: Mapping[str, int] = field(default_factory=dict[str, int])
-    forced_tools: bool | None = None
-    formats: tuple[Form, ...] | None = None
-    images: bool | None = None
-    system_role: SystemRole | None = None
-
-    def applies(self, model: str) -> bool:
-        """Whether it is about this model."""
-        return re.match(self.models, model) is not None
-
-    def holds(self, fields: Mapping[str, Any]) -> bool:
-        """Whether a request with these fields leaves it in force."""
-        return self.unless is None or fields.get(self.unless[0]) not in self.unless[1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Traits:
-    """What all quirks together say of one model; the fields are those of `Quirk`."""
-
-    drops: frozenset[str]
-    names: Mapping[str, str | None]
-    with_tools: Mapping[str, Any]
-    efforts: Mapping[str, str | Mapping[str, Any]]
-    budgets: Mapping[str, int]
-    least: Mapping[str, int]
-    most: Mapping[str, int]
-    forced_tools: bool
-    formats: tuple[Form, ...]
-    images: bool
-    system_role: SystemRole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +125,7 @@ _ROWS = (
         quirks=(
             Quirk(models="", most={"stop": 4}),
             Quirk(models=r"gpt-[34]|gpt-5-chat|chatgpt-", drops=("reasoning_effort",)),
-            Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", ("none",))),
+            Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
             Quirk(models=_OPTIONAL_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", ("none", None))),
             Quirk(models=r"o\d", drops=("stop", "parallel_tool_calls")),
             Quirk(models=r"o\d", efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
@@ -287,7 +224,7 @@ _ROWS = (
         quirks=(
             Quirk(models="", formats=("json_object",), images=False),
             Quirk(models="", efforts={"none": {"thinking": {"type": "disabled"}}}),
-            Quirk(models=r"deepseek-(?!chat)", forced_tools=False, unless=("thinking", ({"type": "disabled"},))),
+            Quirk(models=r"deepseek-(?!chat)", forced_tools=False, unless=("thinking", {"type": "disabled"})),
         ),
     ),
     Vendor(
@@ -301,6 +238,7 @@ _ROWS = (
         call_signatures=True,
         quirks=(
             Quirk(models=r"gemini-(1|2\.0)", drops=_THINKING),
+            Quirk(models=r"gemini-[12]", formats_with_tools=False),
             Quirk(models="", efforts={"xhigh": "high"}),
             Quirk(models=r"gemini-(2\.5-pro|[3-9])", efforts={"none": "low"}),  # they always think
         ),
@@ -326,6 +264,7 @@ _ROWS = (
         default_model="openai/gpt-oss-120b",
         quirks=(
             Quirk(models=_TEXT_ONLY, images=False),
+            Quirk(models="", formats_with_tools=False),
             Quirk(models=r"(?!openai/gpt-oss|qwen/)", drops=("reasoning_effort",)),
             Quirk(models=r"openai/gpt-oss", efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
             Quirk(models=r"qwen/", efforts=dict.fromkeys(("minimal", "low", "medium", "high", "xhigh"), "default")),
@@ -396,37 +335,6 @@ _ROWS = (
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ROWS}
 
 
-def traits_of(names: Mapping[str, str | None], quirks: Iterable[Quirk]) -> Traits:
-    """Return what quirks that hold say together.
-
-    Args:
-        names: What the vendor calls options.
-        quirks: The later has the last word.
-    """
-    those = list(quirks)
-
-    def all_of(name: str) -> dict[str, Any]:
-        return {key: value for quirk in those for key, value in getattr(quirk, name).items()}
-
-    def last(name: str, default: Any) -> Any:
-        said = (getattr(quirk, name) for quirk in reversed(those))
-        return next((value for value in said if value is not None), default)
-
-    return Traits(
-        drops=frozenset(option for quirk in those for option in quirk.drops),
-        names={**names, **all_of("names")},
-        with_tools=all_of("with_tools"),
-        efforts=all_of("efforts"),
-        budgets=all_of("budgets"),
-        least=all_of("least"),
-        most=all_of("most"),
-        forced_tools=last("forced_tools", default=True),
-        formats=last("formats", ("json_schema", "json_object")),
-        images=last("images", default=True),
-        system_role=last("system_role", "system"),
-    )
-
-
 def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Vendor]:
     """Add vendors, or change those that are known.
 
@@ -451,9 +359,9 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
             if key in said:
                 said[key] = {**getattr(known, key), **said[key]}
         if "names" in said:
-            said["names"] = {**known.names, **_noted(said["names"])}
+            said["names"] = {**known.names, **names_of(said["names"])}
         if "quirks" in said:
-            said["quirks"] = (*known.quirks, *(_quirk(quirk) for quirk in said["quirks"]))
+            said["quirks"] = (*known.quirks, *(quirk_of(quirk) for quirk in said["quirks"]))
         result[name] = replace(known, **said)
     return result
 
@@ -468,19 +376,6 @@ def _unknown(name: str, protocol: str | None) -> Vendor:
             quirks=VENDORS["anthropic"].quirks,
         )
     return Vendor(name=name, takes_files=True, call_signatures=True, quirks=(Quirk(models=_TEXT_ONLY, images=False),))
-
-
-def _quirk(given: Mapping[str, Any]) -> Quirk:
-    """A quirk as a table says it: lists for tuples, a table for `unless`, false for a name that is not there."""
-    said = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
-    for name, values in said.get("unless", {}).items():
-        said["unless"] = (name, tuple(values) if isinstance(values, list) else (values,))
-    return Quirk(**{**said, "names": _noted(said.get("names", {}))})
-
-
-def _noted(table: Mapping[str, Any]) -> dict[str, Any]:
-    """A table in which false is a name that is not there: TOML has no word for nothing."""
-    return {key: None if value is False else value for key, value in table.items()}
 
 
 def ollama_url(host: str) -> str:

@@ -82,5 +82,5 @@ def _toml(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in cast('dict[str, Any]', value).items())} }}"
     if isinstance(value, list):
-        return f"[{', '.join(_toml(one) for one in cast('list[Any]', value))}]"
+        return f"[{', '.join(_toml(one) for one in cast('list[object]', value))}]"
     return json.dumps(value, ensure_ascii=False)

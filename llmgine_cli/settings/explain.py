@@ -56,7 +56,7 @@ def _values(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
 def _plain(value: Any) -> Any:
     """A list of tables as it was written."""
     if isinstance(value, list):
-        return [_plain(one) for one in cast("list[Any]", value)]
+        return [_plain(one) for one in cast("list[object]", value)]
     return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
 
 

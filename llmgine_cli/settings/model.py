@@ -105,6 +105,9 @@ class QuirkSettings(_Table):
     formats: Annotated[
         list[Literal["json_schema", "json_object"]] | None, Field(description="How they can be held to JSON.")
     ] = None
+    formats_with_tools: Annotated[
+        bool | None, Field(description="Whether they can be held to it when they are offered tools.")
+    ] = None
     images: Annotated[bool | None, Field(description="Whether they take pictures.")] = None
     system_role: Annotated[
         Literal["system", "developer", "user"] | None, Field(description="Who says the system message.")

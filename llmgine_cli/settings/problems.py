@@ -37,7 +37,7 @@ def holds(data: Any, key: Key) -> bool:
     if not key:
         return True
     if isinstance(data, list):
-        return any(holds(one, key) for one in cast("list[Any]", data))
+        return any(holds(one, key) for one in cast("list[object]", data))
     return isinstance(data, dict) and key[0] in data and holds(cast("dict[str, Any]", data)[key[0]], key[1:])
 
 
