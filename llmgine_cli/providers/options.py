@@ -12,7 +12,7 @@ from llmgine_cli.errors import UsageError, near_miss
 from llmgine_cli.llm.messages import ModelOptions, Request, ResponseFormat
 from llmgine_cli.providers import forms
 from llmgine_cli.providers.presets import Vendor
-from llmgine_cli.providers.quirks import Quirk, Traits, traits_of
+from llmgine_cli.providers.quirks import Form, Quirk, Traits, traits_of
 
 # What an adapter makes of the conversation itself; another value here would be another request.
 OWNED = frozenset({"model", "messages", "system", "tools", "stream", "stream_options"})
@@ -68,8 +68,8 @@ class Options:
         form = request.response_format
         if form is None or "response_format" in request.options.extra:
             return None
-        formats = self.traits(request.model).formats_for(request.tools)
-        return None if "json_schema" in formats else forms.instruction(form)
+        kind = _kind(form, self.traits(request.model), request)
+        return None if kind == "json_schema" else forms.instruction(form)
 
     def tell(self, model: str, about: str, what: str) -> None:
         """Tell the user what a model wants otherwise, once.
@@ -129,15 +129,15 @@ class Options:
             filling.put("parallel_tool_calls", options.parallel_tool_calls)
 
     def _put_form(self, filling: "Filling", form: ResponseFormat | None) -> None:
-        formats = filling.traits.formats_for(filling.request.tools)
-        if form is None or not formats:
+        if form is None:
             return
-        if "json_schema" in formats and (form.schema is not None or "json_object" not in formats):
+        kind = _kind(form, filling.traits, filling.request)
+        if kind == "json_schema":
             schema = form.schema if form.schema is not None else {"type": "object"}
             strict = forms.strict(schema) if form.strict else None
             described = {"name": form.name, "schema": strict or schema, "strict": strict is not None}
             filling.put("response_format", {"type": "json_schema", "json_schema": described})
-        else:
+        elif kind == "json_object":
             filling.put("response_format", {"type": "json_object"})
 
     def _put_caching(self, filling: "Filling", options: ModelOptions) -> None:
@@ -244,6 +244,14 @@ class Filling:
             self.tell(option, f"takes a {option} of {most} at most; {most} is sent")
             return most
         return value
+
+
+def _kind(form: ResponseFormat, traits: Traits, request: Request) -> Form | None:
+    """How the model is held to the form of its answer; None: by words alone."""
+    formats = traits.formats_for(request.tools)
+    if "json_schema" in formats and (form.schema is not None or "json_object" not in formats):
+        return "json_schema"
+    return "json_object" if "json_object" in formats else None
 
 
 def check_owned(extra: Mapping[str, Any], owned: frozenset[str] = OWNED) -> None:
