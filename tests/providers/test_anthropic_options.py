@@ -183,8 +183,8 @@ async def test_a_users_tool_of_the_same_name_stays_the_users() -> None:
     body, reply = await answered(ToolCalls(("point", {}), ("point_", {"x": 2})), model=OLD, tools=[mine])
     assert [tool["name"] for tool in body["tools"]] == ["point", "point_"]
     assert [(type(part), getattr(part, "name", None)) for part in reply.message.parts] == [
-        (Text, None),
         (ToolCall, "point"),
+        (Text, None),
     ]
     assert reply.finish_reason == "tool_calls"
 
