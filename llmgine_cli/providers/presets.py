@@ -108,9 +108,48 @@ _TEXT_ONLY = (
     r"|llama-?3(\.[13]|[:-]|$)|llama-?3\.2[:-]([13]b|latest)|mistral-7b|mixtral|grok-3)"
 )
 # Up to Opus and Sonnet 4.6 and Haiku 4.5 the models take sampling options; later ones refuse them, and a budget.
-_CLAUDE_LATER = r"claude-(opus-4-[7-9]|[a-z]+-([5-9]|\d\d)\b|mythos|fable)"
-_CLAUDE_3_7_TO_4_5 = r"claude-(3-7-|(sonnet|opus|haiku)-4(-[015]\b|-20|$))"
-_CLAUDE_TO_3_5 = r"claude-([12]\b|instant|3-(5-|opus|sonnet|haiku))"
+# Clouds write something before these names.
+_CLAUDE = r"([\w-]+\.)*claude-"
+_CLAUDE_LATER = rf"{_CLAUDE}(opus-4-[7-9]|[a-z]+-([5-9]|\d\d)\b|mythos|fable)"
+_CLAUDE_3_7_TO_4_5 = rf"{_CLAUDE}(3-7-|(sonnet|opus|haiku)-4(-[015]\b|-20|@|$))"
+_CLAUDE_TO_3_5 = rf"{_CLAUDE}([12]\b|instant|3-(5-|opus|sonnet|haiku))"
+
+_OPENAI_QUIRKS = (
+    Quirk(models="", most={"stop": 4}),
+    Quirk(models=r"gpt-[34]|gpt-5-chat|chatgpt-", drops=("reasoning_effort",)),
+    Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
+    Quirk(models=_OPTIONAL_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", ("none", None))),
+    Quirk(models=r"o\d", drops=("stop", "parallel_tool_calls")),
+    Quirk(models=r"o\d", efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
+    Quirk(models=r"gpt-5(-(mini|nano|codex|20).*)?$", efforts={"none": "minimal", "xhigh": "high"}),
+    Quirk(models=r"gpt-5-pro", efforts=dict.fromkeys(("none", "minimal", "low", "medium", "xhigh"), "high")),
+    Quirk(models=r"gpt-5\.1", efforts={"minimal": "low", "xhigh": "high"}),
+    Quirk(models=r"gpt-5\.[2-9]|gpt-([6-9]|\d\d)", efforts={"minimal": "low"}),
+    # These answer tools on chat completions only when told not to think (400 otherwise).
+    Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
+    Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-turbo)|gpt-4o-2024-05", formats=("json_object",)),
+    Quirk(models=r"gpt-4(-0[36]|-32k|$)", formats=()),
+    Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-32k|$)|o1-mini|o3-mini", images=False),
+    Quirk(models=r"o1-(mini|preview)", system_role="user"),
+)
+# https://platform.claude.com/docs/en/build-with-claude/{thinking,effort,structured-outputs}
+_CLAUDE_QUIRKS = (
+    Quirk(models="", least={"reasoning_budget": 1024}, efforts={"minimal": "low"}, formats=()),
+    Quirk(models=_CLAUDE_LATER, drops=(*_SAMPLING, "reasoning_budget")),
+    Quirk(models=rf"{_CLAUDE}(opus-5-5|mythos|fable)", efforts={"none": "low"}),  # they always think
+    Quirk(models=rf"{_CLAUDE}(mythos|fable)", forced_tools=False),
+    Quirk(models=rf"{_CLAUDE}sonnet-4-6", efforts={"xhigh": "high"}),
+    Quirk(models=rf"{_CLAUDE}opus-4-6", efforts={"xhigh": "max"}),
+    Quirk(
+        models=_CLAUDE_3_7_TO_4_5,
+        budgets={"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576},
+    ),
+    Quirk(models=_CLAUDE_TO_3_5, drops=_THINKING, most={"max_tokens": 8192}),
+    Quirk(models=rf"{_CLAUDE}(2|instant|3-(opus|sonnet|haiku))", most={"max_tokens": 4096}),
+    Quirk(models=rf"{_CLAUDE}(2|instant)", images=False),
+    Quirk(models=rf"{_CLAUDE}(sonnet|opus|haiku)-4-5|{_CLAUDE}opus-4-1", formats=("json_schema",)),
+    Quirk(models=rf"{_CLAUDE}(sonnet|opus)-4-6|{_CLAUDE_LATER}", formats=("json_schema",)),
+)
 
 _ROWS = (
     Vendor(
@@ -122,24 +161,7 @@ _ROWS = (
         own_models=r"gpt-\d|chatgpt-|o\d(-|$)",
         names={"max_tokens": "max_completion_tokens"},
         takes_files=True,
-        quirks=(
-            Quirk(models="", most={"stop": 4}),
-            Quirk(models=r"gpt-[34]|gpt-5-chat|chatgpt-", drops=("reasoning_effort",)),
-            Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
-            Quirk(models=_OPTIONAL_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", ("none", None))),
-            Quirk(models=r"o\d", drops=("stop", "parallel_tool_calls")),
-            Quirk(models=r"o\d", efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
-            Quirk(models=r"gpt-5(-(mini|nano|codex|20).*)?$", efforts={"none": "minimal", "xhigh": "high"}),
-            Quirk(models=r"gpt-5-pro", efforts=dict.fromkeys(("none", "minimal", "low", "medium", "xhigh"), "high")),
-            Quirk(models=r"gpt-5\.1", efforts={"minimal": "low", "xhigh": "high"}),
-            Quirk(models=r"gpt-5\.[2-9]|gpt-([6-9]|\d\d)", efforts={"minimal": "low"}),
-            # These answer tools on chat completions only when told not to think (400 otherwise).
-            Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
-            Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-turbo)|gpt-4o-2024-05", formats=("json_object",)),
-            Quirk(models=r"gpt-4(-0[36]|-32k|$)", formats=()),
-            Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-32k|$)|o1-mini|o3-mini", images=False),
-            Quirk(models=r"o1-(mini|preview)", system_role="user"),
-        ),
+        quirks=_OPENAI_QUIRKS,
     ),
     Vendor(
         name="anthropic",
@@ -162,24 +184,7 @@ _ROWS = (
         },
         max_tokens=16_384,
         takes_files=True,
-        # https://platform.claude.com/docs/en/build-with-claude/{thinking,effort,structured-outputs}
-        quirks=(
-            Quirk(models="", least={"reasoning_budget": 1024}, efforts={"minimal": "low"}, formats=()),
-            Quirk(models=_CLAUDE_LATER, drops=(*_SAMPLING, "reasoning_budget")),
-            Quirk(models=r"claude-(opus-5-5|mythos|fable)", efforts={"none": "low"}),  # they always think
-            Quirk(models=r"claude-(mythos|fable)", forced_tools=False),
-            Quirk(models=r"claude-sonnet-4-6", efforts={"xhigh": "high"}),
-            Quirk(models=r"claude-opus-4-6", efforts={"xhigh": "max"}),
-            Quirk(
-                models=_CLAUDE_3_7_TO_4_5,
-                budgets={"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576},
-            ),
-            Quirk(models=_CLAUDE_TO_3_5, drops=_THINKING, most={"max_tokens": 8192}),
-            Quirk(models=r"claude-(2|instant|3-(opus|sonnet|haiku))", most={"max_tokens": 4096}),
-            Quirk(models=r"claude-(2|instant)", images=False),
-            Quirk(models=r"claude-(sonnet|opus|haiku)-4-5|claude-opus-4-1", formats=("json_schema",)),
-            Quirk(models=rf"claude-(sonnet|opus)-4-6|{_CLAUDE_LATER}", formats=("json_schema",)),
-        ),
+        quirks=_CLAUDE_QUIRKS,
     ),
     Vendor(
         name="openrouter",
