@@ -56,9 +56,8 @@ class AnthropicOptions(Options):
         if "json_schema" in traits.formats and (schema := forms.closed(form.schema)) is not None:
             return Form("schema", schema=schema)
         # A model that thinks by budget cannot be made to call a tool.
-        thinks = request.options.reasoning_budget is not None or (
-            traits.budgets and request.options.reasoning_effort not in {None, "none"}
-        )
+        counts = request.options.reasoning_budget is not None and "reasoning_budget" not in traits.drops
+        thinks = counts or (traits.budgets and request.options.reasoning_effort not in {None, "none"})
         free = "tool_choice" not in extra and (
             not request.tools or request.options.tool_choice in {None, "auto", "required"}
         )
@@ -76,16 +75,14 @@ class AnthropicOptions(Options):
     def _put_reasoning(self, filling: Filling, options: ModelOptions) -> None:
         effort, budget = options.reasoning_effort, options.reasoning_budget
         traits = filling.traits
-        if effort is not None and traits.budgets and "reasoning_effort" not in traits.drops:
-            if effort == "none":
-                filling.put("thinking", {"type": "disabled"})
-            elif budget is None:
-                budget = traits.budgets.get(effort)
-            else:
-                filling.tell("reasoning_effort", "takes a reasoning_budget or a reasoning_effort; the budget is sent")
+        counts = budget is not None and "reasoning_budget" not in traits.drops
+        if counts and effort is not None and (traits.budgets or effort == "none"):
+            filling.tell("reasoning_effort", "takes a reasoning_budget or a reasoning_effort; the budget is sent")
+        elif effort in traits.budgets:
+            budget = traits.budgets[str(effort)]
         elif effort is not None:
             self._put_effort(filling, effort)
-        if budget is not None and effort != "none" and filling.put("reasoning_budget", budget):
+        if filling.put("reasoning_budget", budget):
             tokens = filling.fields.pop("reasoning_budget", None)
             filling.put("thinking", {"type": "enabled", "budget_tokens": tokens})
 
@@ -115,7 +112,7 @@ class AnthropicOptions(Options):
         if options.max_tokens is not None:
             raise UsageError(
                 f"max_tokens {limit} leaves no room for an answer: {budget} of them are for thoughts",
-                hint=f"-o max_tokens {budget + _ROOM}, or a smaller reasoning_budget",
+                hint=f"-o max_tokens {budget + _ROOM}, or less thinking",
             )
         filling.fields["max_tokens"] = budget + _ROOM
 

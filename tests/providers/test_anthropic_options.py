@@ -67,6 +67,29 @@ def test_a_budget_goes_to_the_models_that_take_one(
     assert ("takes no reasoning_budget" in caplog.text) is not bool(sent)
 
 
+@pytest.mark.parametrize(
+    ("model", "effort", "both"), [("claude-sonnet-4-5", "low", False), ("claude-opus-4-6", "none", False),
+                                  ("claude-opus-4-6", "low", True)],
+)  # fmt: skip
+def test_of_effort_and_budget_the_budget_is_sent_where_only_one_can_be(
+    model: str, effort: str, both: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    sent = fields(model, reasoning_effort=effort, reasoning_budget=3000)
+    assert sent["thinking"] == {"type": "enabled", "budget_tokens": 3000}
+    assert sent.get("output_config") == ({"effort": effort} if both else None)
+    assert ("the budget is sent" in caplog.text) is not both
+
+
+@pytest.mark.parametrize(
+    ("model", "dropped"),
+    [("us.anthropic.claude-opus-5-20260101-v1:0", True), ("anthropic.claude-sonnet-4-5-20250929-v1:0", False),
+     ("claude-sonnet-4@20250514", False)],
+)  # fmt: skip
+def test_the_names_that_clouds_give_a_model_are_understood(model: str, dropped: bool) -> None:
+    assert ("temperature" not in fields(model, temperature=0)) is dropped
+    assert ("budget_tokens" in str(fields(model, reasoning_effort="low"))) is not dropped
+
+
 def test_a_budget_below_the_least_is_raised_to_it(caplog: pytest.LogCaptureFixture) -> None:
     assert fields("claude-sonnet-4-5", reasoning_budget=10)["thinking"]["budget_tokens"] == 1024
     assert "1024 is sent" in caplog.text
