@@ -55,9 +55,10 @@ def closed(schema: Mapping[str, Any]) -> Schema | None:
     There objects have no properties but those listed, and nothing refers to itself. Bounds of numbers, lengths and
     patterns are not enforced; they are put into the description.
     """
-    if schema.get("type") != "object" or _is_recursive(schema):
+    if schema.get("type") != "object":
         return None
-    return _Rewriting(_closed_node).of(schema)
+    rewritten = _Rewriting(_closed_node).of(schema)
+    return None if rewritten is None or _is_recursive(rewritten) else rewritten
 
 
 def instruction(form: ResponseFormat) -> str:
@@ -89,7 +90,7 @@ class _Rewriting:
     def of(self, schema: Mapping[str, Any]) -> Schema | None:
         try:
             return self._rewritten(schema)
-        except _Lossy:
+        except (_Lossy, AttributeError, TypeError):  # these of what is no schema at all: the vendor will say so
             return None
 
     def _rewritten(self, value: Any) -> Schema:

@@ -140,6 +140,19 @@ def test_what_anthropic_cannot_enforce_is_not_closed(schema: dict[str, Any]) -> 
     assert closed(schema) is None
 
 
+@pytest.mark.parametrize("make", [strict, closed])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"properties": []}, {"properties": {"a": 1}}, {"properties": {"a": {"type": 5}}}, {"required": 5},
+        {"required": [{}]}, {"$defs": []}, {"additionalProperties": "no"}, {"properties": {"a": {"anyOf": 5}}},
+        {"properties": {"a": {"enum": [[]]}}}, {"properties": {"a": {"type": "array", "items": []}}},
+    ],
+)  # fmt: skip
+def test_what_is_no_schema_is_left_to_the_vendor_to_refuse(make: Any, wrong: dict[str, Any]) -> None:
+    assert make({**obj(a={"type": "string"}), **wrong}) is None
+
+
 def test_a_definition_that_is_used_twice_is_no_circle() -> None:
     twice = {**obj(a={"$ref": "#/$defs/A"}, b={"$ref": "#/$defs/A"}), "$defs": {"A": obj(x={"type": "string"})}}
     assert closed(twice) is not None
