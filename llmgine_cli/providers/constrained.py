@@ -45,13 +45,13 @@ def constrain(request: Request) -> Request:
     if not request.tools:
         options = msgspec.structs.replace(request.options, extra=extra)
         return msgspec.structs.replace(request, messages=messages, options=options)
-    if "response_format" in extra or request.response_format is not None:
+    if "response_format" in extra:
         raise UsageError(
             "this model can be given tools or a form for its answer (response_format), not both",
             hint="leave one of them out, or use a model that was trained to call tools",
         )
     choice = request.options.tool_choice
-    form = {"type": "json_schema", "json_schema": {"name": "turn", "schema": schema(request.tools, choice)}}
+    form = {"type": "json_schema", "json_schema": {"name": "turn", "schema": schema(request.tools, choice=choice)}}
     return msgspec.structs.replace(
         request,
         messages=_introduced(messages, request.tools),
@@ -62,7 +62,7 @@ def constrain(request: Request) -> Request:
     )
 
 
-def schema(tools: Sequence[ToolSpec], choice: str | None = None) -> dict[str, Any]:
+def schema(tools: Sequence[ToolSpec], *, choice: str | None = None) -> dict[str, Any]:
     """Return the JSON Schema of one turn: a call of one of the tools, or an answer.
 
     Args:
