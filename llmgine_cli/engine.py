@@ -131,7 +131,7 @@ class Engine:
                 own[name] = value
             elif name not in known:
                 raise UsageError(f"no option named {name!r}", hint=near_miss(name, [*known, *self.options]))
-            elif name == "stop" and isinstance(value, str):
+            elif name == "stop" and isinstance(value, str) and not _is_list(value):
                 sampling[name] = (value,)
             else:
                 sampling[name] = value_of(value, known[name], name=name)
@@ -226,7 +226,11 @@ class Run:
         """
         messages = self.history.messages
         request = Request(
-            model=self.model.name, messages=messages, tools=tuple(tools), options=self.options, stream=self._stream
+            model=self.model.name,
+            messages=messages,
+            tools=tuple(tools),
+            options=self._sampling(messages),
+            stream=self._stream,
         )
         builder = ReplyBuilder()
         try:
@@ -295,6 +299,13 @@ class Run:
                 hint="say it in other words, or take another model",
             )
 
+    def _sampling(self, messages: Sequence[Message]) -> ModelOptions:
+        """How to sample: a model that has called what it had to is free; it would never come to an answer."""
+        called = bool(messages) and messages[-1].role == "tool"
+        if not called or self.options.tool_choice in {None, "auto", "none"}:
+            return self.options
+        return msgspec.structs.replace(self.options, tool_choice=None)
+
     async def status(self, text: str) -> None:
         """Say what is going on, for the spinner."""
         await self.bus.publish(StatusChanged(status=text))
@@ -342,6 +353,15 @@ class Run:
         except asyncio.CancelledError:
             await adding
             raise
+
+
+def _is_list(text: str) -> bool:
+    """Whether a text is a list of texts, as JSON."""
+    try:
+        msgspec.json.decode(text, type=list[str])
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _told(results: Iterable[ToolResult]) -> Iterator[Message]:

@@ -257,6 +257,25 @@ async def test_ask_sends_the_conversation_and_adds_the_answer() -> None:
     assert (request.options, request.stream) == (options, False)
 
 
+@pytest.mark.parametrize(
+    ("choice", "then"), [("required", None), (TOOL.name, None), ("auto", "auto"), ("none", "none"), (None, None)]
+)
+async def test_a_model_that_called_what_it_had_to_may_answer(choice: str | None, then: str | None) -> None:
+    call = ToolCall(id="1", name=TOOL.name)
+    run = scripted_run(
+        asks_for(call), says("done"), says("again"), tools=[TOOL], options=ModelOptions(tool_choice=choice, seed=1)
+    )
+    await run.say(Prompt(text="Hi"))
+    await run.ask(tools=[TOOL])
+    await run.history.add(Message("tool", (ToolResult(call_id="1", name=TOOL.name, content="42"),)))
+    await run.ask(tools=[TOOL])
+    await run.say(Prompt(text="And again"))
+    await run.ask(tools=[TOOL])
+    asked = [request.options for request in provider_of(run).requests]
+    assert [options.tool_choice for options in asked] == [choice, then, choice]
+    assert [options.seed for options in asked] == [1, 1, 1]
+
+
 async def test_ask_offers_only_the_tools_it_is_given() -> None:
     run = scripted_run(says("a"), says("b"), tools=[TOOL])
     await run.ask()

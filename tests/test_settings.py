@@ -205,6 +205,42 @@ class TestMistakesInFiles:
                 "llmgine.toml:2: providers.mine.base_ulr: unknown key",
                 "did you mean base_url?",
             ),
+            (
+                '[[providers.mine.quirks]]\nmodles = "x"\n',
+                "llmgine.toml:2: providers.mine.quirks.modles: unknown key",
+                "did you mean models or most?",
+            ),
+            (
+                '[providers.mine]\nquirks = [{ models = "x", drop = ["seed"] }]\n',
+                "llmgine.toml:2: providers.mine.quirks.drop: unknown key",
+                "did you mean drops?",
+            ),
+            ("[[providers.mine.quirks]]\n", "llmgine.toml:1: providers.mine.quirks: models is missing", None),
+            (
+                '[[providers.mine.quirks]]\nmodels = "x("\n',
+                "llmgine.toml:2: providers.mine.quirks.models: 'x(': no regular expression: ",
+                None,
+            ),
+            (
+                '[[providers.mine.quirks]]\nmodels = "x"\ndrops = ["seed", "temprature"]\n',
+                "llmgine.toml:3: providers.mine.quirks.drops: 'temprature' is none of temperature, ",
+                "did you mean temperature?",
+            ),
+            (
+                '[providers.mine.names]\nseed = false\ntop_k = "k"\n',
+                "llmgine.toml:3: providers.mine.names.top_k: 'top_k' is none of temperature, ",
+                "did you mean top_p or stop?",
+            ),
+            (
+                '[providers.mine.names]\nseed = 5\n',
+                "llmgine.toml:2: providers.mine.names.seed: 5: input should be a valid string",
+                None,
+            ),
+            (
+                '[providers.openrouter.routing]\nsort = "prise"\n',
+                "llmgine.toml:2: providers.openrouter.routing.sort: 'prise' is none of price, throughput, latency",
+                "did you mean price?",
+            ),
             ("[a\n", "llmgine.toml:1: expected ']' at the end of a table declaration", "no valid TOML"),
             ('model = "x:y"\nengine = \n', "llmgine.toml:2: invalid value", "no valid TOML"),
             ('model = "x', "llmgine.toml:1: ", "no valid TOML"),
@@ -552,6 +588,12 @@ class TestExplain:
         items = {item.key: item for item in explain()}
         assert items["chat.vi_mode"] == ("chat.vi_mode", True, "LLMGINE_CHAT")
         assert items["chat.width"].source == "default"
+
+
+def test_a_list_of_tables_is_shown_as_it_was_written() -> None:
+    user_file('[[providers.mine.quirks]]\nmodels = "x"\ndrops = ["seed"]\n')
+    items = {item.key: item.value for item in explain()}
+    assert items["providers.mine.quirks"] == [{"models": "x", "drops": ["seed"]}]
 
 
 class TestExample:

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
     from llmgine_cli.cli.common import Cli
 
 NAMES = ("llmgine_cli", "asyncio", "opentelemetry")
+FOR_USERS = "llmgine_cli.providers"  # says what of the user's wishes was left out of a request
 
 
 class _Lines(logging.Handler):
-    """Shows each record under `--verbose` as one line without anything that drives a terminal."""
+    """Shows each record as one line without anything that drives a terminal: those for developers under `--verbose`."""
 
     def __init__(self, cli: "Cli") -> None:
         super().__init__(logging.WARNING)
@@ -28,7 +29,11 @@ class _Lines(logging.Handler):
             text = str(record.msg)  # the arguments do not fit: logging must not fail for that
         error = record.exc_info[1] if record.exc_info else None
         cause = f": {type(error).__name__}: {error}" if error else ""
-        self._cli.detail(f"{record.name}: " + " ".join(visible(text + cause).split()))
+        line = " ".join(visible(text + cause).split())
+        if record.name == FOR_USERS:
+            self._cli.note(line)
+        else:
+            self._cli.detail(f"{record.name}: {line}")
 
 
 @contextmanager

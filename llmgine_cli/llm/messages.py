@@ -186,6 +186,28 @@ class ResponseFormat(Struct, frozen=True, kw_only=True):
     strict: bool = True
 
 
+class Routing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Who may serve a model that a router (OpenRouter) has from many. None means: not sent.
+
+    Attributes:
+        order: Whom to try, the first first.
+        allow_fallbacks: Whether others may be asked when those fail.
+        require_parameters: Whether to ask only those that take every option of the request.
+        data_collection: `deny`: only those that keep nothing of what they are sent.
+        only: Nobody else.
+        ignore: Not these.
+        sort: What matters most: `price`, `throughput` or `latency`.
+    """
+
+    order: tuple[str, ...] | None = None
+    allow_fallbacks: bool | None = None
+    require_parameters: bool | None = None
+    data_collection: Literal["allow", "deny"] | None = None
+    only: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] | None = None
+    sort: Literal["price", "throughput", "latency"] | None = None
+
+
 class ModelOptions(Struct, frozen=True, kw_only=True):
     """How to sample. None means: not sent, the vendor decides. Zero is sent as zero.
 
@@ -199,6 +221,8 @@ class ModelOptions(Struct, frozen=True, kw_only=True):
         reasoning_budget: The most tokens it may think, for vendors that count rather than grade.
         tool_choice: `auto`, `required` (some tool), `none`, or the name of the one tool to call.
         parallel_tool_calls: Whether one turn may ask for several tools.
+        cache: Whether the vendor is to keep the prompt for the next request, where that must be asked for (Anthropic).
+        routing: Who may serve the model, where the vendor leaves that to others (OpenRouter).
         extra: Further fields of the vendor's own request body, sent as they are.
     """
 
@@ -211,6 +235,8 @@ class ModelOptions(Struct, frozen=True, kw_only=True):
     reasoning_budget: int | None = None
     tool_choice: str | None = None
     parallel_tool_calls: bool | None = None
+    cache: bool | None = None
+    routing: Routing | None = None
     extra: dict[str, Any] = {}
 
 

@@ -24,6 +24,7 @@ class _Rates(NamedTuple):
 
     fresh: float
     cached: float
+    written: float
     output: float
 
 
@@ -88,7 +89,9 @@ class Prices:
         if rates is None:
             return None
         cached = min(usage.cached_tokens or 0, given or 0)
-        return ((given or 0) - cached) * rates.fresh + cached * rates.cached + (made or 0) * rates.output
+        written = min(usage.cache_write_tokens or 0, (given or 0) - cached)
+        fresh = (given or 0) - cached - written
+        return fresh * rates.fresh + cached * rates.cached + written * rates.written + (made or 0) * rates.output
 
     def add(self, total: Spent, model: str, usage: Usage, time_ns: int, *, answered: str | None = None) -> None:
         """Add the tokens and the price of a call to a total; arguments as for `cost`."""
@@ -125,20 +128,22 @@ class Prices:
         size = model.tiers[tier - 1] + 1 if tier else 1
         try:
             when = datetime.fromtimestamp(time_ns // 1_000_000_000, UTC)
-            nothing, cached, output = (
+            nothing, cached, written, output = (
                 float(
                     self._library.calc_price(
-                        self._library.Usage(input_tokens=size, cache_read_tokens=kept, output_tokens=made),
+                        self._library.Usage(
+                            input_tokens=size, cache_read_tokens=kept, cache_write_tokens=put, output_tokens=made
+                        ),
                         model.name,
                         provider_id=model.provider,
                         genai_request_timestamp=when,
                     ).total_price
                 )
-                for kept, made in ((0, 0), (size, 0), (0, _MILLION))
+                for kept, put, made in ((0, 0, 0), (size, 0, 0), (0, size, 0), (0, 0, _MILLION))
             )
         except (LookupError, ValueError, OverflowError, OSError):
             return None
-        return _Rates(nothing / size, cached / size, (output - nothing) / _MILLION)
+        return _Rates(nothing / size, cached / size, written / size, (output - nothing) / _MILLION)
 
     @cached_property
     def _library(self) -> Any:

@@ -18,12 +18,14 @@ class Usage(Struct, frozen=True, kw_only=True):
         input_tokens: All tokens of the request, cached ones included.
         output_tokens: All tokens of the answer, reasoning included.
         cached_tokens: Those of the input that came from the vendor's cache.
+        cache_write_tokens: Those of the input that were put into it, where the vendor has a price for that.
         reasoning_tokens: Those of the output that were thoughts.
     """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
 
     def __add__(self, other: "Usage") -> "Usage":
@@ -34,6 +36,7 @@ class Usage(Struct, frozen=True, kw_only=True):
             input_tokens=total(self.input_tokens, other.input_tokens),
             output_tokens=total(self.output_tokens, other.output_tokens),
             cached_tokens=total(self.cached_tokens, other.cached_tokens),
+            cache_write_tokens=total(self.cache_write_tokens, other.cache_write_tokens),
             reasoning_tokens=total(self.reasoning_tokens, other.reasoning_tokens),
         )
 

@@ -10,8 +10,11 @@ from llmgine_cli.errors import BadResponseError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
 from llmgine_cli.providers import faults
+from llmgine_cli.providers.anthropic_caching import cached
 from llmgine_cli.providers.anthropic_messages import messages_of, system_of, tools_of
+from llmgine_cli.providers.anthropic_options import AnthropicOptions, answer_of
 from llmgine_cli.providers.anthropic_wire import Event, Reading
+from llmgine_cli.providers.forms import instructed
 from llmgine_cli.providers.remote import RemoteProvider
 from llmgine_cli.providers.transport import Answer
 from llmgine_cli.providers.wire import decode, decode_whole, drain
@@ -23,6 +26,7 @@ class AnthropicProvider(RemoteProvider):
     """A vendor that speaks Anthropic messages; its base URL may end in `/v1` or not."""
 
     _decoder = msgspec.json.Decoder(Event)
+    _options: AnthropicOptions
 
     @property
     def _path(self) -> str:
@@ -41,14 +45,38 @@ class AnthropicProvider(RemoteProvider):
         return {"anthropic-version": VERSION, **key}
 
     def _body(self, request: Request) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": request.model, "messages": messages_of(request.messages, self.name)}
-        if said := system_of(request.messages):
-            body["system"] = said
-        if request.tools:
-            body["tools"] = tools_of(request.tools)
+        said, tools = request.messages, request.tools
+        if told := self._options.instruction(request):
+            said = instructed(said, told)
+        if (form := self._options.form(request)) is not None and form.tool is not None:
+            tools = (*tools, form.tool)
+        body: dict[str, Any] = {"model": request.model, "messages": messages_of(said, self.name)}
+        if system := system_of(said):
+            body["system"] = system
+        if tools:
+            body["tools"] = tools_of(tools)
         if request.stream:
             body["stream"] = True
-        return body
+        return cached(body, wanted=self._caches(request))
+
+    def _caches(self, request: Request) -> bool | None:
+        """Whether to have the prompt kept: always, never, or (None) when that will pay."""
+        if request.options.cache is not None:
+            return request.options.cache
+        return None if self._vendor.prompt_caching else False
+
+    async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
+        """Ask the model; see `RemoteProvider.stream`."""
+        form = self._options.form(request)
+        events = super().stream(request)
+        if form is not None and form.tool is not None:
+            events = answer_of(events, form.tool.name)
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+    def _make_options(self) -> AnthropicOptions:
+        return AnthropicOptions(self._vendor)
 
     async def _streamed(self, answer: Answer) -> AsyncGenerator[StreamEvent, None]:
         reading = Reading()

@@ -197,6 +197,7 @@ class Reading:
                 input_tokens=None if known.input_tokens is None else sum(part or 0 for part in parts),
                 output_tokens=known.output_tokens,
                 cached_tokens=known.cache_read_input_tokens,
+                cache_write_tokens=known.cache_creation_input_tokens,
                 reasoning_tokens=known.output_tokens_details.thinking_tokens if known.output_tokens_details else None,
             )
         )

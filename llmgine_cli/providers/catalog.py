@@ -66,8 +66,13 @@ class Catalog:
             CredentialsError: The provider's key is missing.
             SettingsError: The aliases go in a circle.
         """
-        vendor, model = self.resolve(name)
-        return Model(provider=self._provider(vendor), name=model, reason=reason, explicit=explicit)
+        vendor, model, detour = self._resolve(name)
+        return Model(
+            provider=self._provider(vendor),
+            name=vendor.aliases.get(model, model),
+            reason=f"{reason}; {detour}" if detour else reason,
+            explicit=explicit and detour is None,
+        )
 
     def choose_for_embedding(self, *, flag: str | None, setting: str | None = None) -> Model:
         """Return the model to make vectors with: as asked for, else of the first provider with a key that has one.
@@ -95,6 +100,20 @@ class Catalog:
         if "local" in self._vendors and (local := _local_model()):
             return self.model(f"local:{local}", reason="no key is set, and a model is installed here", explicit=False)
         raise NoModelError("there is no model to make embeddings with", hint=self._ways_out())
+
+    def resolve(self, name: str) -> tuple[Vendor, str]:
+        """Return who serves the model of that name, and what they call it; nobody is asked, and no key is needed.
+
+        Args:
+            name: As for `model`.
+
+        Raises:
+            NotFoundError: As for `model`.
+            UsageError: As for `model`.
+            SettingsError: The aliases go in a circle.
+        """
+        vendor, model, _ = self._resolve(name)
+        return vendor, vendor.aliases.get(model, model)
 
     async def models(self, provider: str, *, seconds: float) -> list[str]:
         """Return the names of the models that a provider has now.
@@ -159,17 +178,8 @@ class Catalog:
 
     # -- names
 
-    def resolve(self, name: str) -> tuple[Vendor, str]:
-        """Return who serves the model of that name, and what they call it; nobody is asked, and no key is needed.
-
-        Args:
-            name: As for `model`.
-
-        Raises:
-            NotFoundError: As for `model`.
-            UsageError: As for `model`.
-            SettingsError: The aliases go in a circle.
-        """
+    def _resolve(self, name: str) -> tuple[Vendor, str, str | None]:
+        """Return whose model it is, its name there, and, where the user could expect another vendor, why that one."""
         name = self._unalias(name)
         left, colon, right = name.partition(":")
         vendor = self._vendors.get(left)
@@ -179,9 +189,9 @@ class Catalog:
                 raise UsageError(
                     f"which model of {left}?", hint=f"name it, as in -m {left}:MODEL{self._known_models(vendor)}"
                 )
-            return vendor, model
+            return vendor, model, None
         if (owner := self._owner(name)) is not None:
-            return owner, name
+            return self._carried(owner, name) or (owner, name, None)
         if colon:
             missing = NotFoundError("provider", left, self._vendors)
             missing.hint = self._closest(left, right) or f"write provider:model; {missing.hint}"
@@ -212,6 +222,19 @@ class Catalog:
             if vendor.own_models is not None and re.match(vendor.own_models, model)
         ]
         return owners[0] if len(owners) == 1 else None
+
+    def _carried(self, owner: Vendor, model: str) -> tuple[Vendor, str, str] | None:
+        """Another vendor that serves a model too, if there is a key for that one only.
+
+        It is done for a name that leaves the vendor open, never for `provider:model`.
+        """
+        if not self._lacks_key(owner):
+            return None
+        for vendor in self._vendors.values():
+            prefix = vendor.carries.get(owner.name)
+            if prefix is not None and (variable := self._variable(vendor)):
+                return vendor, f"{prefix}{model}", f"{owner.key_env} is not set, {variable} is"
+        return None
 
     def _closest(self, left: str, right: str) -> str | None:
         """The full name that was probably meant, so that it can be copied."""
@@ -277,9 +300,7 @@ class Catalog:
             raise SettingsError(
                 f"provider {vendor.name!r} has no base URL", hint=f"set base_url in [providers.{vendor.name}]"
             )
-        # A server of the user's own may do without a key; a vendor's own address never does.
-        preset = VENDORS.get(vendor.name)
-        if key is None and vendor.key_env and preset is not None and url == preset.base_url:
+        if self._lacks_key(vendor):
             raise CredentialsError(
                 f"{vendor.name} needs a key: {' or '.join(vendor.key_envs)} is not set",
                 hint=f"llmgine keys set {vendor.name} stores it; or export {vendor.key_env}; or use another model: -m",
@@ -294,6 +315,15 @@ class Catalog:
             connect_timeout=self._connect_timeout,
             idle_timeout=self._idle_timeout,
         )
+
+    def _lacks_key(self, vendor: Vendor) -> bool:
+        """Whether it cannot be asked for want of a key.
+
+        A server of the user's own may do without one; a vendor's own address never does.
+        """
+        preset = VENDORS.get(vendor.name)
+        at_home = preset is not None and vendor.address(self._address) == preset.base_url
+        return at_home and bool(vendor.key_env) and self._variable(vendor) is None
 
     def _variable(self, vendor: Vendor) -> str | None:
         """The variable that holds the vendor's key, if any does."""

@@ -14,6 +14,7 @@ from llmgine_cli.providers import faults
 from llmgine_cli.providers.chat_messages import messages_of, tools_of
 from llmgine_cli.providers.chat_wire import Calls, Chunk, Delta, reason_of, text_of, thoughts_of
 from llmgine_cli.providers.embedding import embed
+from llmgine_cli.providers.forms import instructed
 from llmgine_cli.providers.remote import RemoteProvider
 from llmgine_cli.providers.transport import Answer, Endpoint
 from llmgine_cli.providers.wire import decode, decode_whole, drain, with_near_misses
@@ -50,7 +51,12 @@ class ChatProvider(RemoteProvider):
         return {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
 
     def _body(self, request: Request) -> dict[str, Any]:
-        body: dict[str, Any] = {"model": request.model, "messages": messages_of(request.messages, self._vendor)}
+        said = request.messages
+        if told := self._options.instruction(request):
+            said = instructed(said, told)
+        role = self._options.traits(request.model).system_role
+        messages = messages_of(said, self._vendor, system_role=role)
+        body: dict[str, Any] = {"model": request.model, "messages": messages}
         if request.tools:
             body["tools"] = tools_of(request.tools)
         if request.stream:

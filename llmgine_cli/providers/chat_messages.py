@@ -11,16 +11,29 @@ import msgspec
 from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import File, Image, Message, Reasoning, Text, ToolCall, ToolResult, ToolSpec
 from llmgine_cli.providers.presets import Vendor
+from llmgine_cli.providers.quirks import SystemRole
 from llmgine_cli.providers.wire import arguments_object, data_url, is_call_signature, quoted_file
 
 
-def messages_of(messages: Iterable[Message], vendor: Vendor) -> list[dict[str, Any]]:
+def messages_of(
+    messages: Iterable[Message], vendor: Vendor, *, system_role: SystemRole = "system"
+) -> list[dict[str, Any]]:
     """Return the conversation as the vendor reads it.
+
+    Args:
+        messages: The conversation.
+        vendor: Who reads it.
+        system_role: Who says the system message; "user": it opens the first message of the user.
 
     Raises:
         UsageError: It has a file that the vendor does not take.
     """
-    return [wire for message in messages for wire in _translated(message, vendor)]
+    if system_role == "user":
+        messages = _said_by_the_user(messages)
+    wires = [wire for message in messages for wire in _translated(message, vendor)]
+    if system_role == "developer":
+        return [{**wire, "role": system_role} if wire["role"] == "system" else wire for wire in wires]
+    return wires
 
 
 def tools_of(tools: Iterable[ToolSpec]) -> list[dict[str, Any]]:
@@ -32,6 +45,21 @@ def tools_of(tools: Iterable[ToolSpec]) -> list[dict[str, Any]]:
         }
         for tool in tools
     ]
+
+
+def _said_by_the_user(messages: Iterable[Message]) -> Iterator[Message]:
+    """The conversation with its system messages as the beginning of what the user says first after them."""
+    waiting: list[Text] = []
+    for message in messages:
+        if message.role == "system":
+            waiting.append(Text(f"{message.text}\n\n"))
+        elif message.role == "user" and waiting:
+            yield Message("user", (*waiting, *message.parts))
+            waiting = []
+        else:
+            yield message
+    if waiting:
+        yield Message("user", tuple(waiting))
 
 
 def _translated(message: Message, vendor: Vendor) -> Iterator[dict[str, Any]]:

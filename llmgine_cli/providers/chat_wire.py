@@ -80,6 +80,7 @@ class InputDetails(Struct):
     """Of the input tokens."""
 
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 class OutputDetails(Struct):
@@ -99,11 +100,13 @@ class TokenCount(Struct):
 
     def usage(self) -> Usage:
         """Return it as ours."""
-        cached = self.prompt_tokens_details.cached_tokens if self.prompt_tokens_details else None
+        details = self.prompt_tokens_details or InputDetails()
+        cached = details.cached_tokens
         return Usage(
             input_tokens=self.prompt_tokens,
             output_tokens=self.completion_tokens,
             cached_tokens=self.prompt_cache_hit_tokens if cached is None else cached,
+            cache_write_tokens=details.cache_write_tokens,
             reasoning_tokens=self.completion_tokens_details.reasoning_tokens
             if self.completion_tokens_details
             else None,

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, Union
 
 import msgspec
 
-from llmgine_cli.errors import UsageError
+from llmgine_cli.errors import UsageError, near_miss
 from llmgine_cli.llm.messages import Message, Request, Text, ToolCall, ToolResult, ToolSpec, user
 from llmgine_cli.llm.stream import (
     Finished,
@@ -50,17 +50,33 @@ def constrain(request: Request) -> Request:
             "this model can be given tools or a form for its answer (response_format), not both",
             hint="leave one of them out, or use a model that was trained to call tools",
         )
-    form = {"type": "json_schema", "json_schema": {"name": "turn", "schema": schema(request.tools)}}
+    choice = request.options.tool_choice
+    form = {"type": "json_schema", "json_schema": {"name": "turn", "schema": schema(request.tools, choice=choice)}}
     return msgspec.structs.replace(
         request,
         messages=_introduced(messages, request.tools),
         tools=(),
-        options=msgspec.structs.replace(request.options, extra={**extra, "response_format": form}),
+        options=msgspec.structs.replace(
+            request.options, extra={**extra, "response_format": form}, tool_choice=None, parallel_tool_calls=None
+        ),
     )
 
 
-def schema(tools: Sequence[ToolSpec]) -> dict[str, Any]:
-    """Return the JSON Schema of one turn: a call of one of the tools, or an answer."""
+def schema(tools: Sequence[ToolSpec], *, choice: str | None = None) -> dict[str, Any]:
+    """Return the JSON Schema of one turn: a call of one of the tools, or an answer.
+
+    Args:
+        tools: Those that are offered.
+        choice: As `ModelOptions.tool_choice`: a call must come, none may, or it must be of this tool.
+
+    Raises:
+        UsageError: `choice` names none of the tools.
+    """
+    choices = ["auto", "required", "none", *(tool.name for tool in tools)]
+    if choice is not None and choice not in choices:
+        raise UsageError(f"tool_choice is {choice!r}, which is none of the tools", hint=near_miss(choice, choices))
+    if choice not in {None, "auto", "required"}:
+        tools = [tool for tool in tools if tool.name == choice]  # of `none`: none
     definitions: dict[str, Any] = {}
     turns: list[dict[str, Any]] = []
     for tool in tools:
@@ -68,7 +84,8 @@ def schema(tools: Sequence[ToolSpec]) -> dict[str, Any]:
         for name, definition in parameters.pop("$defs", {}).items():
             definitions[f"{tool.name}.{name}"] = definition
         turns.append(_object(tool={"const": tool.name}, arguments=parameters))
-    turns.append(_object(answer={"type": "string", "minLength": 1}))
+    if choice in {None, "auto", "none"}:
+        turns.append(_object(answer={"type": "string", "minLength": 1}))
     return {"anyOf": turns, **({"$defs": definitions} if definitions else {})}
 
 

@@ -128,7 +128,7 @@ class LocalProvider:
             import_module("httpx2")
             from llmgine_cli.providers.chat import ChatProvider
             from llmgine_cli.providers.http import HttpTransport
-            from llmgine_cli.providers.presets import Vendor
+            from llmgine_cli.providers.presets import VENDORS
             from llmgine_cli.providers.transport import Endpoint
 
             endpoint = Endpoint(
@@ -145,7 +145,7 @@ class LocalProvider:
         # llama.cpp's server hangs up after an answer without announcing it, which a request on the same connection may
         # meet; on loopback a new one costs nothing.
         transport = HttpTransport(endpoint, {"Authorization": f"Bearer {server.key}", "Connection": "close"})
-        chat = ChatProvider(Vendor(name=self.name), endpoint, transport)
+        chat = ChatProvider(VENDORS[self.name], endpoint, transport)
         return _Served(server=server, endpoint=endpoint, transport=transport, chat=chat)
 
 

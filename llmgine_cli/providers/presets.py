@@ -3,33 +3,13 @@
 Their order is the order in which a model is chosen when the user names none and several keys are set.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from llmgine_cli.providers.quirks import Quirk, Traits, names_of, quirk_of, traits_of
+
 Protocol: TypeAlias = Literal["chat", "anthropic", "local", "echo"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Quirk:
-    """What some models of a vendor want otherwise.
-
-    Attributes:
-        models: Regular expression that matches from the start of the model's name.
-        drops: Options these models refuse, by their name in `ModelOptions`; they are left out, which is told once.
-        with_tools: Fields to send whenever tools are offered, unless the user sets them.
-        unless: A field and the value of it that lifts `drops`.
-    """
-
-    models: str
-    drops: tuple[str, ...] = ()
-    with_tools: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    unless: tuple[str, Any] | None = None
-
-    def applies(self, model: str) -> bool:
-        """Whether it is about this model."""
-        return re.match(self.models, model) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,13 +26,18 @@ class Vendor:
         default_model: What to use when only the vendor is known.
         embedding_model: What to turn texts into vectors with when only the vendor is known.
         own_models: Regular expression for the names of its own models, which then need no `provider:` before them.
+        aliases: Short names of its models → the names by which it knows them.
+        carries: Other vendors whose models it serves too → what it writes before their names.
         headers: Sent with every request.
-        names: What the protocol calls an option of ours, where this vendor calls it otherwise; None: it has none.
+        names: What the protocol calls an option of ours, where this vendor calls it otherwise, with dots for a field in
+            a field; None: it has none.
         max_tokens: Sent when the user sets no limit; the Anthropic protocol demands one.
         stream_usage: Whether it wants to be asked for usage in a stream.
         takes_files: Whether it takes documents other than text.
         reasoning_field: Where it wants the thoughts back that led to a tool call.
         call_signatures: Whether it signs tool calls and wants the signatures back.
+        prompt_caching: Whether to have long prompts kept for the next request, where that must be asked for.
+        routing: Who may serve the model, for a vendor that leaves it to others.
         quirks: What some of its models want otherwise.
         starter: For a server on the user's own machine: how to start it.
     """
@@ -66,6 +51,8 @@ class Vendor:
     default_model: str | None = None
     embedding_model: str | None = None
     own_models: str | None = None
+    aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    carries: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     names: Mapping[str, str | None] = field(default_factory=dict[str, str | None])
     max_tokens: int | None = None
@@ -73,6 +60,8 @@ class Vendor:
     takes_files: bool = False
     reasoning_field: str | None = None
     call_signatures: bool = False
+    prompt_caching: bool = True
+    routing: Mapping[str, Any] = field(default_factory=dict[str, Any])
     quirks: tuple[Quirk, ...] = ()
     starter: str | None = None
 
@@ -92,11 +81,77 @@ class Vendor:
             said = ollama_url(said)
         return (said or self.base_url).strip().rstrip("/")
 
+    def traits(self, model: str, fields: Mapping[str, Any] | None = None) -> Traits:
+        """Return what one of its models wants otherwise.
 
-# o-series and the GPTs that always think take no sampling options; see also the tools below. GPT-5.1 to 5.4 think only
-# when asked to, and take them.
-_THINKERS = r"o\d|gpt-5(-(mini|nano|pro|codex|20).*)?$|gpt-5\.[5-9]|gpt-([6-9]|\d\d)"
+        Args:
+            model: Its name.
+            fields: What the request says already, which may lift a quirk.
+        """
+        return traits_of(
+            self.names, (quirk for quirk in self.quirks if quirk.applies(model) and quirk.holds(fields or {}))
+        )
+
+    def takes_images(self, model: str) -> bool:
+        """Whether a model of this name takes pictures; of one that nobody has heard of it is believed."""
+        return self.traits(model).images
+
+
 _SAMPLING = ("temperature", "top_p")
+_THINKING = ("reasoning_effort", "reasoning_budget")
+# o-series and the GPTs that always think take no sampling options; those from 5.1 to 5.4 think only when asked to.
+_THINKERS = (
+    r"o\d|gpt-5(-(mini|nano|pro|codex|20).*)?$|gpt-5\.[1-4]-(chat|pro)|gpt-5\.1-codex|gpt-5\.[5-9]|gpt-([6-9]|\d\d)"
+)
+_OPTIONAL_THINKERS = r"gpt-5\.[1-4](?!-(chat|pro)|(?<=1)-codex)"
+# Models of others that many serve, under whatever prefix, and that read nothing but text.
+_TEXT_ONLY = (
+    r"([\w.-]+/)*(gpt-oss|gpt-3\.5|o1-mini|o3-mini|deepseek(?!-(vl|ocr))|smollm2|codestral|qwen3(?!\.|-vl)|qwen2\.5(?!-?vl)|kimi-k2(?!\.)"
+    r"|llama-?3(\.[13]|[:-]|$)|llama-?3\.2[:-]([13]b|latest)|mistral-7b|mixtral|grok-3)"
+)
+# Up to Opus and Sonnet 4.6 and Haiku 4.5 the models take sampling options; later ones refuse them, and a budget.
+# Clouds write something before these names.
+_CLAUDE = r"([\w-]+\.)*claude-"
+_CLAUDE_LATER = rf"{_CLAUDE}(opus-4-[7-9]|[a-z]+-([5-9]|\d\d)\b|mythos|fable)"
+_CLAUDE_3_7_TO_4_5 = rf"{_CLAUDE}(3-7-|(sonnet|opus|haiku)-4(-[015]\b|-20|@|$))"
+_CLAUDE_TO_3_5 = rf"{_CLAUDE}([12]\b|instant|3-(5-|opus|sonnet|haiku))"
+
+_OPENAI_QUIRKS = (
+    Quirk(models="", most={"stop": 4}),
+    Quirk(models=r"gpt-[34]|gpt-5-chat|chatgpt-", drops=("reasoning_effort",)),
+    Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
+    Quirk(models=_OPTIONAL_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", ("none", None))),
+    Quirk(models=r"o\d", drops=("stop", "parallel_tool_calls")),
+    Quirk(models=r"o\d", efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
+    Quirk(models=r"gpt-5(-(mini|nano|codex|20).*)?$", efforts={"none": "minimal", "xhigh": "high"}),
+    Quirk(models=r"gpt-5-pro", efforts=dict.fromkeys(("none", "minimal", "low", "medium", "xhigh"), "high")),
+    Quirk(models=r"gpt-5\.1", efforts={"minimal": "low", "xhigh": "high"}),
+    Quirk(models=r"gpt-5\.[2-9]|gpt-([6-9]|\d\d)", efforts={"minimal": "low"}),
+    # These answer tools on chat completions only when told not to think (400 otherwise).
+    Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
+    Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-turbo)|gpt-4o-2024-05", formats=("json_object",)),
+    Quirk(models=r"gpt-4(-0[36]|-32k|$)", formats=()),
+    Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-32k|$)|o1-mini|o3-mini", images=False),
+    Quirk(models=r"o1-(mini|preview)", system_role="user"),
+)
+# https://platform.claude.com/docs/en/build-with-claude/{thinking,effort,structured-outputs}
+_CLAUDE_QUIRKS = (
+    Quirk(models="", least={"reasoning_budget": 1024}, efforts={"minimal": "low"}, formats=()),
+    Quirk(models=_CLAUDE_LATER, drops=(*_SAMPLING, "reasoning_budget")),
+    Quirk(models=rf"{_CLAUDE}(opus-5-5|mythos|fable)", efforts={"none": "low"}),  # they always think
+    Quirk(models=rf"{_CLAUDE}(mythos|fable)", forced_tools=False),
+    Quirk(models=rf"{_CLAUDE}sonnet-4-6", efforts={"xhigh": "high"}),
+    Quirk(models=rf"{_CLAUDE}opus-4-6", efforts={"xhigh": "max"}),
+    Quirk(
+        models=_CLAUDE_3_7_TO_4_5,
+        budgets={"minimal": 1024, "low": 2048, "medium": 8192, "high": 16_384, "xhigh": 24_576},
+    ),
+    Quirk(models=_CLAUDE_TO_3_5, drops=_THINKING, most={"max_tokens": 8192}),
+    Quirk(models=rf"{_CLAUDE}(2|instant|3-(opus|sonnet|haiku))", most={"max_tokens": 4096}),
+    Quirk(models=rf"{_CLAUDE}(2|instant)", images=False),
+    Quirk(models=rf"{_CLAUDE}(sonnet|opus|haiku)-4-5|{_CLAUDE}opus-4-1", formats=("json_schema",)),
+    Quirk(models=rf"{_CLAUDE}(sonnet|opus)-4-6|{_CLAUDE_LATER}", formats=("json_schema",)),
+)
 
 _ROWS = (
     Vendor(
@@ -109,12 +164,7 @@ _ROWS = (
         own_models=r"gpt-\d|chatgpt-|o\d(-|$)|text-embedding-",
         names={"max_tokens": "max_completion_tokens"},
         takes_files=True,
-        quirks=(
-            Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
-            Quirk(models=r"o\d", drops=("stop",)),
-            # These answer tools on chat completions only when told not to think (400 otherwise).
-            Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
-        ),
+        quirks=_OPENAI_QUIRKS,
     ),
     Vendor(
         name="anthropic",
@@ -125,19 +175,51 @@ _ROWS = (
         default_model="claude-sonnet-5-5",
         own_models=r"claude-",
         names={"stop": "stop_sequences", "seed": None},
+        # The API knows these only with their date.
+        aliases={
+            "claude-3-5-haiku": "claude-3-5-haiku-20241022",
+            "claude-3-5-haiku-latest": "claude-3-5-haiku-20241022",
+            "claude-3-5-sonnet": "claude-3-5-sonnet-20241022",
+            "claude-3-7-sonnet": "claude-3-7-sonnet-20250219",
+            "claude-sonnet-4": "claude-sonnet-4-20250514",
+            "claude-opus-4": "claude-opus-4-20250514",
+            "claude-opus-4-1": "claude-opus-4-1-20250805",
+        },
         max_tokens=16_384,
         takes_files=True,
-        # Up to Opus and Sonnet 4.6 and Haiku 4.5 the models take sampling options; later ones refuse them.
-        quirks=(Quirk(models=r"claude-(opus-4-[7-9]|[a-z]+-([5-9]|\d\d)\b|mythos|fable)", drops=_SAMPLING),),
+        quirks=_CLAUDE_QUIRKS,
     ),
     Vendor(
         name="openrouter",
         base_url="https://openrouter.ai/api/v1",
         key_env="OPENROUTER_API_KEY",
         default_model="openrouter/auto",
+        aliases={
+            "anthropic/claude-3-5-haiku": "anthropic/claude-3.5-haiku",
+            "anthropic/claude-3-7-sonnet": "anthropic/claude-3.7-sonnet",
+            "anthropic/claude-haiku-4-5": "anthropic/claude-haiku-4.5",
+            "anthropic/claude-sonnet-4-5": "anthropic/claude-sonnet-4.5",
+            "anthropic/claude-opus-4-5": "anthropic/claude-opus-4.5",
+            "anthropic/claude-sonnet-5-5": "anthropic/claude-sonnet-5.5",
+            "anthropic/claude-haiku-5-5": "anthropic/claude-haiku-5.5",
+            "anthropic/claude-opus-5-5": "anthropic/claude-opus-5.5",
+        },
+        carries={
+            "openai": "openai/",
+            "anthropic": "anthropic/",
+            "gemini": "google/",
+            "xai": "x-ai/",
+            "deepseek": "deepseek/",
+        },
         headers={"X-Title": "llmgine"},
+        names={
+            "reasoning_effort": "reasoning.effort",
+            "reasoning_budget": "reasoning.max_tokens",
+            "routing": "provider",
+        },
         takes_files=True,
         call_signatures=True,
+        quirks=(Quirk(models=_TEXT_ONLY, images=False),),
     ),
     Vendor(
         name="deepseek",
@@ -146,6 +228,12 @@ _ROWS = (
         default_model="deepseek-flash",
         own_models=r"deepseek-(flash|pro|chat|reasoner|v\d)",
         reasoning_field="reasoning_content",
+        # https://api-docs.deepseek.com/guides/thinking_mode
+        quirks=(
+            Quirk(models="", formats=("json_object",), images=False),
+            Quirk(models="", efforts={"none": {"thinking": {"type": "disabled"}}}),
+            Quirk(models=r"deepseek-(?!chat)", forced_tools=False, unless=("thinking", {"type": "disabled"})),
+        ),
     ),
     Vendor(
         name="gemini",
@@ -155,7 +243,14 @@ _ROWS = (
         default_model="gemini-3.8-flash",
         embedding_model="gemini-embedding-001",
         own_models=r"gemini-",
+        names={"reasoning_budget": "extra_body.google.thinking_config.thinking_budget"},
         call_signatures=True,
+        quirks=(
+            Quirk(models=r"gemini-(1|2\.0)", drops=_THINKING),
+            Quirk(models=r"gemini-[12]", formats_with_tools=False),
+            Quirk(models="", efforts={"xhigh": "high"}),
+            Quirk(models=r"gemini-(2\.5-pro|[3-9])", efforts={"none": "low"}),  # they always think
+        ),
     ),
     Vendor(
         name="xai",
@@ -163,12 +258,27 @@ _ROWS = (
         key_env="XAI_API_KEY",
         default_model="grok-4.3",
         own_models=r"grok-",
+        quirks=(
+            Quirk(models=r"grok-(3-mini|4(?!.*non-reasoning))", drops=("stop",)),
+            Quirk(models=r"grok-(2|3(?!-mini)|4(?!\.[3-9])|code)", drops=("reasoning_effort",)),
+            Quirk(models="", efforts={"minimal": "low", "xhigh": "high"}),
+            Quirk(models=r"grok-3-mini", efforts={"none": "low", "medium": "high"}),
+            Quirk(models=r"grok-(3|code)", images=False),
+        ),
     ),
     Vendor(
         name="groq",
         base_url="https://api.groq.com/openai/v1",
         key_env="GROQ_API_KEY",
         default_model="openai/gpt-oss-120b",
+        quirks=(
+            Quirk(models=_TEXT_ONLY, images=False),
+            Quirk(models="", formats_with_tools=False),
+            Quirk(models=r"(?!openai/gpt-oss|qwen/)", drops=("reasoning_effort",)),
+            Quirk(models=r"openai/gpt-oss", efforts={"none": "low", "minimal": "low", "xhigh": "high"}),
+            Quirk(models=r"qwen/", efforts=dict.fromkeys(("minimal", "low", "medium", "high", "xhigh"), "default")),
+            Quirk(models=r"(?!openai/gpt-oss|meta-llama/llama-4|moonshotai/kimi-k2)", formats=("json_object",)),
+        ),
     ),
     Vendor(
         name="mistral",
@@ -179,6 +289,14 @@ _ROWS = (
         own_models=r"(mistral|ministral|codestral|devstral|magistral|pixtral)-",
         names={"seed": "random_seed"},
         stream_usage=False,  # it reports usage without being asked, and refuses fields it does not know
+        quirks=(
+            Quirk(models="", efforts=dict.fromkeys(("minimal", "low", "medium", "xhigh"), "high")),
+            Quirk(models=r"(?!mistral-(small|medium)-(latest|26|3))", drops=("reasoning_effort",)),
+            Quirk(
+                models=r"codestral|open-mi|mistral-(tiny|nemo)|mistral-(small|large)-24|mistral-small-2501|ministral-\d+b-24",
+                images=False,
+            ),
+        ),
     ),
     Vendor(
         name="together",
@@ -186,20 +304,43 @@ _ROWS = (
         base_url_env="TOGETHER_BASE_URL",
         key_env="TOGETHER_API_KEY",
         default_model="openai/gpt-oss-120b",
+        quirks=(Quirk(models=_TEXT_ONLY, images=False),),
     ),
     Vendor(
         name="ollama",
         base_url="http://127.0.0.1:11434/v1",
         base_url_env="OLLAMA_HOST",
+        names={"tool_choice": None, "parallel_tool_calls": None},  # passed over in silence there
         starter="ollama serve",
+        quirks=(Quirk(models=_TEXT_ONLY, images=False),),
     ),
     Vendor(
         name="lmstudio",
         base_url="http://127.0.0.1:1234/v1",
         base_url_env="LMSTUDIO_BASE_URL",
         starter="lms server start",
+        quirks=(Quirk(models="", formats=("json_schema",)), Quirk(models=_TEXT_ONLY, images=False)),
     ),
-    Vendor(name="local", protocol="local", default_model="smollm2-135m", embedding_model="smollm2-135m"),
+    Vendor(
+        name="vllm",
+        base_url="http://127.0.0.1:8000/v1",
+        base_url_env="VLLM_BASE_URL",
+        starter="vllm serve MODEL",
+        quirks=(
+            Quirk(models=_TEXT_ONLY, images=False),
+            Quirk(models=r"(google/)?gemma-2-", system_role="user"),  # its template refuses a system message
+        ),
+    ),
+    Vendor(
+        name="local",
+        protocol="local",
+        default_model="smollm2-135m",
+        embedding_model="smollm2-135m",
+        quirks=(
+            Quirk(models="", images=False),  # llama.cpp is started without an eye
+            Quirk(models=r"smollm2", drops=("reasoning_effort",)),
+        ),
+    ),
     Vendor(name="echo", protocol="echo", default_model="echo"),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ROWS}
@@ -211,7 +352,7 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
     Args:
         vendors: The known ones.
         changes: Name → what is otherwise: `protocol`, `base_url`, `api_key_env`, `headers`, or any field of `Vendor`;
-            None means: not said.
+            None means: not said. Tables add to what is known; quirks, as tables, come after those that are known.
 
     Returns:
         The known ones in their order, then the new ones.
@@ -224,23 +365,28 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
             said["more_key_envs"] = ()
         if "base_url" in said:
             said["base_url_env"] = None  # what a setting says is not overruled by a variable of the old address
-        known = result.get(name)
-        if known is None:
-            result[name] = _own(name, said)
-        else:
-            result[name] = replace(known, **{**said, "headers": {**known.headers, **said.get("headers", {})}})
+        known = result.get(name) or _unknown(name, said.get("protocol"))
+        for key in ("headers", "aliases", "routing"):
+            if key in said:
+                said[key] = {**getattr(known, key), **said[key]}
+        if "names" in said:
+            said["names"] = {**known.names, **names_of(said["names"])}
+        if "quirks" in said:
+            said["quirks"] = (*known.quirks, *(quirk_of(quirk) for quirk in said["quirks"]))
+        result[name] = replace(known, **said)
     return result
 
 
-def _own(name: str, said: Mapping[str, Any]) -> Vendor:
+def _unknown(name: str, protocol: str | None) -> Vendor:
     """A vendor nobody knows: as generous as its protocol allows."""
-    model = VENDORS["anthropic"] if said.get("protocol") == "anthropic" else None
-    basis = (
-        Vendor(name=name, names=model.names, max_tokens=model.max_tokens, takes_files=True)
-        if model
-        else Vendor(name=name, takes_files=True, call_signatures=True)
-    )
-    return replace(basis, **said)
+    if protocol == "anthropic":
+        return replace(
+            Vendor(name=name, protocol="anthropic", takes_files=True),
+            names=VENDORS["anthropic"].names,
+            max_tokens=VENDORS["anthropic"].max_tokens,
+            quirks=VENDORS["anthropic"].quirks,
+        )
+    return Vendor(name=name, takes_files=True, call_signatures=True, quirks=(Quirk(models=_TEXT_ONLY, images=False),))
 
 
 def ollama_url(host: str) -> str:

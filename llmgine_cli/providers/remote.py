@@ -30,7 +30,7 @@ class RemoteProvider(ABC):
         self._vendor = vendor
         self._endpoint = endpoint
         self._transport = transport or HttpTransport(endpoint, {**self._headers(), **vendor.headers})
-        self._options = Options(vendor)
+        self._options = self._make_options()
 
     @property
     def name(self) -> str:
@@ -83,6 +83,10 @@ class RemoteProvider(ABC):
         await self._transport.aclose()
 
     # -- what a wire format says
+
+    def _make_options(self) -> Options:
+        """Return what translates the options of the model."""
+        return Options(self._vendor)
 
     @property
     @abstractmethod

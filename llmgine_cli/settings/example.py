@@ -79,4 +79,8 @@ def _explained(text: str | None) -> Iterator[str]:
 
 def _toml(value: Any) -> str:
     """A value as TOML writes it: strings, numbers, booleans and lists of them are written as in JSON."""
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{key} = {_toml(one)}' for key, one in cast('dict[str, Any]', value).items())} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(_toml(one) for one in cast('list[object]', value))}]"
     return json.dumps(value, ensure_ascii=False)

@@ -50,7 +50,14 @@ def _values(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
         for name, one in cast("dict[str, Any]", value).items():
             yield from _values(one, (*key, name))
     else:
-        yield key, value
+        yield key, _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    """A list of tables as it was written."""
+    if isinstance(value, list):
+        return [_plain(one) for one in cast("list[object]", value)]
+    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
 
 
 def _source(key: Key, reading: Reading) -> str:

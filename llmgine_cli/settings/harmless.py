@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any, cast, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -60,6 +60,12 @@ def table_of(field: FieldInfo | None) -> type[BaseModel] | None:
     """The model of a field that is a table with known keys; None for any other."""
     kind = field.annotation if field else None
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def row_of(field: FieldInfo | None) -> type[BaseModel] | None:
+    """The model of a field that is a list of tables with known keys; None for any other."""
+    of = get_args(field.annotation) if field is not None and get_origin(field.annotation) is list else ()
+    return of[0] if of and isinstance(of[0], type) and issubclass(of[0], BaseModel) else None
 
 
 def leaves(value: Any, above: Key) -> Iterator[Key]:

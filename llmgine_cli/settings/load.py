@@ -21,7 +21,8 @@ from llmgine_cli.trust import TrustStore, digest
 # Variables that would say where requests, and the keys in them, are sent; and whose word proves who is there.
 _ADDRESSES = frozenset(
     {
-        *("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "TOGETHER_BASE_URL", "LMSTUDIO_BASE_URL", "OLLAMA_HOST"),
+        *("OPENAI_BASE_URL", "ANTHROPIC_BASE_URL", "TOGETHER_BASE_URL", "OLLAMA_HOST"),
+        *("LMSTUDIO_BASE_URL", "VLLM_BASE_URL"),
         *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     }
 )

@@ -4,6 +4,7 @@
 """
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -55,6 +56,90 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _is_pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
+    return text
+
+
+Pattern = Annotated[str, AfterValidator(_is_pattern)]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
+# The fields of `ModelOptions` that are sent one by one.
+Option = Literal[
+    "temperature",
+    "max_tokens",
+    "top_p",
+    "stop",
+    "seed",
+    "reasoning_effort",
+    "reasoning_budget",
+    "tool_choice",
+    "parallel_tool_calls",
+    "response_format",
+    "cache",
+    "routing",
+]
+Count = Literal["temperature", "max_tokens", "top_p", "stop", "seed", "reasoning_budget"]
+Names = dict[Option, str | Literal[False]]
+
+
+class QuirkSettings(_Table):
+    """What some models of a vendor want otherwise."""
+
+    models: Annotated[Pattern, Field(description="Regular expression that matches from the start of a model's name.")]
+    unless: Annotated[
+        dict[str, Any], Field(max_length=1, description="A field, and the value or values of it that lift all this.")
+    ] = {}
+    drops: Annotated[list[Option], Field(description="Options they refuse; left out, which is told once.")] = []
+    names: Annotated[Names, Field(description="What they call an option; false: they have none.")] = {}
+    with_tools: Annotated[dict[str, Any], Field(description="Fields to send whenever tools are offered.")] = {}
+    efforts: Annotated[
+        dict[Effort, str | dict[str, Any]], Field(description="Reasoning effort -> what is sent, or fields instead.")
+    ] = {}
+    budgets: Annotated[
+        dict[Effort, Annotated[int, Field(gt=0)]],
+        Field(description="Reasoning effort -> tokens to think (protocol anthropic)."),
+    ] = {}
+    least: Annotated[dict[Count, int], Field(description="The smallest number they take for an option.")] = {}
+    most: Annotated[dict[Count, int], Field(description="The largest number they take; of stop: how many texts.")] = {}
+    forced_tools: Annotated[bool | None, Field(description="Whether they can be made to call a tool.")] = None
+    formats: Annotated[
+        list[Literal["json_schema", "json_object"]] | None, Field(description="How they can be held to JSON.")
+    ] = None
+    formats_with_tools: Annotated[
+        bool | None, Field(description="Whether they can be held to it when they are offered tools.")
+    ] = None
+    images: Annotated[bool | None, Field(description="Whether they take pictures.")] = None
+    system_role: Annotated[
+        Literal["system", "developer", "user"] | None, Field(description="Who says the system message.")
+    ] = None
+
+
+class RoutingSettings(_Table):
+    """Who may serve a model that a router (OpenRouter) has from many; -o routing goes before it, key by key."""
+
+    order: Annotated[
+        list[str] | None, Field(description="Whom to try, the first first.", examples=[["anthropic", "google-vertex"]])
+    ] = None
+    allow_fallbacks: Annotated[
+        bool | None, Field(description="Whether others may be asked when those fail.", examples=[False])
+    ] = None
+    require_parameters: Annotated[
+        bool | None, Field(description="Ask only those that take every option of the request.", examples=[True])
+    ] = None
+    data_collection: Annotated[
+        Literal["allow", "deny"] | None,
+        Field(description="deny: only those that keep nothing of what they are sent.", examples=["deny"]),
+    ] = None
+    only: Annotated[list[str] | None, Field(description="Nobody else.", examples=[["azure"]])] = None
+    ignore: Annotated[list[str] | None, Field(description="Not these.", examples=[["deepinfra"]])] = None
+    sort: Annotated[
+        Literal["price", "throughput", "latency"] | None, Field(description="What matters most.", examples=["price"])
+    ] = None
+
+
 class ProviderSettings(_Table):
     """A vendor of models: one of your own, or changes to one that is known."""
 
@@ -76,6 +161,53 @@ class ProviderSettings(_Table):
     max_concurrency: Annotated[
         int | None, Field(ge=1, description="How many requests may be under way at a time.", examples=[4])
     ] = None
+    default_model: Annotated[
+        str | None, Field(description="The model when only the provider is named.", examples=["mine-large"])
+    ] = None
+    own_models: Annotated[
+        Pattern | None,
+        Field(
+            description="Regular expression for names of models that need no `provider:` before them.",
+            examples=["mine-"],
+        ),
+    ] = None
+    aliases: Annotated[
+        dict[str, str],
+        Field(description="Short names of its models.", examples=[{"large": "mine-large-2026-10"}]),
+    ] = {}
+    names: Annotated[
+        Names,
+        Field(
+            description="What it calls an option of ours, with dots for a field in a field; false: it has none.",
+            examples=[{"max_tokens": "max_completion_tokens"}],
+        ),
+    ] = {}
+    max_tokens: Annotated[int | None, Field(gt=0, description="Sent when you set no limit.", examples=[16_384])] = None
+    stream_usage: Annotated[
+        bool | None, Field(description="Whether it wants to be asked for usage in a stream.", examples=[True])
+    ] = None
+    takes_files: Annotated[
+        bool | None, Field(description="Whether it takes documents such as PDFs.", examples=[False])
+    ] = None
+    reasoning_field: Annotated[
+        str | None,
+        Field(description="Where it wants the thoughts back that led to a tool call.", examples=["reasoning_content"]),
+    ] = None
+    prompt_caching: Annotated[
+        bool | None,
+        Field(
+            description="Whether to have long prompts kept (protocol anthropic); -o cache sets it for a call.",
+            examples=[False],
+        ),
+    ] = None
+    routing: RoutingSettings = RoutingSettings()
+    quirks: Annotated[
+        list[QuirkSettings],
+        Field(
+            description="What some of its models want otherwise; these come after what is known of them.",
+            examples=[[{"models": "mine-small", "drops": ["temperature"], "images": False}]],
+        ),
+    ] = []
 
     @property
     def pace(self) -> dict[str, int | None]:

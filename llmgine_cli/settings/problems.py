@@ -6,7 +6,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ValidationError
 
 from llmgine_cli.errors import SettingsError, near_miss
-from llmgine_cli.settings.harmless import table_of
+from llmgine_cli.settings.harmless import row_of, table_of
 from llmgine_cli.settings.masking import masked
 from llmgine_cli.settings.model import ProviderSettings, Settings
 from llmgine_cli.settings.sources import File, Key, Source, Variables, variable_meant
@@ -15,10 +15,11 @@ from llmgine_cli.settings.sources import File, Key, Source, Variables, variable_
 def problem(error: ValidationError, sources: Sequence[Source]) -> SettingsError:
     """Turn what pydantic found wrong into one line and a hint; several mistakes are counted, the first is told."""
     found = error.errors(include_url=False)
-    first = found[0]
+    # A misspelt key may be why another is missing.
+    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
     key: Key = tuple(part for part in first["loc"] if isinstance(part, str) and part != "[key]")
-    source = next((source for source in sources if holds(source(), key)), None)
     what, known = _explained(cast("dict[str, Any]", first), key)
+    key, source = _written(key, sources)
     place = source.where(key) if isinstance(source, Variables) else _place(source, key)
     if what != "unknown key":
         near = near_miss(str(first["input"]).lower(), known)
@@ -32,18 +33,26 @@ def problem(error: ValidationError, sources: Sequence[Source]) -> SettingsError:
 
 
 def holds(data: Any, key: Key) -> bool:
-    """Whether a source says something about a key."""
-    for name in key:
-        if not isinstance(data, dict) or name not in data:
-            return False
-        data = cast("dict[str, Any]", data)[name]
-    return True
+    """Whether a source says something about a key; of a list of tables, one of them."""
+    if not key:
+        return True
+    if isinstance(data, list):
+        return any(holds(one, key) for one in cast("list[object]", data))
+    return isinstance(data, dict) and key[0] in data and holds(cast("dict[str, Any]", data)[key[0]], key[1:])
+
+
+def _written(key: Key, sources: Sequence[Source]) -> tuple[Key, Source | None]:
+    """What of a key is in a file, a variable or a flag, and in which; pydantic also names what is not written."""
+    for length in range(len(key), 0, -1):
+        if source := next((source for source in sources if holds(source(), key[:length])), None):
+            return key[:length], source
+    return key, None
 
 
 def _place(source: Source | None, key: Key) -> str:
     dotted = ".".join(key)
     if isinstance(source, File):
-        line = source.line(key)
+        line = next(filter(None, (source.line(key[:length]) for length in range(len(key), 1, -1))), source.line(key))
         return f"{source.where(key)}{f':{line}' if line else ''}: {dotted}"
     return dotted
 
@@ -52,27 +61,26 @@ def _explained(error: dict[str, Any], key: Key) -> tuple[str, Iterable[str]]:
     """What is wrong, and what would have been right."""
     if error["type"] == "extra_forbidden":
         return "unknown key", _fields(key[:-1])
+    if error["type"] == "missing":
+        return f"{key[-1]} is missing", ()
     given = error["input"]
     said = f"{masked(given, key)!r}: " if isinstance(given, str | int | float | bool) else ""
     if error["type"] == "literal_error":
         choices = [word.strip("'") for word in str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
         return f"{given!r} is none of {', '.join(choices)}", choices
-    message = str(error["msg"])
+    message = str(error["msg"]).removeprefix("Value error, ")
     return f"{said}{message[0].lower()}{message[1:]}", ()
 
 
 def _fields(tables: Key) -> Iterable[str]:
     """The keys a table may have."""
     model: type[BaseModel] | None = Settings
-    for name in tables:
-        if model is None:
-            return ()
-        # The one table whose own tables have names of the user's choice.
-        model = (
-            ProviderSettings
-            if name == "providers"
-            else model
-            if model is ProviderSettings
-            else table_of(model.model_fields.get(name))
-        )
+    names = iter(tables)
+    for name in names:
+        if model is Settings and name == "providers":
+            next(names, None)  # the one table whose own tables have names of the user's choice
+            model = ProviderSettings
+        elif model is not None:
+            field = model.model_fields.get(name)
+            model = table_of(field) or row_of(field)
     return model.model_fields if model else ()

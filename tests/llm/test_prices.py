@@ -43,6 +43,20 @@ def test_a_call_costs_what_the_library_says(model: str, hour: int) -> None:
         assert prices.cost(model, usage, time_ns) == pytest.approx(float(theirs.total_price))
 
 
+@pytest.mark.parametrize("model", ["anthropic:claude-sonnet-4-5", "openai:gpt-4o", "deepseek:deepseek-chat"])
+@pytest.mark.parametrize(("cached", "written"), [(0, 4000), (1000, 2000), (4000, 0), (1000, 3000)])
+def test_what_is_put_into_a_cache_has_a_price_of_its_own(model: str, cached: int, written: int) -> None:
+    usage = Usage(input_tokens=4000, output_tokens=10, cached_tokens=cached, cache_write_tokens=written)
+    provider, _, name = model.partition(":")
+    theirs = genai_prices.calc_price(
+        genai_prices.Usage(input_tokens=4000, cache_read_tokens=cached, cache_write_tokens=written, output_tokens=10),
+        name,
+        provider_id=provider,
+        genai_request_timestamp=datetime.fromtimestamp(NOON // 10**9, UTC),
+    )
+    assert Prices().cost(model, usage, NOON) == pytest.approx(float(theirs.total_price))
+
+
 def test_an_unknown_price_is_unknown() -> None:
     prices, usage = Prices(), Usage(input_tokens=1, output_tokens=1)
 

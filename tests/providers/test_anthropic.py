@@ -297,7 +297,9 @@ async def test_usage_counts_what_came_from_the_cache_and_what_went_there() -> No
         ]
     ) as vendor:
         reply = await ask("anthropic", vendor)
-    assert reply.usage == Usage(input_tokens=1110, output_tokens=50, cached_tokens=100, reasoning_tokens=20)
+    assert reply.usage == Usage(
+        input_tokens=1110, output_tokens=50, cached_tokens=100, cache_write_tokens=1000, reasoning_tokens=20
+    )
 
 
 async def test_a_stop_reason_without_message_stop_is_no_end() -> None:

@@ -170,6 +170,63 @@ def test_a_provider_is_made_once() -> None:
     assert made.model("openai:a").provider is not catalog(ALL_KEYS).model("openai:a").provider
 
 
+# -- names of vendors, and vendors that carry others' models
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("claude-3-5-haiku", "anthropic:claude-3-5-haiku-20241022"),
+        ("anthropic:claude-3-5-haiku", "anthropic:claude-3-5-haiku-20241022"),
+        ("claude-3-5-haiku-20241022", "anthropic:claude-3-5-haiku-20241022"),
+    ],
+)
+def test_a_short_name_is_the_one_that_the_vendor_knows(name: str, model: str) -> None:
+    assert str(catalog(ALL_KEYS).model(name)) == model
+
+
+def test_a_short_name_may_be_one_of_the_settings() -> None:
+    acme = {"acme": {"base_url": "http://acme/v1", "own_models": "acme-", "aliases": {"acme-l": "acme-large-3"}}}
+    assert str(catalog(providers=acme).model("acme-l")) == "acme:acme-large-3"
+
+
+@pytest.mark.parametrize(
+    ("name", "variable", "model"),
+    [
+        ("gemini-2.5-flash", "GEMINI_API_KEY", "openrouter:google/gemini-2.5-flash"),
+        ("grok-3-mini", "XAI_API_KEY", "openrouter:x-ai/grok-3-mini"),
+        ("gpt-4.1", "OPENAI_API_KEY", "openrouter:openai/gpt-4.1"),
+        ("claude-3-5-haiku", "ANTHROPIC_API_KEY", "openrouter:anthropic/claude-3.5-haiku"),
+    ],
+)
+def test_a_model_whose_vendor_has_no_key_here_is_asked_through_openrouter(name: str, variable: str, model: str) -> None:
+    found = catalog({"OPENROUTER_API_KEY": "x"}).model(name, reason="named with -m")
+    assert str(found) == model
+    assert found.reason == f"named with -m; {variable} is not set, OPENROUTER_API_KEY is"
+    assert not found.explicit, "where it goes is told"
+
+
+@pytest.mark.parametrize("name", ["gemini-2.5-flash", "grok-3-mini"])
+def test_the_models_own_vendor_goes_first(name: str) -> None:
+    found = catalog(ALL_KEYS).model(name)
+    assert (found.provider.name, found.explicit) == ("gemini" if "gemini" in name else "xai", True)
+
+
+def test_a_full_name_is_never_taken_elsewhere() -> None:
+    with pytest.raises(CredentialsError, match="GEMINI_API_KEY"):
+        catalog({"OPENROUTER_API_KEY": "x"}).model("gemini:gemini-2.5-flash")
+
+
+def test_a_model_on_a_server_of_the_users_own_is_not_taken_elsewhere() -> None:
+    moved = catalog({"OPENROUTER_API_KEY": "x"}, addresses={"OPENAI_BASE_URL": "http://127.0.0.1:1/v1"})
+    assert str(moved.model("gpt-4.1")) == "openai:gpt-4.1"
+
+
+def test_without_any_key_the_models_own_variable_is_named() -> None:
+    with pytest.raises(CredentialsError, match="XAI_API_KEY"):
+        catalog().model("grok-3-mini")
+
+
 # -- choice
 
 

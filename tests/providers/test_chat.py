@@ -12,6 +12,7 @@ from llmgine_cli.llm.messages import (
     Image,
     Message,
     Reasoning,
+    ResponseFormat,
     Text,
     ToolCall,
     ToolResult,
@@ -20,7 +21,8 @@ from llmgine_cli.llm.messages import (
     user,
 )
 from llmgine_cli.llm.stream import Reply, Usage
-from llmgine_cli.providers.presets import VENDORS
+from llmgine_cli.providers.presets import VENDORS, Vendor
+from llmgine_cli.providers.quirks import Quirk, SystemRole
 from tests.support.adapters import WEATHER, ask, provider, request
 from tests.support.server import Answer, Events, FakeVendor, Fault
 
@@ -201,6 +203,69 @@ async def test_gemini_gets_the_signature_of_a_call_back(stream: bool) -> None:
     assert "extra_content" not in str(vendor.requests[2].body)
 
 
+# -- the system message
+
+
+def with_role(role: SystemRole) -> Vendor:
+    return replace(VENDORS["openai"], quirks=(Quirk(models="", system_role=role),))
+
+
+async def said(vendor_row: Vendor, *messages: Message, **more: Any) -> list[dict[str, Any]]:
+    with FakeVendor([Answer("ok")]) as vendor:
+        await ask("chat", vendor, request(*messages, **more), preset=vendor_row)
+    sent_messages: list[dict[str, Any]] = vendor.requests[0].body["messages"]
+    return sent_messages
+
+
+async def test_a_model_may_want_its_instructions_from_the_developer() -> None:
+    assert await said(with_role("developer"), system("a"), user("b")) == [
+        {"role": "developer", "content": "a"},
+        {"role": "user", "content": "b"},
+    ]
+
+
+async def test_a_model_without_system_messages_hears_them_from_the_user() -> None:
+    talk = (system("a"), system("b"), user("c"), assistant("d"), user("e"))
+    assert await said(with_role("user"), *talk) == [
+        {"role": "user", "content": "a\n\nb\n\nc"},
+        {"role": "assistant", "content": "d"},
+        {"role": "user", "content": "e"},
+    ]
+    assert await said(with_role("user"), system("a")) == [{"role": "user", "content": "a\n\n"}]
+
+
+async def test_the_form_of_the_answer_is_told_in_the_system_message() -> None:
+    form = ResponseFormat(schema={"type": "object", "properties": {"x": {}}})
+    first, second = await said(VENDORS["deepseek"], system("Be brief."), user("hi"), response_format=form)
+    assert first["role"] == "system"
+    assert first["content"].startswith("Be brief.\n\nAnswer with one JSON object")
+    assert json.dumps(form.schema) in first["content"]
+    assert second == {"role": "user", "content": "hi"}
+
+
+# -- the official SDK's types take all of it
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "o3-mini", "gpt-5.4-mini", "gpt-3.5-turbo"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"temperature": 0, "stop": ("x",), "top_p": 0.5, "seed": 1, "max_tokens": 9, "tool_choice": "get_weather"},
+        {"reasoning_effort": "low", "tool_choice": "required", "parallel_tool_calls": False},
+        {"response_format": ResponseFormat(schema={"type": "object", "properties": {"x": {"type": "string"}}})},
+        {"response_format": ResponseFormat()},
+    ],
+)
+async def test_the_official_types_take_it(model: str, more: dict[str, Any]) -> None:
+    from openai.types.chat.completion_create_params import CompletionCreateParamsStreaming
+    from pydantic import TypeAdapter
+
+    body = await sent(user("hi"), model=model, tools=[WEATHER], **more)
+    TypeAdapter(CompletionCreateParamsStreaming).validate_python(body)
+    known = CompletionCreateParamsStreaming.__required_keys__ | CompletionCreateParamsStreaming.__optional_keys__
+    assert body.keys() <= known
+
+
 # -- how vendors answer
 
 
@@ -361,6 +426,12 @@ async def test_usage_is_taken_from_wherever_it_comes() -> None:
         {**chunk(content="x"), "usage": {"prompt_tokens": 1}}, {**chunk(finish="stop"), "usage": usage}
     )
     assert in_the_last_chunk.usage == in_a_chunk_after_it.usage == in_every_chunk.usage == expected
+
+
+async def test_tokens_that_were_put_into_a_cache_are_counted() -> None:
+    usage = {"prompt_tokens": 5, "completion_tokens": 7, "prompt_tokens_details": {"cache_write_tokens": 4}}
+    reply = await answered({**chunk(finish="stop"), "usage": usage})
+    assert reply.usage == Usage(input_tokens=5, output_tokens=7, cache_write_tokens=4)
 
 
 async def test_deepseeks_own_name_for_cached_tokens_is_known() -> None:

@@ -3,6 +3,7 @@ from collections.abc import AsyncGenerator, Sequence
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmgine_cli.errors import UsageError
@@ -58,6 +59,38 @@ def texts(events: Sequence[StreamEvent]) -> list[str]:
 
 
 # -- what is asked
+
+
+def turns(choice: str | None) -> list[list[str]]:
+    """What one turn may be: its keys, or the tool."""
+    other = msgspec.structs.replace(WEATHER, name="other")
+    options = schema([WEATHER, other], choice=choice)["anyOf"]
+    return [[next(iter(turn["properties"])), *turn["properties"].get("tool", {}).values()] for turn in options]
+
+
+@pytest.mark.parametrize(
+    ("choice", "allowed"),
+    [
+        (None, [["tool", "get_weather"], ["tool", "other"], ["answer"]]),
+        ("auto", [["tool", "get_weather"], ["tool", "other"], ["answer"]]),
+        ("required", [["tool", "get_weather"], ["tool", "other"]]),
+        ("none", [["answer"]]),
+        ("other", [["tool", "other"]]),
+    ],
+)
+def test_the_choice_of_a_tool_is_the_choice_of_what_may_be_written(choice: str | None, allowed: list[Any]) -> None:
+    assert turns(choice) == allowed
+
+
+def test_a_tool_that_is_not_offered_cannot_be_chosen() -> None:
+    with pytest.raises(UsageError, match="'get_wether', which is none of the tools") as caught:
+        constrain(request(user("hi"), tool_choice="get_wether"))
+    assert caught.value.hint == "did you mean get_weather?"
+
+
+def test_the_choice_is_not_left_over_for_the_server() -> None:
+    options = constrain(request(user("hi"), tool_choice="required", parallel_tool_calls=True)).options
+    assert (options.tool_choice, options.parallel_tool_calls) == (None, None)
 
 
 def test_a_turn_is_a_call_of_one_of_the_tools_or_an_answer() -> None:

@@ -208,6 +208,20 @@ async def test_a_tool_is_asked_for_and_its_result_is_used(provider: LocalProvide
 
 
 @real
+@pytest.mark.parametrize(("choice", "calls"), [("calculate", ["calculate"]), ("required", None), ("none", [])])
+async def test_the_choice_of_a_tool_is_enforced(
+    provider: LocalProvider, model: str, choice: str, calls: list[str] | None
+) -> None:
+    """The text asks for no tool at all."""
+    text = {"type": "object", "properties": {"text": {"type": "string", "maxLength": 20}}, "required": ["text"]}
+    tools = [ToolSpec(name=name, description="", parameters=text) for name in ("calculate", "translate")]
+    reply = await ask(provider, request("Say hello.", tools=tools, tool_choice=choice, max_tokens=80))
+    called = [call.name for call in reply.tool_calls]
+    assert called == calls if calls is not None else len(called) == 1
+    assert bool(reply.text) is (choice == "none")
+
+
+@real
 async def test_a_conversation_that_had_tools_goes_on_without(provider: LocalProvider, model: str) -> None:
     call = Message("assistant", (ToolCall(id="1", name="get_weather", arguments='{"city": "Paris", "unit": "c"}'),))
     result = Message("tool", (ToolResult(call_id="1", name="get_weather", content="12 degrees"),))

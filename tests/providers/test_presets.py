@@ -4,13 +4,14 @@ import re
 
 import pytest
 
+from llmgine_cli.llm.messages import ModelOptions, ReasoningEffort
 from llmgine_cli.providers.presets import VENDORS, Vendor, merged, ollama_url
 
 
 def test_the_order_of_choice_is_fixed() -> None:
     assert list(VENDORS) == [
         "openai", "anthropic", "openrouter", "deepseek", "gemini", "xai", "groq", "mistral", "together", "ollama",
-        "lmstudio", "local", "echo",
+        "lmstudio", "vllm", "local", "echo",
     ]  # fmt: skip
 
 
@@ -110,3 +111,84 @@ def test_another_key_variable_replaces_all_of_the_vendors() -> None:
 
 def test_a_vendor_does_not_show_its_headers() -> None:
     assert "secret" not in repr(Vendor(name="x", headers={"Authorization": "secret"}))
+
+
+# -- what models can do
+
+
+@pytest.mark.parametrize(
+    ("vendor", "model", "taken"),
+    [
+        ("openai", "gpt-4.1", True),
+        ("openai", "gpt-4o-mini", True),
+        ("openai", "o3", True),
+        ("openai", "o3-mini", False),
+        ("openai", "gpt-3.5-turbo", False),
+        ("openai", "gpt-4-turbo", True),
+        ("openai", "gpt-4", False),
+        ("anthropic", "claude-3-5-haiku-20241022", True),
+        ("anthropic", "claude-sonnet-5-5", True),
+        ("openrouter", "google/gemini-2.5-flash", True),
+        ("openrouter", "openai/o3-mini", False),
+        ("openrouter", "deepseek/deepseek-chat", False),
+        ("openrouter", "x-ai/grok-3-mini", False),
+        ("deepseek", "deepseek-flash", False),
+        ("gemini", "gemini-2.5-flash", True),
+        ("xai", "grok-3-mini", False),
+        ("xai", "grok-4.3", True),
+        ("groq", "openai/gpt-oss-120b", False),
+        ("groq", "meta-llama/llama-4-scout-17b-16e-instruct", True),
+        ("mistral", "mistral-small-latest", True),
+        ("mistral", "mistral-small-2409", False),
+        ("mistral", "codestral-latest", False),
+        ("ollama", "llama3.2:3b", False),
+        ("ollama", "llama3.2-vision", True),
+        ("ollama", "qwen2.5vl:7b", True),
+        ("ollama", "smollm2", False),
+        ("local", "smollm2-135m", False),
+        ("vllm", "nobody/has-heard-of-it", True),
+    ],
+)
+def test_it_is_known_which_models_take_pictures(vendor: str, model: str, taken: bool) -> None:
+    assert VENDORS[vendor].takes_images(model) is taken
+
+
+def test_of_a_vendor_nobody_knows_it_is_known_too_for_models_that_others_serve() -> None:
+    acme = merged(VENDORS, {"acme": {"base_url": "http://acme/v1"}})["acme"]
+    assert not acme.takes_images("openai/gpt-oss-20b")
+    assert acme.takes_images("acme-1")
+
+
+@pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
+def test_quirks_speak_of_options_that_there_are(vendor: Vendor) -> None:
+    options = {*ModelOptions.__struct_fields__, "response_format"} - {"extra"}
+    efforts = {"none", "minimal", "low", "medium", "high", "xhigh"}
+    for quirk in vendor.quirks:
+        assert {*quirk.drops, *quirk.names, *quirk.least, *quirk.most} <= options
+        assert {*quirk.efforts, *quirk.budgets} <= efforts
+    assert vendor.names.keys() <= options
+    assert vendor.carries.keys() <= VENDORS.keys()
+
+
+def test_every_option_of_ours_can_be_named_in_the_settings() -> None:
+    """The settings list them by themselves, for they may not know the layer that has them."""
+    from typing import get_args
+
+    from llmgine_cli.settings.model import Effort, Option
+
+    assert {*get_args(Option)} == {*ModelOptions.__struct_fields__, "response_format"} - {"extra"}
+    assert {*get_args(Effort)} == {*get_args(ReasoningEffort)}
+
+
+def test_names_and_aliases_of_the_settings_are_added_to_those_that_are_known() -> None:
+    change = {"names": {"seed": False, "stop": "halt"}, "aliases": {"quick": "gpt-4.1-nano"}}
+    changed = merged(VENDORS, {"openai": change})["openai"]
+    assert changed.names == {"max_tokens": "max_completion_tokens", "seed": None, "stop": "halt"}
+    assert changed.aliases == {"quick": "gpt-4.1-nano"}
+
+
+def test_a_proxy_of_the_anthropic_protocol_knows_what_claude_wants() -> None:
+    proxy = merged(VENDORS, {"acme": {"base_url": "http://acme", "protocol": "anthropic"}})["acme"]
+    assert "temperature" in proxy.traits("claude-opus-5").drops
+    assert proxy.traits("claude-3-5-haiku-20241022").most == {"max_tokens": 8192}
+    assert proxy.traits("kimi-k2").formats == ()

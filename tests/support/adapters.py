@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any, Literal
 
-from llmgine_cli.llm.messages import Message, ModelOptions, Request, ToolSpec, user
+from llmgine_cli.llm.messages import Message, ModelOptions, Request, ResponseFormat, ToolSpec, user
 from llmgine_cli.llm.stream import Reply, StreamEvent, fold
 from llmgine_cli.providers.anthropic import AnthropicProvider
 from llmgine_cli.providers.chat import ChatProvider
@@ -43,11 +43,19 @@ def request(
     stream: bool = True,
     model: str = "test-model",
     tools: Sequence[ToolSpec] = (),
+    response_format: ResponseFormat | None = None,
     **options: Any,
 ) -> Request:
     """A request; a text is a message of the user."""
     said = tuple(user(message) if isinstance(message, str) else message for message in messages or ("hi",))
-    return Request(model=model, messages=said, tools=tuple(tools), options=ModelOptions(**options), stream=stream)
+    return Request(
+        model=model,
+        messages=said,
+        tools=tuple(tools),
+        options=ModelOptions(**options),
+        response_format=response_format,
+        stream=stream,
+    )
 
 
 async def events(

@@ -164,7 +164,13 @@ def test_json_is_one_document(cli: Program, folder: Path) -> None:
         "state": "finished",
         "turns": 1,
         "calls": 2,
-        "usage": {"input_tokens": 18, "output_tokens": 10, "cached_tokens": None, "reasoning_tokens": None},
+        "usage": {
+            "input_tokens": 18,
+            "output_tokens": 10,
+            "cached_tokens": None,
+            "cache_write_tokens": None,
+            "reasoning_tokens": None,
+        },
         "skipped_lines": 0,
     }
     assert [message["role"] for message in found["messages"]] == ["system", "user", "assistant", "assistant"]
