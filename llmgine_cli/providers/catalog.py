@@ -8,6 +8,7 @@ from typing import Protocol
 from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, SettingsError, UsageError, near_miss
 from llmgine_cli.llm.provider import Model, Provider
 from llmgine_cli.providers.presets import VENDORS, Vendor
+from llmgine_cli.providers.presets import Protocol as WireFormat
 from llmgine_cli.providers.transport import Endpoint
 
 
@@ -50,7 +51,7 @@ class Catalog:
         self._key_source = key_source
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
-        self._providers: dict[str, Provider] = {}
+        self._providers: dict[tuple[str, WireFormat], Provider] = {}
 
     def model(self, name: str, *, reason: str = "named", explicit: bool = True) -> Model:
         """Return the model of that name.
@@ -67,7 +68,7 @@ class Catalog:
             SettingsError: The aliases go in a circle.
         """
         vendor, model = self._resolve(name)
-        return Model(provider=self._provider(vendor), name=model, reason=reason, explicit=explicit)
+        return Model(provider=self._provider(vendor, model), name=model, reason=reason, explicit=explicit)
 
     def choose(
         self,
@@ -195,26 +196,32 @@ class Catalog:
 
     # -- providers
 
-    def _provider(self, vendor: Vendor) -> Provider:
-        if vendor.name not in self._providers:
-            self._providers[vendor.name] = self._make(vendor)
-        return self._providers[vendor.name]
+    def _provider(self, vendor: Vendor, model: str) -> Provider:
+        """The vendor's provider; one for each protocol in which it serves models."""
+        protocol = vendor.protocol_of(model)
+        if (vendor.name, protocol) not in self._providers:
+            self._providers[vendor.name, protocol] = self._make(vendor, protocol)
+        return self._providers[vendor.name, protocol]
 
-    def _make(self, vendor: Vendor) -> Provider:
+    def _make(self, vendor: Vendor, protocol: WireFormat) -> Provider:
         """Make a provider; its adapter is imported only now."""
-        if vendor.protocol == "echo":
+        if protocol == "echo":
             from llmgine_cli.providers.echo import EchoProvider
 
             return EchoProvider()
-        if vendor.protocol == "local":
+        if protocol == "local":
             from llmgine_cli.providers.local import LocalProvider
 
             return LocalProvider(connect_timeout=self._connect_timeout, idle_timeout=self._idle_timeout)
         endpoint = self._endpoint(vendor)
-        if vendor.protocol == "anthropic":
+        if protocol == "anthropic":
             from llmgine_cli.providers.anthropic import AnthropicProvider
 
             return AnthropicProvider(vendor, endpoint)
+        if protocol == "responses":
+            from llmgine_cli.providers.responses import ResponsesProvider
+
+            return ResponsesProvider(vendor, endpoint)
         from llmgine_cli.providers.chat import ChatProvider
 
         return ChatProvider(vendor, endpoint)

@@ -35,7 +35,7 @@ class Options:
         options, vendor = request.options, self._vendor
         quirks = [quirk for quirk in vendor.quirks if quirk.applies(request.model)]
         extra = options.extra
-        _check_owned(extra)
+        check_owned(extra)
         fields: dict[str, Any] = {}
         if request.tools:
             for quirk in quirks:
@@ -54,7 +54,7 @@ class Options:
             "stop": list(options.stop) or None,
             "seed": options.seed,
         }
-        _check_finite({**asked, **extra})
+        check_finite({**asked, **extra})
         for option, value in asked.items():
             name = vendor.names.get(option, option)
             if value is None or name in extra:
@@ -71,16 +71,17 @@ class Options:
             logger.warning("%s:%s takes no %s; it is left out", self._vendor.name, model, option)
 
 
-def _check_owned(extra: Mapping[str, Any]) -> None:
-    if taken := sorted(OWNED & extra.keys()):
+def check_owned(extra: Mapping[str, Any], owned: frozenset[str] = OWNED) -> None:
+    """Raise a `UsageError` if `extra` has a field that an adapter makes of the conversation."""
+    if taken := sorted(owned & extra.keys()):
         raise UsageError(
             f"option 'extra' may not set {', '.join(taken)}: llmgine makes that of the conversation",
             hint="-m names the model, -s the system message, -T the tools, --no-stream waits for the whole answer",
         )
 
 
-def _check_finite(fields: Mapping[str, Any]) -> None:
-    """JSON has neither NaN nor infinity: they would be sent as null, which is another wish."""
+def check_finite(fields: Mapping[str, Any]) -> None:
+    """Raise a `UsageError` if a field is NaN or infinite: JSON has neither, and null would be another wish."""
     for name, value in fields.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise UsageError(f"option {name!r} is {value}, which is no number to send", hint=f"as in -o {name} 0.5")

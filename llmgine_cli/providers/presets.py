@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-Protocol: TypeAlias = Literal["chat", "anthropic", "local", "echo"]
+Protocol: TypeAlias = Literal["chat", "responses", "anthropic", "local", "echo"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +20,14 @@ class Quirk:
         drops: Options these models refuse, by their name in `ModelOptions`; they are left out, which is told once.
         with_tools: Fields to send whenever tools are offered, unless the user sets them.
         unless: A field and the value of it that lifts `drops`.
+        protocol: The wire format they are better served in, or served in at all.
     """
 
     models: str
     drops: tuple[str, ...] = ()
     with_tools: Mapping[str, Any] = field(default_factory=dict[str, Any])
     unless: tuple[str, Any] | None = None
+    protocol: Protocol | None = None
 
     def applies(self, model: str) -> bool:
         """Whether it is about this model."""
@@ -52,6 +54,7 @@ class Vendor:
         takes_files: Whether it takes documents other than text.
         reasoning_field: Where it wants the thoughts back that led to a tool call.
         call_signatures: Whether it signs tool calls and wants the signatures back.
+        thinkers: Regular expression for its models that may think; thoughts go back where the protocol takes them.
         quirks: What some of its models want otherwise.
         starter: For a server on the user's own machine: how to start it.
     """
@@ -71,6 +74,7 @@ class Vendor:
     takes_files: bool = False
     reasoning_field: str | None = None
     call_signatures: bool = False
+    thinkers: str | None = None
     quirks: tuple[Quirk, ...] = ()
     starter: str | None = None
 
@@ -78,6 +82,13 @@ class Vendor:
     def key_envs(self) -> tuple[str, ...]:
         """All variables that may hold its key, the best first."""
         return (self.key_env, *self.more_key_envs) if self.key_env else ()
+
+    def protocol_of(self, model: str) -> Protocol:
+        """The wire format in which a model is asked."""
+        for quirk in self.quirks:
+            if quirk.protocol is not None and quirk.applies(model):
+                return quirk.protocol
+        return self.protocol
 
     def address(self, variable: Callable[[str], str | None]) -> str:
         """Where requests go, without a slash at the end.
@@ -95,6 +106,13 @@ class Vendor:
 # when asked to, and take them.
 _THINKERS = r"o\d|gpt-5(-(mini|nano|pro|codex|20).*)?$|gpt-5\.[5-9]|gpt-([6-9]|\d\d)"
 _SAMPLING = ("temperature", "top_p")
+_NO_TOOLS_WHILE_THINKING = r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)"
+# Served in Responses alone: https://platform.openai.com/docs/models, and the lists of names in OpenAI's own SDK.
+_ONLY_RESPONSES = (
+    r"o\d-pro|o\d(-mini)?-deep-research|computer-use-|codex-|gpt-\d+(\.\d+)?-(pro|codex)|gpt-(daybreak|rosalind)-"
+)
+# All that think, if only when asked to.
+_MAY_THINK = r"o\d|codex-|gpt-5(?!(\.\d+)?-chat)|gpt-([6-9]|1\d)|gpt-(daybreak|rosalind)-"
 
 _ROWS = (
     Vendor(
@@ -106,11 +124,15 @@ _ROWS = (
         own_models=r"gpt-\d|chatgpt-|o\d(-|$)",
         names={"max_tokens": "max_completion_tokens"},
         takes_files=True,
+        thinkers=_MAY_THINK,
         quirks=(
+            Quirk(models=_ONLY_RESPONSES, drops=_SAMPLING, protocol="responses"),
+            # In chat completions they would have to do without thinking whenever they are offered tools; see below.
+            Quirk(models=_NO_TOOLS_WHILE_THINKING, protocol="responses"),
             Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
             Quirk(models=r"o\d", drops=("stop",)),
             # These answer tools on chat completions only when told not to think (400 otherwise).
-            Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
+            Quirk(models=_NO_TOOLS_WHILE_THINKING, with_tools={"reasoning_effort": "none"}),
         ),
     ),
     Vendor(
@@ -217,6 +239,8 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
         if "api_key_env" in said:
             said["key_env"] = said.pop("api_key_env")
             said["more_key_envs"] = ()
+        if "protocol" in said and name in result:
+            said["quirks"] = tuple(replace(quirk, protocol=None) for quirk in result[name].quirks)
         if "base_url" in said:
             said["base_url_env"] = None  # what a setting says is not overruled by a variable of the old address
         known = result.get(name)
@@ -229,12 +253,14 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
 
 def _own(name: str, said: Mapping[str, Any]) -> Vendor:
     """A vendor nobody knows: as generous as its protocol allows."""
-    model = VENDORS["anthropic"] if said.get("protocol") == "anthropic" else None
-    basis = (
-        Vendor(name=name, names=model.names, max_tokens=model.max_tokens, takes_files=True)
-        if model
-        else Vendor(name=name, takes_files=True, call_signatures=True)
-    )
+    match said.get("protocol"):
+        case "anthropic":
+            model = VENDORS["anthropic"]
+            basis = Vendor(name=name, names=model.names, max_tokens=model.max_tokens, takes_files=True)
+        case "responses":
+            basis = Vendor(name=name, thinkers=VENDORS["openai"].thinkers, takes_files=True)
+        case _:
+            basis = Vendor(name=name, takes_files=True, call_signatures=True)
     return replace(basis, **said)
 
 
