@@ -73,9 +73,10 @@ def _said(parts: Iterable[Part], vendor: Vendor) -> Iterator[Item]:
                     thoughts.append(_thought(part, kept))
                 continue
             case Text(text) if text:
-                content = [{"type": "output_text", "text": text}]
-                item: Item = {"type": "message", "role": "assistant", "content": content}
-                said = item if phase is None else {**item, "phase": phase}
+                content = [{"type": "output_text", "text": text, "annotations": []}]
+                said: Item = {"type": "message", "role": "assistant", "status": "completed", "content": content}
+                if phase is not None:
+                    said["phase"] = phase
             case ToolCall():
                 said = {
                     "type": "function_call",
