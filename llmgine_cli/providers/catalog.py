@@ -198,7 +198,8 @@ class Catalog:
 
     def _provider(self, vendor: Vendor, model: str) -> Provider:
         """The vendor's provider; one for each protocol in which it serves models."""
-        protocol = vendor.protocol_of(model)
+        # Only of its own server is it known what that serves; what stands in for it need not serve as much.
+        protocol = vendor.protocol_of(model) if self._is_at_home(vendor) else vendor.protocol
         if (vendor.name, protocol) not in self._providers:
             self._providers[vendor.name, protocol] = self._make(vendor, protocol)
         return self._providers[vendor.name, protocol]
@@ -235,8 +236,7 @@ class Catalog:
                 f"provider {vendor.name!r} has no base URL", hint=f"set base_url in [providers.{vendor.name}]"
             )
         # A server of the user's own may do without a key; a vendor's own address never does.
-        preset = VENDORS.get(vendor.name)
-        if key is None and vendor.key_env and preset is not None and url == preset.base_url:
+        if key is None and vendor.key_env and self._is_at_home(vendor):
             raise CredentialsError(
                 f"{vendor.name} needs a key: {' or '.join(vendor.key_envs)} is not set",
                 hint=f"export {vendor.key_env}=…, or put it into .env; or use another model with -m",
@@ -251,6 +251,11 @@ class Catalog:
             connect_timeout=self._connect_timeout,
             idle_timeout=self._idle_timeout,
         )
+
+    def _is_at_home(self, vendor: Vendor) -> bool:
+        """Whether it is asked at its own address."""
+        preset = VENDORS.get(vendor.name)
+        return preset is not None and vendor.address(self._address) == preset.base_url
 
     def _variable(self, vendor: Vendor) -> str | None:
         """The variable that holds the vendor's key, if any does."""
