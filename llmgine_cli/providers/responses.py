@@ -43,7 +43,7 @@ class ResponsesProvider(RemoteProvider):
                     async for event in events:
                         yield event
             except ProviderError as error:
-                if error.status == 400 and self._asking.give_up(request.model, error.message):
+                if error.status == 400 and self._asking.give_up(request, error.message):
                     continue
                 raise
             return

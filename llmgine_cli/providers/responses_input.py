@@ -73,7 +73,7 @@ def _said(parts: Iterable[Part], vendor: Vendor) -> Iterator[Item]:
                     thoughts.append(_thought(part, kept))
                 continue
             case Text(text) if text:
-                content = [{"type": "output_text", "text": text, "annotations": []}]
+                content: list[Item] = [{"type": "output_text", "text": text, "annotations": []}]
                 said: Item = {"type": "message", "role": "assistant", "status": "completed", "content": content}
                 if phase is not None:
                     said["phase"] = phase

@@ -27,9 +27,6 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
     id: str = ""
 
 
-_decoder = msgspec.json.Decoder(Kept)
-
-
 def written(kept: Kept) -> str:
     """Return it as text."""
     return msgspec.json.encode(kept).decode()
@@ -40,7 +37,7 @@ def read(signature: str | None, vendor: str) -> Kept | None:
     if signature is None or not signature.startswith("["):
         return None
     try:
-        kept = _decoder.decode(signature)
+        kept = msgspec.json.decode(signature, type=Kept)
     except ValueError:
         return None
     return kept if kept.vendor == vendor else None

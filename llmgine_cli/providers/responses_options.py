@@ -48,18 +48,20 @@ class ResponsesOptions(Options):
             name: value for name, value in extra.items() if name not in _TABLES or not isinstance(value, dict)
         }
 
-    def give_up(self, model: str, refusal: str) -> bool:
+    def give_up(self, request: Request, refusal: str) -> bool:
         """Whether a refusal is about something nobody asked for; it is then not asked for again, and that is told.
 
         Args:
-            model: The model that refused.
+            request: What was refused.
             refusal: The vendor's words.
         """
         for what, words in _REFUSALS.items():
-            if words.search(refusal) and (model, what) not in self._given_up:
-                self._given_up.add((model, what))
-                self._tell(model, what)
-                return True
+            if words.search(refusal) and (request.model, what) not in self._given_up:
+                before = self.fields(request)
+                self._given_up.add((request.model, what))
+                if self.fields(request) != before:
+                    self._tell(request.model, what)
+                    return True
         return False
 
     def _sampling(self, request: Request, effort: str | None) -> dict[str, Any]:

@@ -35,10 +35,6 @@ _REASONS: dict[str, FinishReason] = {"max_output_tokens": "length", "content_fil
 _STATUS = {"rate_limit_exceeded": 429, "insufficient_quota": 429, "model_not_found": 404}
 _REQUEST = re.compile(r"invalid_|unsupported_|context_length_|data_residency_|\w*_policy|\w*image")
 
-_typed = msgspec.json.Decoder(Typed)
-_item = msgspec.json.Decoder(Item)
-_response = msgspec.json.Decoder(Response)
-
 
 class Reading:
     """Turns the events of an answer into ours.
@@ -49,6 +45,10 @@ class Reading:
     Attributes:
         stopped: Whether the finish marker has come.
     """
+
+    _typed = msgspec.json.Decoder(Typed)
+    _item = msgspec.json.Decoder(Item)
+    _parsed = msgspec.json.Decoder(Response)
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.stopped = False
@@ -67,6 +67,8 @@ class Reading:
             LlmgineError: It is an error.
         """
         match event.type:
+            case "response.output_text.delta":
+                yield from self._say(self._find(event, "message"), event.delta)
             case "response.output_item.added":
                 yield from self._begin(event)
             case "response.output_item.done":
@@ -93,10 +95,8 @@ class Reading:
     # -- items
 
     def _piece(self, event: Event) -> Iterator[StreamEvent]:
-        """The pieces of an item; and what is still to be invented, which is none."""
+        """Rarer pieces of an item; and what is still to be invented, which is none."""
         match event.type:
-            case "response.output_text.delta":
-                yield from self._say(self._find(event, "message"), event.delta)
             case "response.refusal.delta":
                 self._refused = True
                 yield from self._say(self._find(event, "message"), event.delta)
@@ -191,6 +191,8 @@ class Reading:
 
     def _find(self, event: Event, kind: str) -> "_Open":
         """The item an event belongs to; the last of its kind, where the server does not say."""
+        if self._open and self._open[-1].kind == kind and event.item_id in self._open[-1].names:
+            return self._open[-1]  # as it is with thousands of events in a row
         known = self._known(kind, event.output_index, event.item_id)
         if known is not None:
             return known
@@ -212,8 +214,8 @@ class Reading:
         """An item and its type; None if it is of no kind that is known here."""
         if raw == NOTHING:
             return None
-        kind = decode(raw, _typed, self._endpoint).type
-        return (kind, decode(raw, _item, self._endpoint)) if kind in KINDS else None
+        kind = decode(raw, self._typed, self._endpoint).type
+        return (kind, decode(raw, self._item, self._endpoint)) if kind in KINDS else None
 
     def _kept(self, kind: Any, value: str, name: str = "") -> ReasoningDelta:
         return ReasoningDelta(signature=written(Kept(self._endpoint.provider, kind, value, name)))
@@ -221,7 +223,7 @@ class Reading:
     # -- the response
 
     def _response(self, event: Event) -> Response:
-        return Response() if event.response == NOTHING else decode(event.response, _response, self._endpoint)
+        return Response() if event.response == NOTHING else decode(event.response, self._parsed, self._endpoint)
 
     def _note(self, response: Response) -> None:
         self._model, self._id = response.model or self._model, response.id or self._id

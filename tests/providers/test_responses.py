@@ -655,6 +655,13 @@ async def test_a_vendor_that_goes_on_refusing_is_not_asked_for_ever(words: str) 
     assert len(vendor.requests) == 2
 
 
+async def test_a_summary_that_the_user_asked_for_is_the_users_to_give_up() -> None:
+    asked = request(model=THINKER, extra={"reasoning": {"summary": "detailed"}})
+    with FakeVendor([Fault(400, SUMMARY)]) as vendor, pytest.raises(ProviderError, match="must be verified"):
+        await ask("responses", vendor, asked)
+    assert len(vendor.requests) == 1
+
+
 # -- a peer: llama.cpp serves the protocol too
 
 
