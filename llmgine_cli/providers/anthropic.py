@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from llmgine_cli.errors import BadResponseError
+from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings, no_embeddings
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
 from llmgine_cli.providers import faults
@@ -27,6 +28,10 @@ class AnthropicProvider(RemoteProvider):
 
     _decoder = msgspec.json.Decoder(Event)
     _options: AnthropicOptions
+
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:  # noqa: ARG002 -- whatever is asked
+        """Refuse: the protocol has no way to ask for vectors."""
+        raise no_embeddings(self.name)
 
     @property
     def _path(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import File, Image, Message, Part, Reasoning, Text, ToolCall, ToolResult, ToolSpec
-from llmgine_cli.providers.wire import arguments_object, is_call_signature, quoted_file
+from llmgine_cli.providers.wire import arguments_object, is_thought_signature, quoted_file
 
 Block = dict[str, Any]
 
@@ -72,7 +72,7 @@ def _thinking(part: Reasoning) -> list[Block]:
     """Thoughts go back unchanged; those of another vendor, or cut off before their signature, would be refused."""
     if part.redacted is not None:
         return [{"type": "redacted_thinking", "data": part.redacted}]
-    if part.signature is None or is_call_signature(part.signature):
+    if not is_thought_signature(part.signature):
         return []
     return [{"type": "thinking", "thinking": part.text, "signature": part.signature}]
 

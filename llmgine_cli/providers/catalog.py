@@ -8,6 +8,7 @@ from typing import Protocol
 from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, SettingsError, UsageError, near_miss
 from llmgine_cli.llm.provider import Model, Provider
 from llmgine_cli.providers.presets import VENDORS, Vendor
+from llmgine_cli.providers.quirks import Protocol as WireFormat
 from llmgine_cli.providers.transport import Endpoint
 
 
@@ -50,7 +51,7 @@ class Catalog:
         self._key_source = key_source
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
-        self._providers: dict[str, Provider] = {}
+        self._providers: dict[tuple[str, WireFormat], Provider] = {}
 
     def model(self, name: str, *, reason: str = "named", explicit: bool = True) -> Model:
         """Return the model of that name.
@@ -68,7 +69,7 @@ class Catalog:
         """
         vendor, model, detour = self._resolve(name)
         return Model(
-            provider=self._provider(vendor),
+            provider=self._provider(vendor, model),
             name=vendor.aliases.get(model, model),
             reason=f"{reason}; {detour}" if detour else reason,
             explicit=explicit and detour is None,
@@ -126,7 +127,8 @@ class Catalog:
             ProviderError: The provider could not be asked.
             SettingsError: Its key is missing or was refused.
         """
-        return await self._provider(self._vendors[provider]).models(seconds=seconds)
+        vendor = self._vendors[provider]
+        return await self._provider(vendor, vendor.default_model or "").models(seconds=seconds)
 
     def choose(
         self,
@@ -268,26 +270,33 @@ class Catalog:
 
     # -- providers
 
-    def _provider(self, vendor: Vendor) -> Provider:
-        if vendor.name not in self._providers:
-            self._providers[vendor.name] = self._make(vendor)
-        return self._providers[vendor.name]
+    def _provider(self, vendor: Vendor, model: str) -> Provider:
+        """The vendor's provider; one for each protocol in which it serves models."""
+        # Only of its own server is it known what that serves; what stands in for it need not serve as much.
+        protocol = vendor.protocol_of(model) if self._is_at_home(vendor) else vendor.protocol
+        if (vendor.name, protocol) not in self._providers:
+            self._providers[vendor.name, protocol] = self._make(vendor, protocol)
+        return self._providers[vendor.name, protocol]
 
-    def _make(self, vendor: Vendor) -> Provider:
+    def _make(self, vendor: Vendor, protocol: WireFormat) -> Provider:
         """Make a provider; its adapter is imported only now."""
-        if vendor.protocol == "echo":
+        if protocol == "echo":
             from llmgine_cli.providers.echo import EchoProvider
 
             return EchoProvider()
-        if vendor.protocol == "local":
+        if protocol == "local":
             from llmgine_cli.providers.local import LocalProvider
 
             return LocalProvider(connect_timeout=self._connect_timeout, idle_timeout=self._idle_timeout)
         endpoint = self._endpoint(vendor)
-        if vendor.protocol == "anthropic":
+        if protocol == "anthropic":
             from llmgine_cli.providers.anthropic import AnthropicProvider
 
             return AnthropicProvider(vendor, endpoint)
+        if protocol == "responses":
+            from llmgine_cli.providers.responses import ResponsesProvider
+
+            return ResponsesProvider(vendor, endpoint)
         from llmgine_cli.providers.chat import ChatProvider
 
         return ChatProvider(vendor, endpoint)
@@ -321,9 +330,12 @@ class Catalog:
 
         A server of the user's own may do without one; a vendor's own address never does.
         """
+        return self._is_at_home(vendor) and bool(vendor.key_env) and self._variable(vendor) is None
+
+    def _is_at_home(self, vendor: Vendor) -> bool:
+        """Whether it is asked at its own address."""
         preset = VENDORS.get(vendor.name)
-        at_home = preset is not None and vendor.address(self._address) == preset.base_url
-        return at_home and bool(vendor.key_env) and self._variable(vendor) is None
+        return preset is not None and vendor.address(self._address) == preset.base_url
 
     def _variable(self, vendor: Vendor) -> str | None:
         """The variable that holds the vendor's key, if any does."""

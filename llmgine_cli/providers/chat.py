@@ -6,38 +6,22 @@ from typing import Any
 
 import msgspec
 
-from llmgine_cli.errors import BadResponseError, ModelNotFoundError, TimedOutError, TruncatedError
-from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
+from llmgine_cli.errors import BadResponseError, TimedOutError, TruncatedError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import Finished, ReasoningDelta, StreamEvent, TextDelta, UsageReported
 from llmgine_cli.providers import faults
 from llmgine_cli.providers.chat_messages import messages_of, tools_of
 from llmgine_cli.providers.chat_wire import Calls, Chunk, Delta, reason_of, text_of, thoughts_of
-from llmgine_cli.providers.embedding import embed
 from llmgine_cli.providers.forms import instructed
 from llmgine_cli.providers.remote import RemoteProvider
 from llmgine_cli.providers.transport import Answer, Endpoint
-from llmgine_cli.providers.wire import decode, decode_whole, drain, with_near_misses
+from llmgine_cli.providers.wire import decode, decode_whole, drain
 
 
 class ChatProvider(RemoteProvider):
     """A vendor that speaks OpenAI chat completions."""
 
     _decoder = msgspec.json.Decoder(Chunk)
-
-    async def embed(self, request: EmbeddingRequest) -> Embeddings:
-        """Turn texts into vectors.
-
-        Raises:
-            ProviderError: The vendor failed, or has no such model.
-            SettingsError: The key was refused, or the address is wrong.
-        """
-        try:
-            return await embed(request, self._transport, self._endpoint)
-        except ModelNotFoundError as error:
-            raise await with_near_misses(
-                error, request.model, self._transport, self._endpoint, self._models_path
-            ) from error.__cause__
 
     @property
     def _path(self) -> str:

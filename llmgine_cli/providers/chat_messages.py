@@ -12,7 +12,7 @@ from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import File, Image, Message, Reasoning, Text, ToolCall, ToolResult, ToolSpec
 from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.quirks import SystemRole
-from llmgine_cli.providers.wire import arguments_object, data_url, is_call_signature, quoted_file
+from llmgine_cli.providers.wire import arguments_text, data_url, is_call_signature, quoted_file
 
 
 def messages_of(
@@ -96,20 +96,12 @@ def _calls(message: Message, vendor: Vendor) -> Iterator[dict[str, Any]]:
             wire: dict[str, Any] = {
                 "id": part.id,
                 "type": "function",
-                "function": {"name": part.name, "arguments": _arguments(part.arguments)},
+                "function": {"name": part.name, "arguments": arguments_text(part.arguments)},
             }
             if vendor.call_signatures and signature is not None and is_call_signature(signature):
                 wire["extra_content"] = msgspec.Raw(signature.encode())
             signature = None
             yield wire
-
-
-def _arguments(arguments: str) -> str:
-    """Arguments as JSON text of an object: the model's own if they are, for servers that parse them."""
-    parsed = arguments_object(arguments)
-    if "invalid_arguments" in parsed or not arguments:
-        return msgspec.json.encode(parsed).decode()
-    return arguments
 
 
 def _content(message: Message, vendor: Vendor) -> str | list[dict[str, Any]]:

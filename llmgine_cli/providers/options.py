@@ -33,6 +33,11 @@ class Options:
     # What the protocol calls an option, where that is not what we call it; None: it has none.
     names: ClassVar[Mapping[str, str | None]] = {"reasoning_budget": None, "cache": None, "routing": None}
 
+    # Tables of the request to which both we and the user add; of all others, the user's word replaces ours.
+    tables: ClassVar[frozenset[str]] = frozenset()
+    # What the user may not set.
+    owned: ClassVar[frozenset[str]] = OWNED
+
     def __init__(self, vendor: Vendor) -> None:
         self._vendor = vendor
         self._told: set[tuple[str, str]] = set()
@@ -47,11 +52,10 @@ class Options:
                 call is none of those that are offered.
         """
         options = request.options
-        check_owned(options.extra)
+        check_owned(options.extra, self.owned)
         check_finite({"temperature": options.temperature, "top_p": options.top_p, **options.extra})
         filling = Filling(self, request)
-        if request.tools:
-            filling.fields.update(filling.traits.with_tools)
+        self._put_for_tools(filling)
         self._put_reasoning(filling, options)
         filling.look_again()
         self._put_sampling(filling, options)
@@ -61,14 +65,14 @@ class Options:
             said: Fields = msgspec.to_builtins(options.routing) if options.routing is not None else {}
             filling.put("routing", {**self._vendor.routing, **said})
         self._put_caching(filling, options)
-        return {**filling.fields, **options.extra}
+        return {**filling.fields, **options.extra, **self._shared(filling.fields, options.extra)}
 
     def instruction(self, request: Request) -> str | None:
         """Return what the model must be told of the form of its answer, because the vendor cannot enforce it."""
         form = request.response_format
-        if form is None or "response_format" in request.options.extra:
+        if form is None or self._is_formed(request.options.extra):
             return None
-        kind = _kind(form, self.traits(request.model), request)
+        kind = kind_of(form, self.traits(request.model), request)
         return None if kind == "json_schema" else forms.instruction(form)
 
     def tell(self, model: str, about: str, what: str) -> None:
@@ -97,7 +101,23 @@ class Options:
         """Return what an option is called, with dots for a field in a field; None: there is none."""
         return {**self.names, **traits.names}.get(option, option)
 
+    def _shared(self, fields: Fields, extra: Fields) -> Fields:
+        """The tables to which both sides add, added up: the user's own fields have the last word."""
+        return {
+            name: {**fields[name], **extra[name]}
+            for name in self.tables & fields.keys() & extra.keys()
+            if isinstance(extra[name], dict)
+        }
+
     # -- what a protocol may have otherwise
+
+    def _is_formed(self, extra: Fields) -> bool:
+        """Whether the user's own fields say what form the answer has."""
+        return "response_format" in extra
+
+    def _put_for_tools(self, filling: "Filling") -> None:
+        if filling.request.tools:
+            filling.fields.update(filling.traits.with_tools)
 
     def _put_reasoning(self, filling: "Filling", options: ModelOptions) -> None:
         effort, budget = options.reasoning_effort, options.reasoning_budget
@@ -131,7 +151,7 @@ class Options:
     def _put_form(self, filling: "Filling", form: ResponseFormat | None) -> None:
         if form is None:
             return
-        kind = _kind(form, filling.traits, filling.request)
+        kind = kind_of(form, filling.traits, filling.request)
         if kind == "json_schema":
             schema = form.schema if form.schema is not None else {"type": "object"}
             strict = forms.strict(schema) if form.strict else None
@@ -181,13 +201,21 @@ class Filling:
         if value is None:
             return False
         name = self._options.name(self.traits, option)
-        if name is not None and name.partition(".")[0] in self._extra:
+        if name is not None and self._is_said(name):
             return True
         if name is None or option in self.traits.drops:
             self.tell(option, f"takes no {option}; it is left out")
             return False
         self.set(name, self._within(option, value))
         return True
+
+    def _is_said(self, path: str) -> bool:
+        """Whether the user's own fields say it already."""
+        head, _, rest = path.partition(".")
+        said = self._extra.get(head)
+        if head in self._options.tables and rest and isinstance(said, dict):
+            return rest in said
+        return head in self._extra
 
     def set(self, path: str, value: Any) -> None:
         """Fill in a field, or with dots a field in a field."""
@@ -246,8 +274,8 @@ class Filling:
         return value
 
 
-def _kind(form: ResponseFormat, traits: Traits, request: Request) -> Form | None:
-    """How the model is held to the form of its answer; None: by words alone."""
+def kind_of(form: ResponseFormat, traits: Traits, request: Request) -> Form | None:
+    """Return how the model is held to the form of its answer; None: by words alone."""
     formats = traits.formats_for(request.tools)
     if "json_schema" in formats and (form.schema is not None or "json_object" not in formats):
         return "json_schema"

@@ -5,11 +5,9 @@ Their order is the order in which a model is chosen when the user names none and
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from llmgine_cli.providers.quirks import Quirk, Traits, names_of, quirk_of, traits_of
-
-Protocol: TypeAlias = Literal["chat", "anthropic", "local", "echo"]
+from llmgine_cli.providers.quirks import Protocol, Quirk, Traits, names_of, quirk_of, traits_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +36,7 @@ class Vendor:
         call_signatures: Whether it signs tool calls and wants the signatures back.
         prompt_caching: Whether to have long prompts kept for the next request, where that must be asked for.
         routing: Who may serve the model, for a vendor that leaves it to others.
+        thinkers: Regular expression for its models that may think; thoughts go back where the protocol takes them.
         quirks: What some of its models want otherwise.
         starter: For a server on the user's own machine: how to start it.
     """
@@ -62,6 +61,7 @@ class Vendor:
     call_signatures: bool = False
     prompt_caching: bool = True
     routing: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    thinkers: str | None = None
     quirks: tuple[Quirk, ...] = ()
     starter: str | None = None
 
@@ -69,6 +69,13 @@ class Vendor:
     def key_envs(self) -> tuple[str, ...]:
         """All variables that may hold its key, the best first."""
         return (self.key_env, *self.more_key_envs) if self.key_env else ()
+
+    def protocol_of(self, model: str) -> Protocol:
+        """The wire format in which a model is asked."""
+        for quirk in self.quirks:
+            if quirk.protocol is not None and quirk.applies(model):
+                return quirk.protocol
+        return self.protocol
 
     def address(self, variable: Callable[[str], str | None]) -> str:
         """Where requests go, without a slash at the end.
@@ -104,6 +111,13 @@ _THINKERS = (
     r"o\d|gpt-5(-(mini|nano|pro|codex|20).*)?$|gpt-5\.[1-4]-(chat|pro)|gpt-5\.1-codex|gpt-5\.[5-9]|gpt-([6-9]|\d\d)"
 )
 _OPTIONAL_THINKERS = r"gpt-5\.[1-4](?!-(chat|pro)|(?<=1)-codex)"
+_NO_TOOLS_WHILE_THINKING = r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)"
+# Served in Responses alone: https://platform.openai.com/docs/models, and the lists of names in OpenAI's own SDK.
+_ONLY_RESPONSES = (
+    r"o\d-pro|o\d(-mini)?-deep-research|computer-use-|codex-|gpt-\d+(\.\d+)?-(pro|codex)|gpt-(daybreak|rosalind)-"
+)
+# All that think, if only when asked to.
+_MAY_THINK = r"o\d|codex-|gpt-5(?!(\.\d+)?-chat)|gpt-([6-9]|1\d)|gpt-(daybreak|rosalind)-"
 # Models of others that many serve, under whatever prefix, and that read nothing but text.
 _TEXT_ONLY = (
     r"([\w.-]+/)*(gpt-oss|gpt-3\.5|o1-mini|o3-mini|deepseek(?!-(vl|ocr))|smollm2|codestral|qwen3(?!\.|-vl)|qwen2\.5(?!-?vl)|kimi-k2(?!\.)"
@@ -117,6 +131,9 @@ _CLAUDE_3_7_TO_4_5 = rf"{_CLAUDE}(3-7-|(sonnet|opus|haiku)-4(-[015]\b|-20|@|$))"
 _CLAUDE_TO_3_5 = rf"{_CLAUDE}([12]\b|instant|3-(5-|opus|sonnet|haiku))"
 
 _OPENAI_QUIRKS = (
+    Quirk(models=_ONLY_RESPONSES, drops=_SAMPLING, protocol="responses"),
+    # In chat completions they would have to do without thinking whenever they are offered tools; see below.
+    Quirk(models=_NO_TOOLS_WHILE_THINKING, protocol="responses"),
     Quirk(models="", most={"stop": 4}),
     Quirk(models=r"gpt-[34]|gpt-5-chat|chatgpt-", drops=("reasoning_effort",)),
     Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
@@ -128,7 +145,7 @@ _OPENAI_QUIRKS = (
     Quirk(models=r"gpt-5\.1", efforts={"minimal": "low", "xhigh": "high"}),
     Quirk(models=r"gpt-5\.[2-9]|gpt-([6-9]|\d\d)", efforts={"minimal": "low"}),
     # These answer tools on chat completions only when told not to think (400 otherwise).
-    Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
+    Quirk(models=_NO_TOOLS_WHILE_THINKING, with_tools={"reasoning_effort": "none"}),
     Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-turbo)|gpt-4o-2024-05", formats=("json_object",)),
     Quirk(models=r"gpt-4(-0[36]|-32k|$)", formats=()),
     Quirk(models=r"gpt-3\.5|gpt-4(-0|-1|-32k|$)|o1-mini|o3-mini", images=False),
@@ -152,7 +169,6 @@ _CLAUDE_QUIRKS = (
     Quirk(models=rf"{_CLAUDE}(sonnet|opus|haiku)-4-5|{_CLAUDE}opus-4-1", formats=("json_schema",)),
     Quirk(models=rf"{_CLAUDE}(sonnet|opus)-4-6|{_CLAUDE_LATER}", formats=("json_schema",)),
 )
-
 _ROWS = (
     Vendor(
         name="openai",
@@ -164,6 +180,7 @@ _ROWS = (
         own_models=r"gpt-\d|chatgpt-|o\d(-|$)|text-embedding-",
         names={"max_tokens": "max_completion_tokens"},
         takes_files=True,
+        thinkers=_MAY_THINK,
         quirks=_OPENAI_QUIRKS,
     ),
     Vendor(
@@ -366,6 +383,8 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
         if "base_url" in said:
             said["base_url_env"] = None  # what a setting says is not overruled by a variable of the old address
         known = result.get(name) or _unknown(name, said.get("protocol"))
+        if "protocol" in said:  # it goes before what is known of single models
+            known = replace(known, quirks=tuple(replace(quirk, protocol=None) for quirk in known.quirks))
         for key in ("headers", "aliases", "routing"):
             if key in said:
                 said[key] = {**getattr(known, key), **said[key]}
@@ -386,6 +405,8 @@ def _unknown(name: str, protocol: str | None) -> Vendor:
             max_tokens=VENDORS["anthropic"].max_tokens,
             quirks=VENDORS["anthropic"].quirks,
         )
+    if protocol == "responses":
+        return Vendor(name=name, thinkers=VENDORS["openai"].thinkers, takes_files=True)
     return Vendor(name=name, takes_files=True, call_signatures=True, quirks=(Quirk(models=_TEXT_ONLY, images=False),))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
+Protocol: TypeAlias = Literal["chat", "responses", "anthropic", "local", "echo"]
 Form: TypeAlias = Literal["json_schema", "json_object"]
 SystemRole: TypeAlias = Literal["system", "developer", "user"]
 
@@ -30,6 +31,7 @@ class Quirk:
         formats_with_tools: Whether also when they are offered tools.
         images: Whether they take pictures.
         system_role: Who says the system message; "user": it opens the first message of the user.
+        protocol: The wire format they are better served in, or served in at all; of several, the first counts.
     """
 
     models: str
@@ -46,6 +48,7 @@ class Quirk:
     formats_with_tools: bool | None = None
     images: bool | None = None
     system_role: SystemRole | None = None
+    protocol: Protocol | None = None
 
     def applies(self, model: str) -> bool:
         """Whether it is about this model."""

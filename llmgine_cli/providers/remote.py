@@ -6,9 +6,10 @@ from contextlib import aclosing
 from typing import Any
 
 from llmgine_cli.errors import ContextWindowError, ModelNotFoundError
-from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings, no_embeddings
+from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
+from llmgine_cli.providers.embedding import embed
 from llmgine_cli.providers.http import HttpTransport
 from llmgine_cli.providers.options import Options
 from llmgine_cli.providers.overflow import explain
@@ -59,15 +60,19 @@ class RemoteProvider(ABC):
                 error, request.model, self._transport, self._endpoint, self._models_path
             ) from error.__cause__
 
-    async def embed(self, request: EmbeddingRequest) -> Embeddings:  # noqa: ARG002 -- for those that can
-        """Turn texts into vectors, where the wire format has a way to ask for that.
+    async def embed(self, request: EmbeddingRequest) -> Embeddings:
+        """Turn texts into vectors, in OpenAI's way.
 
         Raises:
-            UsageError: It has none.
-            ProviderError: The vendor failed.
+            ProviderError: The vendor failed, or has no such model.
             SettingsError: The key was refused, or the address is wrong.
         """
-        raise no_embeddings(self.name)
+        try:
+            return await embed(request, self._transport, self._endpoint)
+        except ModelNotFoundError as error:
+            raise await with_near_misses(
+                error, request.model, self._transport, self._endpoint, self._models_path
+            ) from error.__cause__
 
     async def models(self, *, seconds: float = 10.0) -> list[str]:
         """Return the names of the vendor's models.

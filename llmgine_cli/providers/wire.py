@@ -1,4 +1,4 @@
-"""What both wire formats share: JSON out and in, data URLs, and the list of models."""
+"""What the wire formats share: JSON out and in, data URLs, and the list of models."""
 
 import asyncio
 from base64 import b64encode
@@ -61,6 +61,14 @@ def arguments_object(arguments: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {"invalid_arguments": value}
 
 
+def arguments_text(arguments: str) -> str:
+    """Return a call's arguments as JSON text of an object: the model's own if they are, for servers that parse them."""
+    parsed = arguments_object(arguments)
+    if "invalid_arguments" in parsed or not arguments:
+        return msgspec.json.encode(parsed).decode()
+    return arguments
+
+
 def data_url(part: Image | File) -> str:
     """Return the bytes of an image or file as a URL, or the image's own address."""
     if isinstance(part, Image) and part.url is not None:
@@ -78,6 +86,11 @@ def quoted_file(part: File) -> str | None:
 def is_call_signature(signature: str | None) -> bool:
     """Whether it signs a tool call: these are kept as the JSON objects they came as; thoughts are signed in base64."""
     return signature is not None and signature.startswith("{")
+
+
+def is_thought_signature(signature: str | None) -> bool:
+    """Whether it is base64, as Anthropic signs thoughts; what other protocols keep there is JSON."""
+    return signature is not None and not signature.startswith(("{", "["))
 
 
 class _Listed(msgspec.Struct):

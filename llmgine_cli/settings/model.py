@@ -143,7 +143,9 @@ class RoutingSettings(_Table):
 class ProviderSettings(_Table):
     """A vendor of models: one of your own, or changes to one that is known."""
 
-    protocol: Annotated[Literal["chat", "anthropic"], Field(description="The wire format it speaks.")] = "chat"
+    protocol: Annotated[Literal["chat", "responses", "anthropic"], Field(description="The wire format it speaks.")] = (
+        "chat"
+    )
     base_url: Annotated[str | None, Field(description="Where requests go.", examples=["http://127.0.0.1:8000/v1"])] = (
         None
     )

@@ -4,13 +4,16 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, SettingsError, UsageError
+from llmgine_cli.llm.provider import Provider
 from llmgine_cli.providers.catalog import Catalog
+from llmgine_cli.providers.chat import ChatProvider
 from llmgine_cli.providers.presets import VENDORS, merged
+from llmgine_cli.providers.responses import ResponsesProvider
 from tests.support.adapters import request
 from tests.support.server import Answer, FakeVendor, Fault, dead_url
 
@@ -299,6 +302,66 @@ async def test_an_own_vendor_of_the_anthropic_protocol_is_spoken_to_in_it() -> N
         assert [event async for event in made.model("acme:m").provider.stream(request())]
         await made.aclose()
     assert vendor.requests[0].path == "/v1/messages"
+
+
+async def test_an_own_vendor_of_the_responses_protocol_is_spoken_to_in_it() -> None:
+    with FakeVendor([Answer("hi")]) as vendor:
+        made = catalog(providers={"acme": {"base_url": vendor.url, "protocol": "responses"}})
+        assert [event async for event in made.model("acme:gpt-5.6-sol").provider.stream(request(model="gpt-5.6-sol"))]
+        await made.aclose()
+    assert vendor.requests[0].path == "/v1/responses"
+    assert vendor.requests[0].body["include"] == ["reasoning.encrypted_content"]
+
+
+@pytest.mark.parametrize(
+    ("model", "adapter"),
+    [
+        ("gpt-5.4-mini", ChatProvider), ("gpt-4.1", ChatProvider), ("o3", ChatProvider), ("o3-mini", ChatProvider),
+        ("gpt-5-mini", ChatProvider), ("gpt-5-chat-latest", ChatProvider), ("chatgpt-4o-latest", ChatProvider),
+        ("o3-pro", ResponsesProvider), ("gpt-5-pro", ResponsesProvider), ("gpt-5.1-codex-mini", ResponsesProvider),
+        ("gpt-5.6-luna", ResponsesProvider), ("gpt-6-sol", ResponsesProvider), ("gpt-10", ResponsesProvider),
+    ],
+)  # fmt: skip
+def test_models_that_are_better_served_in_responses_are_asked_in_it(model: str, adapter: type[Provider]) -> None:
+    assert type(catalog(ALL_KEYS).model(f"openai:{model}").provider) is adapter
+
+
+def test_openai_has_one_provider_for_each_protocol() -> None:
+    made = catalog(ALL_KEYS)
+    chat, other, responses = (made.model(f"openai:{name}").provider for name in ("gpt-4.1", "gpt-4o", "gpt-5-pro"))
+    assert chat is other
+    assert chat is not responses
+    assert chat.name == responses.name == "openai"
+
+
+def test_every_model_that_the_sdk_knows_for_responses_alone_is_asked_in_it() -> None:
+    from openai.types import ChatModel, ResponsesModel
+
+    known, chat = (set(_names(kind)) for kind in (ResponsesModel, ChatModel))
+    only = known - chat
+    assert len(only) > 10
+    assert {name for name in only if VENDORS["openai"].protocol_of(name) != "responses"} == set()
+
+
+def _names(kind: Any) -> list[str]:
+    return [name for one in get_args(kind) for name in ([one] if isinstance(one, str) else _names(one))]
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"providers": {"openai": {"protocol": "chat"}}},
+        {"providers": {"openai": {"base_url": "http://box/v1"}}},
+        {"addresses": {"OPENAI_BASE_URL": "http://box/v1"}},
+    ],
+)
+def test_where_the_user_says_otherwise_the_model_does_not_choose_the_protocol(moved: Mapping[str, Any]) -> None:
+    assert type(catalog(ALL_KEYS, **moved).model("openai:gpt-5-pro").provider) is ChatProvider
+
+
+def test_all_of_a_vendor_can_be_asked_in_responses() -> None:
+    made = catalog(ALL_KEYS, providers={"openai": {"protocol": "responses"}})
+    assert type(made.model("openai:gpt-4.1").provider) is ResponsesProvider
 
 
 async def test_a_refused_key_is_told_with_its_source() -> None:

@@ -55,7 +55,7 @@ async def test_text_comes_with_usage_and_finish_marker(protocol: Protocol, strea
     assert reply.finish_reason == "stop"
     assert (reply.usage.input_tokens, reply.usage.output_tokens, reply.usage.cached_tokens) == (20, 7, 4)
     assert reply.model == "test-model"
-    assert reply.response_id in {"chatcmpl-1", "msg_1"}
+    assert reply.response_id in {"chatcmpl-1", "msg_1", "resp_1"}
 
 
 @streamed_or_not
@@ -64,7 +64,7 @@ async def test_the_request_carries_model_messages_and_key(protocol: Protocol, st
         await ask(protocol, vendor, request("hello", stream=stream))
     (sent,) = vendor.requests
     assert sent.body["model"] == "test-model"
-    assert sent.body["messages"][0]["role"] == "user"
+    assert said(sent.body)[0]["role"] == "user"
     assert bool(sent.body.get("stream")) is stream
     assert sent.headers["content-type"] == "application/json"
 
@@ -163,7 +163,7 @@ async def test_where_the_network_cuts_the_bytes_makes_no_difference(protocol: Pr
 async def test_half_a_character_in_the_prompt_is_replaced_not_fatal(protocol: Protocol, stream: bool) -> None:
     with FakeVendor([Answer("ok")]) as vendor:
         await ask(protocol, vendor, request("caf\udce9", stream=stream))
-    assert "caf\ufffd" in str(vendor.requests[0].body["messages"])
+    assert "caf\ufffd" in str(said(vendor.requests[0].body))
 
 
 async def test_one_connection_serves_one_request_after_the_other(protocol: Protocol) -> None:
@@ -252,7 +252,7 @@ async def test_a_refused_key_names_its_variable_and_where_it_was_set(
     assert isinstance(error, CredentialsError)
     assert error.exit_code == 3
     assert "invalid x-api-key" in str(error)
-    assert f"{'OPENAI' if protocol == 'chat' else 'ANTHROPIC'}_API_KEY (set in the environment)" in str(error.hint)
+    assert f"{vendor_name(protocol).upper()}_API_KEY (set in the environment)" in str(error.hint)
 
 
 async def test_a_refused_request_without_a_key_says_that_none_was_sent(protocol: Protocol) -> None:
@@ -474,4 +474,10 @@ async def text_then_error(protocol: Protocol, vendor: FakeVendor, **more: Any) -
 
 
 def vendor_name(protocol: Protocol) -> str:
-    return "openai" if protocol == "chat" else "anthropic"
+    return "anthropic" if protocol == "anthropic" else "openai"
+
+
+def said(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The conversation in a request."""
+    items: list[dict[str, Any]] = body.get("messages") or body["input"]
+    return items

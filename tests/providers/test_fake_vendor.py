@@ -21,7 +21,7 @@ def post(url: str, body: object, path: str = "/chat/completions") -> bytes:
     return data
 
 
-@pytest.mark.parametrize("path", ["/chat/completions", "/messages"])
+@pytest.mark.parametrize("path", ["/chat/completions", "/messages", "/responses"])
 def test_as_a_program_it_streams_to_everybody(path: str) -> None:
     command = [sys.executable, "-m", "tests.support.server", "--text", "hello there", "--chunks", "50"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:

@@ -66,7 +66,7 @@ def test_extra_fields_are_sent_as_they_are_and_have_the_last_word() -> None:
         ("openai", "gpt-5-mini", False),
         ("openai", "gpt-5.2-chat-latest", False),
         ("openai", "gpt-5.1-codex", False),
-        ("openai", "gpt-5.3-codex", True),
+        ("openai", "gpt-5.3-codex", False),
         ("openai", "o3-mini", False),
         ("openai", "gpt-5.6-luna", False),
         ("openai", "gpt-6.2-astra", False),

@@ -113,11 +113,47 @@ async def test_anthropic(answer: Answer, stream: bool) -> None:
     }
 
 
+@answers
+@streamed_or_not
+async def test_openai_responses(answer: Answer, stream: bool) -> None:
+    import openai
+
+    with FakeVendor([answer, answer]) as vendor:
+        reply = await ask("responses", vendor, request(stream=stream))
+        async with openai.AsyncOpenAI(api_key="x", base_url=vendor.url, max_retries=0) as client:
+            ask_theirs: dict[str, Any] = {"model": "test-model", "input": "hi"}
+            if stream:
+                async with client.responses.stream(**ask_theirs) as events:
+                    theirs: Any = await last(events)
+            else:
+                theirs = await client.responses.create(**ask_theirs)
+    items = theirs.output
+    assert seen(reply) == {
+        "text": theirs.output_text,
+        "reasoning": "".join(part.text for item in items if item.type == "reasoning" for part in item.summary),
+        "calls": [
+            (item.call_id[-2:], item.name, json.loads(item.arguments)) for item in items if item.type == "function_call"
+        ],
+        "input": theirs.usage.input_tokens,
+        "output": theirs.usage.output_tokens,
+        "cached": theirs.usage.input_tokens_details.cached_tokens,
+        "model": theirs.model,
+    }
+    assert reply.usage.reasoning_tokens == theirs.usage.output_tokens_details.reasoning_tokens
+    assert (reply.finish_reason == "length") == (theirs.status == "incomplete")
+
+
+async def last(events: Any) -> Any:
+    """The response in the last event; the SDK itself hands out only those that were completed."""
+    seen = [event async for event in events]
+    return seen[-1].response
+
+
 async def test_the_sdks_accept_what_we_send_back() -> None:
     """A conversation with calls and results, as we send it, is one their own types take."""
     from anthropic.types import MessageParam
     from openai.types.chat import ChatCompletionMessageParam
-    from pydantic import TypeAdapter
+    from openai.types.responses import ResponseInputItemParam
 
     from llmgine_cli.llm.messages import Message, Text, ToolCall, ToolResult, system, user
 
@@ -132,6 +168,17 @@ async def test_the_sdks_accept_what_we_send_back() -> None:
     with FakeVendor(always=Answer("ok")) as vendor:
         await ask("chat", vendor, request(*talk))
         await ask("anthropic", vendor, request(*talk))
-    chat, anthropic = (sent.body["messages"] for sent in vendor.requests)
-    assert TypeAdapter(list[ChatCompletionMessageParam]).validate_python(chat)
-    assert TypeAdapter(list[MessageParam]).validate_python(anthropic)
+        await ask("responses", vendor, request(*talk))
+    chat, anthropic, responses = (sent.body.get("messages", sent.body.get("input")) for sent in vendor.requests)
+    assert accepted(list[ChatCompletionMessageParam], chat)
+    assert accepted(list[MessageParam], anthropic)
+    # Their type of a message has an id, which none has that the API was told not to store.
+    whole = [item | ({"id": "msg_1"} if item.get("role") == "assistant" else {}) for item in responses]
+    assert accepted(list[ResponseInputItemParam], whole)
+
+
+def accepted(kind: Any, value: Any) -> Any:
+    """The value as pydantic reads it; types of the SDKs are looked up by name, and here are none of ours."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind).validate_python(value)

@@ -18,7 +18,7 @@ def test_the_order_of_choice_is_fixed() -> None:
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
 def test_every_row_is_whole(vendor: Vendor) -> None:
     assert VENDORS[vendor.name] is vendor
-    if vendor.protocol in {"chat", "anthropic"}:
+    if vendor.protocol in {"chat", "responses", "anthropic"}:
         assert re.match(r"https?://", vendor.base_url)
         assert not vendor.base_url.endswith("/")
         assert (vendor.key_env is None) == (vendor.starter is not None)
@@ -89,6 +89,34 @@ def test_a_new_vendor_of_the_anthropic_protocol_has_its_names() -> None:
     assert acme.max_tokens
     assert acme.names["stop"] == "stop_sequences"
     assert acme.key_env is None
+
+
+def test_a_new_vendor_of_the_responses_protocol_has_its_thoughts_sent_back() -> None:
+    acme = merged(VENDORS, {"acme": {"base_url": "http://acme/v1", "protocol": "responses"}})["acme"]
+    assert acme.thinkers == VENDORS["openai"].thinkers
+    assert (acme.takes_files, acme.quirks, acme.names) == (True, (), {})
+
+
+@pytest.mark.parametrize("said", ["chat", "responses"])
+def test_a_protocol_in_the_settings_holds_for_all_of_the_vendors_models(said: str) -> None:
+    changed = merged(VENDORS, {"openai": {"protocol": said}})["openai"]
+    assert {changed.protocol_of(model) for model in ("gpt-4.1", "gpt-5-pro", "gpt-6-sol")} == {said}
+    assert [quirk.drops for quirk in changed.quirks] == [quirk.drops for quirk in VENDORS["openai"].quirks]
+
+
+@pytest.mark.parametrize(
+    ("model", "thinks"),
+    [
+        ("o3", True), ("o1-pro", True), ("codex-mini-latest", True), ("gpt-5", True), ("gpt-5.4-mini", True),
+        ("gpt-5.1-codex-max", True), ("gpt-6.2-astra", True), ("gpt-10", True), ("gpt-rosalind-research", True),
+        ("gpt-4.1", False), ("gpt-4o", False), ("gpt-35-turbo", False), ("gpt-5-chat-latest", False),
+        ("gpt-5.3-chat-latest", False), ("chatgpt-4o-latest", False), ("computer-use-preview", False),
+    ],
+)  # fmt: skip
+def test_it_is_known_which_models_think(model: str, thinks: bool) -> None:
+    thinkers = VENDORS["openai"].thinkers
+    assert thinkers is not None
+    assert (re.match(thinkers, model) is not None) is thinks
 
 
 def test_a_known_vendor_can_be_changed_in_part() -> None:

@@ -9,12 +9,19 @@ from llmgine_cli.llm.stream import Reply, StreamEvent, fold
 from llmgine_cli.providers.anthropic import AnthropicProvider
 from llmgine_cli.providers.chat import ChatProvider
 from llmgine_cli.providers.presets import VENDORS, Vendor
+from llmgine_cli.providers.remote import RemoteProvider
+from llmgine_cli.providers.responses import ResponsesProvider
 from llmgine_cli.providers.transport import Endpoint
 from tests.support.server import FakeVendor
 
-Protocol = Literal["chat", "anthropic"]
-PROTOCOLS: tuple[Protocol, ...] = ("chat", "anthropic")
-PRESETS = {"chat": VENDORS["openai"], "anthropic": VENDORS["anthropic"]}
+Protocol = Literal["chat", "anthropic", "responses"]
+ADAPTERS: dict[Protocol, type[RemoteProvider]] = {
+    "chat": ChatProvider,
+    "anthropic": AnthropicProvider,
+    "responses": ResponsesProvider,
+}
+PROTOCOLS: tuple[Protocol, ...] = tuple(ADAPTERS)
+PRESETS = {"chat": VENDORS["openai"], "anthropic": VENDORS["anthropic"], "responses": VENDORS["openai"]}
 KEY = "sk-test-0123456789"
 WEATHER = ToolSpec(
     name="get_weather",
@@ -26,12 +33,12 @@ WEATHER = ToolSpec(
 @asynccontextmanager
 async def provider(
     protocol: Protocol, base_url: str, *, preset: Vendor | None = None, **endpoint: Any
-) -> AsyncIterator[ChatProvider | AnthropicProvider]:
+) -> AsyncIterator[RemoteProvider]:
     """A provider for a base URL, closed afterwards."""
     vendor = preset or PRESETS[protocol]
     settings: dict[str, Any] = {"key": KEY, "key_env": vendor.key_env, "key_source": "environment", **endpoint}
     place = Endpoint(provider=vendor.name, base_url=base_url, **settings)
-    made = (ChatProvider if protocol == "chat" else AnthropicProvider)(vendor, place)
+    made = ADAPTERS[protocol](vendor, place)
     try:
         yield made
     finally:

@@ -1,4 +1,4 @@
-"""A vendor on the loopback that speaks real HTTP: OpenAI chat completions and Anthropic messages, as scripted.
+"""A vendor on the loopback that speaks real HTTP: OpenAI chat completions, Responses, Anthropic messages, as scripted.
 
 ::
 
@@ -24,11 +24,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.wire import (
-    PROTOCOLS,
     Answer,
+    Chat,
     Events,
     Fault,
-    Protocol,
+    Messages,
     Script,
     Silence,
     Tokens,
@@ -36,6 +36,10 @@ from tests.support.wire import (
     html,
     sse,
 )
+from tests.support.wire_responses import Responses
+
+Protocol = Chat | Messages | Responses
+PROTOCOLS: tuple[type[Chat], type[Messages], type[Responses]] = (Chat, Messages, Responses)
 
 __all__ = [
     "Answer",

@@ -318,7 +318,3 @@ class Messages:
 
     def _event(self, kind: str, **fields: Any) -> bytes:
         return sse({"type": kind, **fields}, kind)
-
-
-Protocol = Chat | Messages
-PROTOCOLS: tuple[type[Chat], type[Messages]] = (Chat, Messages)
