@@ -168,13 +168,14 @@ class Bus:
         try:
             route = self._tables[event.session_id].routes[type(event)]
         except KeyError:
-            route = self._registry.find_route(type(event), event.session_id)
+            route = self._registry.route(type(event), event.session_id)
         if not route:
             return
         traffic = self._traffic
         worker = traffic.latest
-        if worker.task is not task_of(worker.loop):
-            worker = traffic.worker()
+        task = task_of(worker.loop)
+        if worker.task is not task:
+            worker = traffic.turn_to(task)
         cancellations = worker.task.cancelling()
         depth = worker.depth
         if depth >= _DEEPEST:
@@ -218,8 +219,9 @@ class Bus:
             handler = self._registry.wrapped(handler, kind, table)
         traffic = self._traffic
         worker = traffic.latest
-        if worker.task is not task_of(worker.loop):
-            worker = traffic.worker()
+        task = task_of(worker.loop)
+        if worker.task is not task:
+            worker = traffic.turn_to(task)
         depth = worker.depth
         if depth >= _DEEPEST:
             raise _too_deep(command)

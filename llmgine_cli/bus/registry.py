@@ -101,7 +101,7 @@ class Registry:
 
     # -- finding
 
-    def find_route(self, kind: "type[Event]", session_id: str | None) -> tuple[Subscription, ...]:
+    def route(self, kind: "type[Event]", session_id: str | None) -> tuple[Subscription, ...]:
         """Return who hears events of this type in a session, in order; remember it.
 
         Raises:
@@ -109,11 +109,16 @@ class Registry:
         """
         if self.closed:
             raise BusClosedError(f"the bus is closed; {kind.__name__} was not delivered") from None
-        return self._route(kind, self.tables.get(session_id, self.root))
+        table = self.tables.get(session_id, self.root)
+        route = table.routes.get(kind)
+        return self._find_route(kind, table) if route is None else route
 
     def heard(self, kind: "type[Event]", table: Table) -> bool:
         """Whether an event is worth making: two for each command that nobody hears would be most of its cost."""
-        return not self.closed and bool(self._route(kind, table))
+        if self.closed:
+            return False
+        route = table.routes.get(kind)
+        return bool(self._find_route(kind, table) if route is None else route)
 
     def has_subscriber(self, kind: "type[Event]", session_id: str | None) -> bool:
         """Whether somebody listens to exactly this type."""
@@ -148,16 +153,14 @@ class Registry:
     def _table(self, session_id: str | None) -> Table:
         return self.tables.setdefault(session_id, Table())
 
-    def _route(self, kind: "type[Event]", table: Table) -> tuple[Subscription, ...]:
-        route = table.routes.get(kind)
-        if route is None:
-            found = [
-                subscription
-                for one in self._from_session_to_root(table)
-                for subscription in one.subscriptions
-                if issubclass(kind, subscription.event_type)
-            ]
-            route = table.routes[kind] = tuple(sorted(found, key=lambda subscription: not subscription.first))
+    def _find_route(self, kind: "type[Event]", table: Table) -> tuple[Subscription, ...]:
+        found = [
+            subscription
+            for one in self._from_session_to_root(table)
+            for subscription in one.subscriptions
+            if issubclass(kind, subscription.event_type)
+        ]
+        route = table.routes[kind] = tuple(sorted(found, key=lambda subscription: not subscription.first))
         return route
 
     def _from_session_to_root(self, table: Table) -> tuple[Table, ...]:

@@ -26,9 +26,9 @@ class Worker:
 
     __slots__ = ("depth", "loop", "task")
 
-    def __init__(self, task: Any, loop: asyncio.AbstractEventLoop | None) -> None:
+    def __init__(self, task: Any, loop: Any) -> None:
         self.task: asyncio.Task[Any] = task
-        self.loop = loop
+        self.loop: asyncio.AbstractEventLoop = loop
         self.depth = 0
 
 
@@ -36,45 +36,58 @@ class Traffic:
     """The tasks and mailboxes that are at work.
 
     Attributes:
-        latest: Who carried the last message. It mostly carries the next one too, and so is kept when it is done.
+        latest: Who carried the last message, done or not: the next one is mostly carried by the same.
         crowded: Whether it is to be told that a task is done: others are at work, or somebody waits for it.
         serving: The mailboxes whose task is at work, in the order in which they began.
     """
 
-    __slots__ = ("_watchers", "_workers", "crowded", "latest", "serving")
+    __slots__ = ("_others", "_watchers", "crowded", "latest", "serving")
 
     def __init__(self) -> None:
-        self.latest = Worker(task=self, loop=None)  # nobody: not None, which is the task of a loop that runs none
+        self.latest = Worker(self, self)  # no task and no loop yet; None would be the task of a loop that runs none
         self.crowded = False
         self.serving: dict[Mailbox, None] = {}
-        self._workers: dict[asyncio.Task[Any], Worker] = {}  # all that are in the bus, and the latest
+        self._others: dict[asyncio.Task[Any], Worker] = {}  # those in the bus, without the latest
         self._watchers: set[asyncio.Future[None]] = set()
 
     @property
     def idle(self) -> bool:
         """Whether nothing is going on."""
-        return not self.serving and not any(worker.depth for worker in self._workers.values())
+        return not (self.serving or self._others or self.latest.depth)
 
     def tasks(self) -> "list[asyncio.Task[Any]]":
         """Return the tasks that are in the bus."""
-        return [task for task, worker in self._workers.items() if worker.depth]
+        return [*self._others, *([self.latest.task] if self.latest.depth else [])]
 
-    def worker(self) -> Worker:
-        """Return what stands for the running task, which is not the latest one; it is from now on."""
-        loop = asyncio.get_running_loop()
-        task: asyncio.Task[Any] = asyncio.current_task(loop)  # type: ignore[assignment]  # what awaits is in one
-        if not self.latest.depth:
-            self._workers.pop(self.latest.task, None)
-        self.latest = self._workers.setdefault(task, Worker(task, loop))
-        self.crowded = len(self._workers) > 1 or bool(self._watchers)
-        return self.latest
+    def turn_to(self, task: "asyncio.Task[Any] | None") -> Worker:
+        """Return what stands for the running task, which is not the latest one; from now on it is.
+
+        Args:
+            task: It, or None when it is not in the loop of the latest one.
+        """
+        worker = self.latest
+        loop = worker.loop
+        if task is None:
+            loop = asyncio.get_running_loop()
+            task = asyncio.current_task(loop)
+            assert task is not None  # what awaits is in one
+        if worker.depth:
+            self._others[worker.task] = worker
+            worker = self.latest = self._others.pop(task, None) or Worker(task, loop)
+        elif task in self._others:
+            worker = self.latest = self._others.pop(task)
+        else:
+            worker.task, worker.loop = task, loop
+        self.crowded = bool(self._others or self._watchers)
+        return worker
 
     def rest(self, worker: Worker) -> None:
         """Take note that a task is done, and have those who wait for something look again."""
         if worker is not self.latest:
-            del self._workers[worker.task]
-        self.crowded = len(self._workers) > 1 or bool(self._watchers)
-        self.tell()
+            del self._others[worker.task]
+        self.crowded = bool(self._others or self._watchers)
+        if self._watchers:
+            self.tell()
 
     def tell(self) -> None:
         """Have those who wait for something look again."""
