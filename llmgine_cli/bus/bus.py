@@ -172,7 +172,7 @@ class Bus:
         if not route:
             return
         traffic = self._traffic
-        worker = traffic.latest
+        worker = traffic.latest  # as in `execute`: to share this by a call would cost more than it does
         task = task_of(worker.loop)
         if worker.task is not task:
             worker = traffic.turn_to(task)
@@ -186,7 +186,7 @@ class Bus:
         try:
             for subscription in route:
                 try:
-                    deliver = subscription.deliver
+                    deliver = subscription.deliver  # in a step of its own: called as a method it would be searched for
                     outcome = deliver(event)
                     if type(outcome) is CoroutineType or (outcome is not None and isawaitable(outcome)):
                         await outcome
@@ -240,7 +240,7 @@ class Bus:
                 error = raised
             duration = (time.perf_counter() - started) * 1000
             if self._registry.heard(CommandFinished, table):
-                await self.publish(_finished(command, error, duration))
+                await self.publish(CommandFinished.of(command, error, duration))
             if isinstance(error, TooDeepError) and depth:
                 raise error  # told where the circle was entered
             if error is not None and not isinstance(error, Exception):
@@ -392,17 +392,6 @@ class Bus:
         for task in tasks:
             task.cancel()
         return Closing(stuck=tuple(stuck), undelivered=undelivered)
-
-
-def _finished(command: Command[Any], error: BaseException | None, duration_ms: float) -> CommandFinished:
-    return CommandFinished(
-        command_type=type(command).__name__,
-        success=error is None,
-        cancelled=isinstance(error, asyncio.CancelledError),
-        error=None if error is None else str(error),
-        error_type=None if error is None else type(error).__name__,
-        duration_ms=duration_ms,
-    )
 
 
 def _too_deep(message: BusMessage) -> TooDeepError:

