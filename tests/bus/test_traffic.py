@@ -41,46 +41,69 @@ scripts = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
-@given(scripts)
-def test_it_names_those_and_only_those_who_are_in_the_bus_whatever_the_interleaving(script: list[list[Nest]]) -> None:
-    async def scenario() -> None:
-        bus = Bus()
-        inside: Counter[asyncio.Task[Any] | None] = Counter()
+class Crowd:
+    """Publishers on one bus, and the handlers that note whose message is being handled."""
 
-        def look() -> None:
-            at_work = [task for task, depth in inside.items() if depth]
-            assert set(bus._traffic.tasks()) == set(at_work)
-            assert len(bus._traffic.tasks()) == len(at_work)
-            assert bus._traffic.idle == (not at_work)
+    def __init__(self) -> None:
+        self.bus = Bus()
+        self.inside: Counter[asyncio.Task[Any] | None] = Counter()
+        self.failures = Recorder(self.bus, HandlerFailed)
+        self.bus.register(Ask, self.handle)
+        self.bus.subscribe(Nest, self.handle)
 
-        async def nested(message: Nest | Ask) -> None:
-            task = asyncio.current_task()
-            inside[task] += 1
+    def look(self) -> None:
+        """Compare the account with what the handlers noted."""
+        at_work = [task for task, depth in self.inside.items() if depth]
+        assert set(self.bus._traffic.tasks()) == set(at_work)
+        assert len(self.bus._traffic.tasks()) == len(at_work)
+        assert self.bus._traffic.idle == (not at_work)
+
+    async def handle(self, message: Nest | Ask) -> None:
+        """Pause, and go one level further in."""
+        task = asyncio.current_task()
+        self.inside[task] += 1
+        try:
             for _ in range(message.pauses):
-                look()
+                self.look()
                 await asyncio.sleep(0)
-            look()
+            self.look()
             if message.levels and isinstance(message, Nest):
-                (await bus.execute(Ask(levels=message.levels - 1, pauses=message.pauses))).unwrap()
+                (await self.bus.execute(Ask(levels=message.levels - 1, pauses=message.pauses))).unwrap()
             elif message.levels:
-                await bus.publish(Nest(levels=message.levels - 1, pauses=message.pauses))
-            look()
-            inside[task] -= 1
+                await self.bus.publish(Nest(levels=message.levels - 1, pauses=message.pauses))
+            self.look()
+        finally:
+            self.inside[task] -= 1
 
-        async def run(nests: list[Nest]) -> None:
-            for nest in nests:
-                await bus.publish(nest)
-                look()
-                await asyncio.sleep(0)
-                look()
+    async def publish(self, nests: list[Nest]) -> None:
+        """Publish one after the other."""
+        for nest in nests:
+            await self.bus.publish(nest)
+            self.look()
+            await asyncio.sleep(0)
+            self.look()
 
-        bus.register(Ask, nested)
-        bus.subscribe(Nest, nested)
-        failures = Recorder(bus, HandlerFailed)
-        await asyncio.gather(*(run(nests) for nests in script))
-        assert failures.events == []
-        assert (await bus.aclose()).complete
+
+@settings(max_examples=100, deadline=None)
+@given(scripts, st.lists(st.integers(0, 4), max_size=6))
+def test_it_names_those_and_only_those_who_are_in_the_bus_whatever_the_interleaving(
+    script: list[list[Nest]], cancelled: list[int]
+) -> None:
+    """One of the publishers may be cancelled at each turn of the loop."""
+
+    async def scenario() -> None:
+        crowd = Crowd()
+        tasks = [asyncio.create_task(crowd.publish(nests)) for nests in script]
+        for index in cancelled:
+            await asyncio.sleep(0)
+            crowd.look()
+            if index < len(tasks):
+                tasks[index].cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} <= {type(None), asyncio.CancelledError}
+        assert crowd.failures.events == []
+        assert crowd.bus._traffic.idle
+        assert (await crowd.bus.aclose()).complete
 
     asyncio.run(scenario())
 
