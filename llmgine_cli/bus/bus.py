@@ -8,7 +8,6 @@ exception: when `publish` returns, the event is in it.
 import asyncio
 import logging
 import time
-from asyncio import current_task
 from collections.abc import Callable
 from datetime import datetime
 from inspect import isawaitable
@@ -28,10 +27,10 @@ from llmgine_cli.bus.messages import (
     HandlerFailed,
 )
 from llmgine_cli.bus.registry import Registry
-from llmgine_cli.bus.scope import current_scope
+from llmgine_cli.bus.scope import enter_scope, leave_scope, scope_parent
 from llmgine_cli.bus.session import Session
 from llmgine_cli.bus.table import EventHandler, Subscription, name_of
-from llmgine_cli.bus.traffic import Traffic
+from llmgine_cli.bus.traffic import Traffic, task_of
 from llmgine_cli.errors import BusClosedError, BusError, NoHandlerError, TooDeepError
 
 if TYPE_CHECKING:
@@ -166,42 +165,42 @@ class Bus:
             BusClosedError: The bus was closed.
             TooDeepError: This is in a circle of handlers that publish to each other.
         """
-        table = self._tables.get(event.session_id, self._root)
-        route = table.routes.get(type(event))
-        if route is None:
-            route = self._registry.find_route(type(event), table)
+        try:
+            route = self._tables[event.session_id].routes[type(event)]
+        except KeyError:
+            route = self._registry.route(type(event), event.session_id)
         if not route:
             return
         traffic = self._traffic
-        running = traffic.running
-        task = current_task(traffic.loop) or traffic.task_in_another_loop()
-        depth = running.get(task, 0)
+        worker = traffic.latest  # as in `execute`: to share this by a call would cost more than it does
+        task = task_of(worker.loop)
+        if worker.task is not task:
+            worker = traffic.turn_to(task)
+        cancellations = worker.task.cancelling()
+        depth = worker.depth
         if depth >= _DEEPEST:
             raise _too_deep(event)
-        running[task] = depth + 1
-        token = current_scope.set((event.session_id, event.event_id))
-        cancellations = task.cancelling()
+        worker.depth = depth + 1
+        token = enter_scope((event.session_id, event.event_id))
         stopped: asyncio.CancelledError | None = None
         try:
             for subscription in route:
                 try:
-                    outcome = subscription.deliver(event)
+                    deliver = subscription.deliver  # in a step of its own: called as a method it would be searched for
+                    outcome = deliver(event)
                     if type(outcome) is CoroutineType or (outcome is not None and isawaitable(outcome)):
                         await outcome
                     else:
-                        cancellations = task.cancelling()  # asked for by a plain function, it is felt by the next one
+                        cancellations = worker.task.cancelling()  # asked for by a plain function, the next one feels it
                 except (Exception, SystemExit, asyncio.CancelledError) as error:  # noqa: BLE001 -- containing it is the contract
                     stopped = await self._contain(subscription, event, error, cancellations, depth) or stopped
             if stopped is not None:
                 raise stopped
         finally:
-            current_scope.reset(token)
-            if depth:
-                running[task] = depth
-            else:
-                del running[task]
-                if traffic.watched:
-                    traffic.tell()
+            worker.depth = depth
+            if not depth and traffic.crowded:
+                traffic.rest(worker)
+            leave_scope(token)
 
     async def execute(self, command: Command[R]) -> CommandResult[R]:
         """Have the command handled, and say what came of it.
@@ -219,13 +218,15 @@ class Bus:
         if self._root.middleware or table.middleware:
             handler = self._registry.wrapped(handler, kind, table)
         traffic = self._traffic
-        running = traffic.running
-        task = current_task(traffic.loop) or traffic.task_in_another_loop()
-        depth = running.get(task, 0)
+        worker = traffic.latest
+        task = task_of(worker.loop)
+        if worker.task is not task:
+            worker = traffic.turn_to(task)
+        depth = worker.depth
         if depth >= _DEEPEST:
             raise _too_deep(command)
-        running[task] = depth + 1
-        token = current_scope.set((command.session_id, command.command_id))
+        worker.depth = depth + 1
+        token = enter_scope((command.session_id, command.command_id))
         started = time.perf_counter()
         result: R | None = None
         error: BaseException | None = None
@@ -239,7 +240,7 @@ class Bus:
                 error = raised
             duration = (time.perf_counter() - started) * 1000
             if self._registry.heard(CommandFinished, table):
-                await self.publish(_finished(command, error, duration))
+                await self.publish(CommandFinished.of(command, error, duration))
             if isinstance(error, TooDeepError) and depth:
                 raise error  # told where the circle was entered
             if error is not None and not isinstance(error, Exception):
@@ -252,13 +253,10 @@ class Bus:
                 duration_ms=duration,
             )
         finally:
-            current_scope.reset(token)
-            if depth:
-                running[task] = depth
-            else:
-                del running[task]
-                if traffic.watched:
-                    traffic.tell()
+            worker.depth = depth
+            if not depth and traffic.crowded:
+                traffic.rest(worker)
+            leave_scope(token)
 
     async def schedule(self, event: Event, *, at: datetime | None = None, after: float | None = None) -> str:
         """Publish an event later, here or in any process with the same schedule; return its id once it is on disk.
@@ -297,7 +295,7 @@ class Bus:
         Raises:
             BusError: Called from inside a handler, which would wait for itself.
         """
-        if current_scope.get()[1] is not None:
+        if scope_parent() is not None:
             raise BusError("aclose() was called from inside a handler", hint="close the bus where it was made")
         if self._closing is not None:
             return await asyncio.shield(self._closing)
@@ -386,7 +384,7 @@ class Bus:
         """Cancel all that runs; what mailboxes hold goes to the leftovers."""
         mailboxes = self._registry.mailboxes()
         served = {mailbox.task for mailbox in mailboxes}
-        tasks = [task for task in self._traffic.running if task not in served]
+        tasks = [task for task in self._traffic.tasks() if task not in served]
         if tasks:
             logger.error("%s: %s", why, ", ".join(task.get_name() for task in tasks))
         stuck = [task.get_name() for task in tasks] + [mailbox.name for mailbox in mailboxes if mailbox.busy]
@@ -394,17 +392,6 @@ class Bus:
         for task in tasks:
             task.cancel()
         return Closing(stuck=tuple(stuck), undelivered=undelivered)
-
-
-def _finished(command: Command[Any], error: BaseException | None, duration_ms: float) -> CommandFinished:
-    return CommandFinished(
-        command_type=type(command).__name__,
-        success=error is None,
-        cancelled=isinstance(error, asyncio.CancelledError),
-        error=None if error is None else str(error),
-        error_type=None if error is None else type(error).__name__,
-        duration_ms=duration_ms,
-    )
 
 
 def _too_deep(message: BusMessage) -> TooDeepError:

@@ -15,7 +15,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from llmgine_cli.bus.messages import Event, EventsDropped, Undelivered
-from llmgine_cli.bus.scope import current_scope
+from llmgine_cli.bus.scope import enter_scope, leave_scope
 from llmgine_cli.errors import BusError, MailboxFullError
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ class Mailbox:
                 places -= 1
 
     async def _deliver(self, event: Event) -> None:
-        token = current_scope.set((event.session_id, event.event_id))
+        token = enter_scope((event.session_id, event.event_id))
         task = asyncio.current_task()
         before = task.cancelling() if task is not None else 0
         try:
@@ -250,7 +250,7 @@ class Mailbox:
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- containing it is the contract
             await self._failed(self.name, event, error)
         finally:
-            current_scope.reset(token)
+            leave_scope(token)
 
     def _left(self, event: Event, *, begun: bool = False) -> Undelivered:
         return Undelivered(

@@ -12,6 +12,7 @@ tree.
 """
 
 import time
+from asyncio import CancelledError
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -120,6 +121,18 @@ class CommandFinished(Event):
     error: str | None = None
     error_type: str | None = None
     duration_ms: float
+
+    @classmethod
+    def of(cls, command: Command[Any], error: BaseException | None, duration_ms: float) -> "CommandFinished":
+        """Make the event of a command and of the exception that ended it, if one did."""
+        return cls(
+            command_type=type(command).__name__,
+            success=error is None,
+            cancelled=isinstance(error, CancelledError),
+            error=None if error is None else str(error),
+            error_type=None if error is None else type(error).__name__,
+            duration_ms=duration_ms,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -101,29 +101,24 @@ class Registry:
 
     # -- finding
 
-    def find_route(self, kind: "type[Event]", table: Table) -> tuple[Subscription, ...]:
-        """Return who hears events of this type in the session of this table, in order; remember it.
+    def route(self, kind: "type[Event]", session_id: str | None) -> tuple[Subscription, ...]:
+        """Return who hears events of this type in a session, in order; remember it.
 
         Raises:
             BusClosedError: The bus was closed.
         """
         if self.closed:
-            raise BusClosedError(f"the bus is closed; {kind.__name__} was not delivered")
-        found = [
-            subscription
-            for one in self._from_session_to_root(table)
-            for subscription in one.subscriptions
-            if issubclass(kind, subscription.event_type)
-        ]
-        route = table.routes[kind] = tuple(sorted(found, key=lambda subscription: not subscription.first))
-        return route
+            raise BusClosedError(f"the bus is closed; {kind.__name__} was not delivered") from None
+        table = self.tables.get(session_id, self.root)
+        route = table.routes.get(kind)
+        return self._find_route(kind, table) if route is None else route
 
     def heard(self, kind: "type[Event]", table: Table) -> bool:
         """Whether an event is worth making: two for each command that nobody hears would be most of its cost."""
         if self.closed:
             return False
         route = table.routes.get(kind)
-        return bool(self.find_route(kind, table) if route is None else route)
+        return bool(self._find_route(kind, table) if route is None else route)
 
     def has_subscriber(self, kind: "type[Event]", session_id: str | None) -> bool:
         """Whether somebody listens to exactly this type."""
@@ -157,6 +152,16 @@ class Registry:
 
     def _table(self, session_id: str | None) -> Table:
         return self.tables.setdefault(session_id, Table())
+
+    def _find_route(self, kind: "type[Event]", table: Table) -> tuple[Subscription, ...]:
+        found = [
+            subscription
+            for one in self._from_session_to_root(table)
+            for subscription in one.subscriptions
+            if issubclass(kind, subscription.event_type)
+        ]
+        route = table.routes[kind] = tuple(sorted(found, key=lambda subscription: not subscription.first))
+        return route
 
     def _from_session_to_root(self, table: Table) -> tuple[Table, ...]:
         return (table,) if table is self.root else (table, self.root)

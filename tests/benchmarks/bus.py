@@ -7,6 +7,7 @@ import json
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -71,7 +72,10 @@ def run(bench: Path, ours: Path, *, rounds: int) -> str:
 def measure(home: Path, name: str) -> dict[str, float]:
     """Return the times of one contestant, case by case, in microseconds."""
     command = [str(home / "python"), str(SCRIPT), name]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=clean_environment(), timeout=300)
+    with tempfile.TemporaryDirectory() as folder:  # upstream leaves a database where it is run
+        done = subprocess.run(
+            command, check=True, capture_output=True, text=True, env=clean_environment(), timeout=300, cwd=folder
+        )
     times: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return times
 
