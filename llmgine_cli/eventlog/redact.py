@@ -1,12 +1,15 @@
 """Keys never reach the log: known ones are replaced wherever they stand, and so is whatever is shaped like one.
 
-Almost no line has a secret in it, so the search must be cheap: it jumps from one character that is rare in prose and
-present in a key to the next. Only a line that may have something is taken apart.
+Almost no line has a secret in it, so the search must be cheap: one pass over the encoded line, for everything that may
+be one at once, by the engine for regular expressions that pydantic has with it. It looks at many bytes in a step, where
+`re` would take longer for each shape than the line takes to be written. Only a line that may have something is taken
+apart.
 """
 
+import json
 import re
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -14,17 +17,16 @@ import msgspec
 
 MARK = "[redacted]"
 SHORTEST = 8  # characters; a shorter "key" is a placeholder such as "none", and would black out ordinary words
+_BEGINNING = 48  # characters of a known secret by which a line is suspected; a key can be a whole file
 
-REMEMBERED = 256  # ids
-_NOWHERE = -sys.maxsize // 4  # before any beginning
-
-# Each begins with a character that is rare in prose and present in the key, which is what makes the search fast. A line
-# has escapes (\n) where the text has characters; what stands before a key is therefore looked at only in the pattern
-# below, on the decoded text. These may find too much, never too little.
-_DASHED = re.compile(rb"-(?=[\w-]{16}|BEGIN )(?:(?<=sk-)|(?<=xai-)|(?<=-----)BEGIN [A-Z ]*PRIVATE KEY)").search
-_UNDERSCORED = re.compile(rb"_(?=\w{16})(?:(?<=gsk_)|(?<=hf_)|(?<=gh[pousr]_)|(?<=github_pat_))").search
-_CAPITAL = re.compile(rb"I(?:(?<=A[KS]I)A[A-Z0-9]{16}|(?<=AI)za[\w-]{30})").search
-_BEARER = re.compile(rb"earer ").search  # what follows has no shape of its own
+# What makes a line suspect, in the syntax of Rust's `regex`. It may be too much, never too little: all that `_KEY`
+# finds in a text is in the line as it is, for JSON escapes none of these characters. A stranger's JSON may do so.
+_SUSPECT = (
+    r"(?:sk-|xai-|gsk_|hf_|gh[pousr]_|github_pat_|AIza|A[KS]IA)[0-9A-Za-z_-]{16}"
+    r"|earer "  # what follows has no shape of its own
+    r"|PRIVATE KEY-----"
+    r"|\\u00[2-7]"
+)
 _KEY = re.compile(
     # A key stands by itself; inside a text that is JSON once more, the character before it may be the n of \n.
     r"""
@@ -52,45 +54,45 @@ class Redactor:
 
     Args:
         secrets: Known key values; those of fewer than `SHORTEST` characters are not looked for.
-
-    Attributes:
-        clean: How many bytes an id takes at the least as JSON; far below zero if there may be a secret in it.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {secret.strip().encode(errors="replace").decode() for secret in secrets}
         written = {form for secret in known if len(secret) >= SHORTEST for form in _forms(secret)}
         self._texts = sorted(written, key=len, reverse=True)
-        encoded = dict.fromkeys(msgspec.json.encode(text)[1:-1] for text in self._texts)
-        # What is shaped like a key is found by its shape.
-        self._known = tuple(text for text in encoded if not (_DASHED(text) or _UNDERSCORED(text) or _CAPITAL(text)))
-        self.clean: Mapping[str | None, int] = _Clean(self)
 
     def __call__(self, line: bytes) -> bytes:
-        """Return one JSON document without secrets."""
-        return self.line(line, 0)
+        """Return one JSON document without secrets, and with the newline at its end if it has one.
 
-    def line(self, line: bytes, start: int) -> bytes:
-        """Return a line without secrets.
-
-        Args:
-            line: One JSON document.
-            start: The byte from which on there may be a secret; below zero is the first.
+        Raises:
+            ValueError: It is no JSON, or no UTF-8, and may have a secret in it.
         """
-        start = start if start > 0 else 0  # noqa: FURB136 -- `max` takes as long as a search
-        if not (_DASHED(line, start) or _UNDERSCORED(line, start) or _CAPITAL(line, start) or _BEARER(line, start)):
-            for text in self._known:
-                if line.find(text, start) >= 0:  # faster than `in`, which asks first whether it is a number
-                    break
-            else:
-                return line
-        return msgspec.json.encode(self._walk(msgspec.json.decode(line)))
+        if not self.suspects(line) and (line.isascii() or self.is_utf8(line)):
+            return line
+        # Written anew even if nothing was replaced: of two fields of one name only the last is seen here.
+        clean = msgspec.json.encode(self._walk(msgspec.json.decode(line)))
+        return clean + b"\n" if line.endswith(b"\n") else clean
 
     def text(self, text: str) -> str:
         """Return plain text without secrets."""
         for secret in self._texts:
             text = text.replace(secret, MARK)
         return _KEY.sub(MARK, text)
+
+    @cached_property
+    def suspects(self) -> Callable[[bytes], bool]:
+        """Says whether there may be a secret in a line; of one that is no UTF-8 it knows nothing, and says no."""
+        texts = {form for text in self._texts for form in (text, msgspec.json.encode(text)[1:-1].decode())}
+        by_shape = _finder(_SUSPECT)
+        known = {_literal(text[:_BEGINNING]) for text in texts if not by_shape(text.encode())}
+        if not all(text.isascii() for text in texts):
+            known.add(r"\\u")  # some write escapes for what is not ASCII, with small or with capital letters
+        return _finder("|".join((_SUSPECT, *sorted(known)))) if known else by_shape
+
+    @cached_property
+    def is_utf8(self) -> Callable[[bytes], bool]:
+        """Says whether a line can be searched."""
+        return _finder("")
 
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -102,21 +104,18 @@ class Redactor:
         return value
 
 
-class _Clean(dict[str | None, int]):
-    """Looks through an id when it comes for the first time; few come often."""
+def _finder(pattern: str) -> Callable[[bytes], bool]:
+    """Return what says of bytes whether they are UTF-8 in which this pattern is found."""
+    from pydantic_core import SchemaValidator
 
-    def __init__(self, redact: Redactor) -> None:
-        super().__init__()
-        self._redact = redact
+    return SchemaValidator({"type": "str", "pattern": pattern, "regex_engine": "rust-regex"}).isinstance_python
 
-    def __missing__(self, name: str | None) -> int:
-        if len(self) >= REMEMBERED:
-            self.clear()
-        found = len("null") if name is None else len(name) if self._redact.text(name) == name else _NOWHERE
-        self[name] = found
-        return found
+
+def _literal(text: str) -> str:
+    """Return the pattern of a text."""
+    return "".join(each if each.isascii() and each.isalnum() else f"\\x{{{ord(each):x}}}" for each in text)
 
 
 def _forms(secret: str) -> set[str]:
-    # As it is, inside a JSON text (the arguments of a tool call), and in an address.
-    return {secret, msgspec.json.encode(secret)[1:-1].decode(), quote(secret, safe="")}
+    # As it is, inside a JSON text (the arguments of a tool call; some escape what is not ASCII), and in an address.
+    return {secret, msgspec.json.encode(secret)[1:-1].decode(), json.dumps(secret)[1:-1], quote(secret, safe="")}
