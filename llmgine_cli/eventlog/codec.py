@@ -26,6 +26,7 @@ from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.eventlog.revive import NoFitError, revive_message
 from llmgine_cli.eventlog.times import from_text
 
+# To be called with a list: of a tuple, msgspec 0.22 leaves an iterator behind in memory each time.
 _encode_lines = msgspec.json.Encoder(enc_hook=unknown_to_encoder).encode_lines
 # By the class of the message: what writes one as a line.
 Encoders: TypeAlias = Memo[type[Any], Callable[[Any], bytes]]

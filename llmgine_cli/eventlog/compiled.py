@@ -14,12 +14,13 @@ from llmgine_cli.eventlog.plain import prepare, special_float
 from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.eventlog.times import to_text
 
+# `decode` raises for what is no UTF-8 (a `msgspec.Raw` can bring it in): it could not be searched.
 _CODE = """
 def write(message):
     try:
         {names}
         line = encode_lines([Line({values})])
-        if redact is None or not suspects(line) and (line.isascii() or is_utf8(line)):
+        if redact is None or not suspects(line) and (line.isascii() or line.decode()):
             return line
         return redact(line)
     except Exception:
@@ -40,7 +41,7 @@ def compiled(
         cls: The class.
         encode_lines: Encodes the objects of a list, each with a newline after it.
         slowly: Writes a message that has something odd in it: whatever makes the usual way raise.
-        redact: Takes the secrets out of a line.
+        redact: Takes the secrets out of a line. It is called for a suspect only.
     """
     shape = layout(cls)
     keys = ("v", shape.kind, *shape.keys)
@@ -51,7 +52,6 @@ def compiled(
         "slowly": slowly,
         "redact": redact,
         "suspects": redact and redact.suspects,
-        "is_utf8": redact and redact.is_utf8,
         "to_text": to_text,
         "isfinite": isfinite,
     }

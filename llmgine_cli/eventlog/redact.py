@@ -8,7 +8,7 @@ apart.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Any, cast
 from urllib.parse import quote
@@ -19,14 +19,15 @@ MARK = "[redacted]"
 SHORTEST = 8  # characters; a shorter "key" is a placeholder such as "none", and would black out ordinary words
 _BEGINNING = 48  # characters of a known secret by which a line is suspected; a key can be a whole file
 
-# What makes a line suspect, in the syntax of Rust's `regex`. It may be too much, never too little: all that `_KEY`
-# finds in a text is in the line as it is, for JSON escapes none of these characters. A stranger's JSON may do so.
+# What makes a line suspect, or a text, in the syntax of Rust's `regex`. It may be too much, never too little: all that
+# `_KEY` finds in a text is in the line as it is, for JSON escapes none of these characters.
 _SUSPECT = (
     r"(?:sk-|xai-|gsk_|hf_|gh[pousr]_|github_pat_|AIza|A[KS]IA)[0-9A-Za-z_-]{16}"
-    r"|earer "  # what follows has no shape of its own
+    r"|earer (?:[ \t-\r]|\\[nrtf]|\\u00[01].)*(?:[0-9A-Za-z_.~+=-]|\\?/){16}"
     r"|PRIVATE KEY-----"
-    r"|\\u00[2-7]"
 )
+_ESCAPE = r"\\u00[2-7]"  # a stranger may write any character in escapes
+_ANY_ESCAPE = r"\\u"
 _KEY = re.compile(
     # A key stands by itself; inside a text that is JSON once more, the character before it may be the n of \n.
     r"""
@@ -67,7 +68,7 @@ class Redactor:
         Raises:
             ValueError: It is no JSON, or no UTF-8, and may have a secret in it.
         """
-        if not self.suspects(line) and (line.isascii() or self.is_utf8(line)):
+        if not self.suspects(line) and (line.isascii() or line.decode()):  # what is no UTF-8 was not searched
             return line
         # Written anew even if nothing was replaced: of two fields of one name only the last is seen here.
         clean = msgspec.json.encode(self._walk(msgspec.json.decode(line)))
@@ -82,32 +83,35 @@ class Redactor:
     @cached_property
     def suspects(self) -> Callable[[bytes], bool]:
         """Says whether there may be a secret in a line; of one that is no UTF-8 it knows nothing, and says no."""
-        texts = {form for text in self._texts for form in (text, msgspec.json.encode(text)[1:-1].decode())}
-        by_shape = _finder(_SUSPECT)
-        known = {_literal(text[:_BEGINNING]) for text in texts if not by_shape(text.encode())}
-        if not all(text.isascii() for text in texts):
-            known.add(r"\\u")  # some write escapes for what is not ASCII, with small or with capital letters
-        return _finder("|".join((_SUSPECT, *sorted(known)))) if known else by_shape
+        as_json = {msgspec.json.encode(text)[1:-1].decode() for text in self._texts}
+        known = {*self._texts, *as_json, *(text.replace("/", r"\/") for text in as_json)}
+        return _finder(_SUSPECT, _ESCAPE if all(text.isascii() for text in known) else _ANY_ESCAPE, known=known)
 
     @cached_property
-    def is_utf8(self) -> Callable[[bytes], bool]:
-        """Says whether a line can be searched."""
-        return _finder("")
+    def _suspects_text(self) -> Callable[[str], bool]:
+        return _finder(_SUSPECT, known=self._texts)
 
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self.text(value)
+            return self.text(value) if self._suspects_text(value) else value
         if isinstance(value, dict):
-            return {self.text(key): self._walk(item) for key, item in cast("dict[str, Any]", value).items()}
+            return {self._walk(key): self._walk(item) for key, item in cast("dict[str, Any]", value).items()}
         if isinstance(value, list):
             return [self._walk(item) for item in cast("Sequence[Any]", value)]
         return value
 
 
-def _finder(pattern: str) -> Callable[[bytes], bool]:
-    """Return what says of bytes whether they are UTF-8 in which this pattern is found."""
+def _finder(*patterns: str, known: Collection[str]) -> Callable[[Any], bool]:
+    """Return what says of a text, or of bytes, whether they are UTF-8 in which one of these may be found.
+
+    Args:
+        patterns: Patterns.
+        known: Texts.
+    """
     from pydantic_core import SchemaValidator
 
+    beginnings = sorted({_literal(text[:_BEGINNING]) for text in known})
+    pattern = "|".join((*patterns, *beginnings))
     return SchemaValidator({"type": "str", "pattern": pattern, "regex_engine": "rust-regex"}).isinstance_python
 
 

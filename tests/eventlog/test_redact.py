@@ -167,6 +167,21 @@ def test_a_secret_in_escapes_with_capital_letters_is_found() -> None:
     assert json.loads(Redactor(["pässword-ö"])(b'["p\\u00E4ssword-\\u00F6"]')) == [MARK]
 
 
+def test_a_secret_with_a_slash_is_found_where_slashes_are_escaped() -> None:
+    document = rb'{"a":"Bearer abc\/def1ghi\/jkl\/mno\/pqr","b":"b64\/with\/slashes==","c":"a\/c"}'
+
+    assert json.loads(Redactor(["b64/with/slashes=="])(document)) == {"a": f"Bearer {MARK}", "b": MARK, "c": "a/c"}
+
+
+@pytest.mark.parametrize("between", ["", " ", "\t", "\n \r\f\v", " " * 50])
+def test_a_bearer_token_may_stand_after_any_white_space(between: str) -> None:
+    text = f"Bearer {between}abcdef0123456789"
+    for written in (json.dumps([text]).encode(), msgspec.json.encode([text])):
+        found = Redactor()(written)
+        assert json.loads(found) == [Redactor().text(text)]
+        assert b"abcdef" not in found
+
+
 SECRETS = [
     "hunter2-hunter2",
     "pässword-ö\U0001f600",
