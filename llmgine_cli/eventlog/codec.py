@@ -10,28 +10,28 @@ what no loaded class fits comes back as `UnknownEvent` with its data kept.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
-from operator import attrgetter
-from typing import Any, cast
+from functools import lru_cache, partial
+from typing import Any, TypeAlias, cast
 
 import msgspec
 
 from llmgine_cli.bus import UnknownEvent
 from llmgine_cli.bus.messages import BusMessage
 from llmgine_cli.errors import LlmgineError
-from llmgine_cli.eventlog.layout import VERSION, Layout, layout
-from llmgine_cli.eventlog.plain import message_fields, prepare, unknown_to_encoder
+from llmgine_cli.eventlog.compiled import compiled
+from llmgine_cli.eventlog.layout import VERSION
+from llmgine_cli.eventlog.memo import Memo
+from llmgine_cli.eventlog.plain import message_fields, unknown_to_encoder
 from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.eventlog.revive import NoFitError, revive_message
-from llmgine_cli.eventlog.times import from_text, to_text
+from llmgine_cli.eventlog.times import from_text
 
-_encode = msgspec.json.Encoder(enc_hook=unknown_to_encoder).encode
-
+# To be called with a list: of a tuple, msgspec 0.22 leaves an iterator behind in memory each time.
+_encode_lines = msgspec.json.Encoder(enc_hook=unknown_to_encoder).encode_lines
+# By the class of the message: what writes one as a line.
+Encoders: TypeAlias = Memo[type[Any], Callable[[Any], bytes]]
 
 _ID_FIELDS = ("event_id", "command_id", "session_id", "parent_id")
-_IDS = frozenset({*_ID_FIELDS, "time_ns"})
-# What stands before the metadata, at the least: the ids come on top.
-_OWN_BYTES = len(',"event_id":"","timestamp":253402300800000000000,"session_id":,"parent_id":,"metadata":')
 
 
 class BadLineError(LlmgineError):
@@ -45,11 +45,17 @@ def encode(message: BusMessage, redact: Redactor | None = None) -> bytes:
         message: A command or an event.
         redact: Takes the secrets out.
     """
-    kind: Any = type(message)
-    try:
-        return _writer(kind)(message, redact)
-    except Exception:  # noqa: BLE001 -- what the fast way cannot write (surrogates, cycles, odd keys), the slow way can
-        return _slowly(message, redact)
+    return encoders(redact)[type(message)](message)
+
+
+@lru_cache(maxsize=16)
+def encoders(redact: Redactor | None = None) -> Encoders:
+    """Return what does the work of `encode`, by the class of the message: for who writes many.
+
+    Args:
+        redact: Takes the secrets out.
+    """
+    return Memo(partial(_encoder, redact), 1024)
 
 
 def decode(line: bytes) -> BusMessage:
@@ -107,54 +113,14 @@ def _unknown(line: dict[str, Any]) -> UnknownEvent:
     )
 
 
-def _slowly(message: BusMessage, redact: Redactor | None) -> bytes:
-    line = _encode({"v": VERSION, **message_fields(message)})
-    return (line if redact is None else redact(line)) + b"\n"
+def _encoder(redact: Redactor | None, cls: type[Any]) -> Callable[[Any], bytes]:
+    def slowly(message: BusMessage) -> bytes:
+        line = _encode_lines([{"v": VERSION, **message_fields(message)}])
+        return line if redact is None else redact(line)
 
-
-@lru_cache(maxsize=1024)
-def _writer(cls: type[Any]) -> Callable[[Any, Redactor | None], bytes]:
-    """Return what writes a message of this class, and raises when there is something odd in it."""
     if issubclass(cls, UnknownEvent):
-        return _slowly
-    shape = layout(cls)
-    shortest = len(_encode({"v": VERSION, shape.kind: shape.name})) + _OWN_BYTES
-    line, read_id = _line_of(shape), attrgetter(shape.attributes[0])
-
-    def write(message: Any, redact: Redactor | None) -> bytes:
-        written = _encode(line(message))
-        if redact is not None:
-            # The ids and the time come first, and need no search each time.
-            clean = redact.clean
-            start = shortest + clean[message.session_id] + clean[message.parent_id] + len(read_id(message))
-            written = redact.line(written, start)
-        return written + b"\n"
-
-    return write
-
-
-def _line_of(shape: Layout) -> Callable[[Any], msgspec.Struct]:
-    """Return what makes of a message an object whose fields are those of the line, in their order.
-
-    Its code is put together once for each class, as `dataclass` does for `__init__`: a loop over the fields would take
-    as long as the encoding.
-    """
-    keys = ("v", shape.kind, *shape.keys)
-    names = [f"field{index}" for index in range(len(keys))]
-    line = msgspec.defstruct(
-        "Line", [(name, Any) for name in names], rename=dict(zip(names, keys, strict=True)), gc=False
-    )
-    known: dict[str, Any] = {"line": line, "version": VERSION, "name": shape.name, "to_text": to_text}
-    values = ["version", "name"]
-    for index, attribute in enumerate(shape.attributes):
-        change = None if attribute in _IDS else prepare(shape.hints.get(attribute, Any))
-        if attribute == "time_ns":
-            values.append("to_text(message.time_ns)")
-        elif change is None:
-            values.append(f"message.{attribute}")
-        else:
-            known[f"change{index}"] = change
-            values.append(f"change{index}(value) if (value := message.{attribute}) else value")
-    # Names of attributes are those of a dataclass, which takes only identifiers.
-    made: Callable[[Any], msgspec.Struct] = eval(f"lambda message: line({', '.join(values)})", known)  # noqa: S307
-    return made
+        return slowly
+    try:
+        return compiled(cls, _encode_lines, slowly, redact)
+    except Exception:  # noqa: BLE001 -- annotations are user code, and some cannot be compared
+        return slowly

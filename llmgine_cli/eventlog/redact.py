@@ -1,12 +1,15 @@
 """Keys never reach the log: known ones are replaced wherever they stand, and so is whatever is shaped like one.
 
-Almost no line has a secret in it, so the search must be cheap: it jumps from one character that is rare in prose and
-present in a key to the next. Only a line that may have something is taken apart.
+Almost no line has a secret in it, so the search must be cheap: one pass over the encoded line, for everything that may
+be one at once, by the engine for regular expressions that pydantic has with it. It looks at many bytes in a step, where
+`re` would take longer for each shape than the line takes to be written. Only a line that may have something is taken
+apart.
 """
 
+import json
 import re
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cached_property
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -14,17 +17,17 @@ import msgspec
 
 MARK = "[redacted]"
 SHORTEST = 8  # characters; a shorter "key" is a placeholder such as "none", and would black out ordinary words
+_BEGINNING = 48  # characters of a known secret by which a line is suspected; a key can be a whole file
 
-REMEMBERED = 256  # ids
-_NOWHERE = -sys.maxsize // 4  # before any beginning
-
-# Each begins with a character that is rare in prose and present in the key, which is what makes the search fast. A line
-# has escapes (\n) where the text has characters; what stands before a key is therefore looked at only in the pattern
-# below, on the decoded text. These may find too much, never too little.
-_DASHED = re.compile(rb"-(?=[\w-]{16}|BEGIN )(?:(?<=sk-)|(?<=xai-)|(?<=-----)BEGIN [A-Z ]*PRIVATE KEY)").search
-_UNDERSCORED = re.compile(rb"_(?=\w{16})(?:(?<=gsk_)|(?<=hf_)|(?<=gh[pousr]_)|(?<=github_pat_))").search
-_CAPITAL = re.compile(rb"I(?:(?<=A[KS]I)A[A-Z0-9]{16}|(?<=AI)za[\w-]{30})").search
-_BEARER = re.compile(rb"earer ").search  # what follows has no shape of its own
+# What makes a line suspect, or a text, in the syntax of Rust's `regex`. It may be too much, never too little: all that
+# `_KEY` finds in a text is in the line as it is, for JSON escapes none of these characters.
+_SUSPECT = (
+    r"(?:sk-|xai-|gsk_|hf_|gh[pousr]_|github_pat_|AIza|A[KS]IA)[0-9A-Za-z_-]{16}"
+    r"|earer (?:[ \t-\r]|\\[nrtf]|\\u00[01].)*(?:[0-9A-Za-z_.~+=-]|\\?/){16}"
+    r"|PRIVATE KEY-----"
+)
+_ESCAPE = r"\\u00[2-7]"  # a stranger may write any character in escapes
+_ANY_ESCAPE = r"\\u"
 _KEY = re.compile(
     # A key stands by itself; inside a text that is JSON once more, the character before it may be the n of \n.
     r"""
@@ -52,39 +55,24 @@ class Redactor:
 
     Args:
         secrets: Known key values; those of fewer than `SHORTEST` characters are not looked for.
-
-    Attributes:
-        clean: How many bytes an id takes at the least as JSON; far below zero if there may be a secret in it.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {secret.strip().encode(errors="replace").decode() for secret in secrets}
         written = {form for secret in known if len(secret) >= SHORTEST for form in _forms(secret)}
         self._texts = sorted(written, key=len, reverse=True)
-        encoded = dict.fromkeys(msgspec.json.encode(text)[1:-1] for text in self._texts)
-        # What is shaped like a key is found by its shape.
-        self._known = tuple(text for text in encoded if not (_DASHED(text) or _UNDERSCORED(text) or _CAPITAL(text)))
-        self.clean: Mapping[str | None, int] = _Clean(self)
 
     def __call__(self, line: bytes) -> bytes:
-        """Return one JSON document without secrets."""
-        return self.line(line, 0)
+        """Return one JSON document without secrets, and with the newline at its end if it has one.
 
-    def line(self, line: bytes, start: int) -> bytes:
-        """Return a line without secrets.
-
-        Args:
-            line: One JSON document.
-            start: The byte from which on there may be a secret; below zero is the first.
+        Raises:
+            ValueError: It is no JSON, or no UTF-8, and may have a secret in it.
         """
-        start = start if start > 0 else 0  # noqa: FURB136 -- `max` takes as long as a search
-        if not (_DASHED(line, start) or _UNDERSCORED(line, start) or _CAPITAL(line, start) or _BEARER(line, start)):
-            for text in self._known:
-                if line.find(text, start) >= 0:  # faster than `in`, which asks first whether it is a number
-                    break
-            else:
-                return line
-        return msgspec.json.encode(self._walk(msgspec.json.decode(line)))
+        if not self.suspects(line) and (line.isascii() or line.decode()):  # what is no UTF-8 was not searched
+            return line
+        # Written anew even if nothing was replaced: of two fields of one name only the last is seen here.
+        clean = msgspec.json.encode(self._walk(msgspec.json.decode(line)))
+        return clean + b"\n" if line.endswith(b"\n") else clean
 
     def text(self, text: str) -> str:
         """Return plain text without secrets."""
@@ -92,31 +80,46 @@ class Redactor:
             text = text.replace(secret, MARK)
         return _KEY.sub(MARK, text)
 
+    @cached_property
+    def suspects(self) -> Callable[[bytes], bool]:
+        """Says whether there may be a secret in a line; of one that is no UTF-8 it knows nothing, and says no."""
+        as_json = {msgspec.json.encode(text)[1:-1].decode() for text in self._texts}
+        known = {*self._texts, *as_json, *(text.replace("/", r"\/") for text in as_json)}
+        return _finder(_SUSPECT, _ESCAPE if all(text.isascii() for text in known) else _ANY_ESCAPE, known=known)
+
+    @cached_property
+    def _suspects_text(self) -> Callable[[str], bool]:
+        return _finder(_SUSPECT, known=self._texts)
+
     def _walk(self, value: Any) -> Any:
         if isinstance(value, str):
-            return self.text(value)
+            return self.text(value) if self._suspects_text(value) else value
         if isinstance(value, dict):
-            return {self.text(key): self._walk(item) for key, item in cast("dict[str, Any]", value).items()}
+            return {self._walk(key): self._walk(item) for key, item in cast("dict[str, Any]", value).items()}
         if isinstance(value, list):
             return [self._walk(item) for item in cast("Sequence[Any]", value)]
         return value
 
 
-class _Clean(dict[str | None, int]):
-    """Looks through an id when it comes for the first time; few come often."""
+def _finder(*patterns: str, known: Collection[str]) -> Callable[[Any], bool]:
+    """Return what says of a text, or of bytes, whether they are UTF-8 in which one of these may be found.
 
-    def __init__(self, redact: Redactor) -> None:
-        super().__init__()
-        self._redact = redact
+    Args:
+        patterns: Patterns.
+        known: Texts.
+    """
+    from pydantic_core import SchemaValidator
 
-    def __missing__(self, name: str | None) -> int:
-        if len(self) >= REMEMBERED:
-            self.clear()
-        found = len("null") if name is None else len(name) if self._redact.text(name) == name else _NOWHERE
-        self[name] = found
-        return found
+    beginnings = sorted({_literal(text[:_BEGINNING]) for text in known})
+    pattern = "|".join((*patterns, *beginnings))
+    return SchemaValidator({"type": "str", "pattern": pattern, "regex_engine": "rust-regex"}).isinstance_python
+
+
+def _literal(text: str) -> str:
+    """Return the pattern of a text."""
+    return "".join(each if each.isascii() and each.isalnum() else f"\\x{{{ord(each):x}}}" for each in text)
 
 
 def _forms(secret: str) -> set[str]:
-    # As it is, inside a JSON text (the arguments of a tool call), and in an address.
-    return {secret, msgspec.json.encode(secret)[1:-1].decode(), quote(secret, safe="")}
+    # As it is, inside a JSON text (the arguments of a tool call; some escape what is not ASCII), and in an address.
+    return {secret, msgspec.json.encode(secret)[1:-1].decode(), json.dumps(secret)[1:-1], quote(secret, safe="")}

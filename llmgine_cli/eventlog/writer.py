@@ -19,7 +19,7 @@ from llmgine_cli import places
 from llmgine_cli.bus import Bus, Event, SessionEnded
 from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog import lock, names
-from llmgine_cli.eventlog.codec import encode
+from llmgine_cli.eventlog.codec import encoders
 from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.llm.events import SessionNamed
 
@@ -36,7 +36,7 @@ _FLAGS = (
 )
 _GENERATED = re.compile(r"[0-9a-f]{27}")
 MOST_OPEN = 256  # files; a process may have 1,024 descriptors, for everything
-_LOOK_AGAIN = 50_000_000  # nanoseconds between two looks whether the file is still in its folder
+_MOMENT = 50_000_000  # nanoseconds; once in each it is looked whether the file is still in its folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,7 @@ class EventLog:
         self.failed: StorageError | None = None
         self._on_failure = on_failure
         self._redact = Redactor(secrets)
+        self._encoders = encoders(self._redact)
         self._files: dict[str | None, _File] = {}
         self._paths: dict[str | None, Path] = {}  # of the sessions that are open
         self._lost: dict[str | None, int] = {}  # how many events could not be written since one was
@@ -89,11 +90,12 @@ class EventLog:
             return
         try:
             file = self._files.get(event.session_id)
-            if file is None or not 0 <= event.time_ns - file.looked < _LOOK_AGAIN:
+            if file is None or event.time_ns // _MOMENT != file.looked:
                 file = self._file(event, file)
-            if self._lost:
-                self._tell_lost(event, file)
-            file.write(encode(event, self._redact))
+            line = self._encoders[type(event)](event)
+            written = os.write(file.descriptor, line)
+            if written < len(line):
+                file.write(line[written:])
             if type(event) is SessionNamed and self._redact.text(event.name) == event.name:
                 names.record(self.folder, event.name, file.path)
         except OSError as error:
@@ -117,7 +119,7 @@ class EventLog:
         Raises:
             OSError: It cannot be written.
         """
-        file = _File(path, time.time_ns())
+        file = _File(path)
         if not file.ours:
             file.close()
             return False
@@ -130,18 +132,23 @@ class EventLog:
             self._close(session_id)
 
     def _file(self, event: Event, file: "_File | None") -> "_File":
-        """Return the session's file, which is opened if it is not, or was taken away."""
-        session_id = event.session_id
-        if file is not None:
-            if not file.vanished(event.time_ns):
-                return file
-            self._close(session_id)
+        """Return the session's file, ready for the next line; it is opened if it is not, or was taken away."""
+        if file is not None and file.removed():
+            self._close(event.session_id)
             self._fail(OSError(f"its file was removed while it was written: {file.path}"))
+            file = None
+        file = file or self._open(event.session_id)
+        file.looked = event.time_ns // _MOMENT
+        file.mend()
+        self._tell_lost(event, file)
+        return file
+
+    def _open(self, session_id: str | None) -> "_File":
         path = self._paths.get(session_id) or self._place(session_id)
         while len(self._files) >= MOST_OPEN:
             self._close(next(iter(self._files)))  # the one that was opened first; its next event opens it again
         self._make_folder()
-        file = self._files[session_id] = _File(path, event.time_ns)
+        file = self._files[session_id] = _File(path)
         self._paths[session_id] = path
         return file
 
@@ -193,7 +200,7 @@ class EventLog:
         if count:
             reason = self.failed.message if self.failed else ""
             lost = EventsLost(session_id=event.session_id, parent_id=event.parent_id, count=count, reason=reason)
-            file.write(encode(lost, self._redact))
+            file.write(self._encoders[EventsLost](lost))
             del self._lost[event.session_id]
 
     def _end(self, session_id: str | None) -> None:
@@ -217,46 +224,49 @@ class _File:
     Attributes:
         path: Where it is.
         ours: Whether no other process has it open for writing; see `lock`.
+        descriptor: To write a line with: whole, newline included.
+        looked: The moment in which it was last looked whether the file is still there, by the clock of the events.
     """
 
-    def __init__(self, path: Path, time_ns: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._descriptor = os.open(path, _FLAGS, 0o600)
-        self.looked = time_ns
+        self.descriptor = os.open(path, _FLAGS, 0o600)
+        self.looked: int | None = None
         try:
-            size = os.fstat(self._descriptor).st_size
-            # A line that lost its end when a machine stopped is ended here, so that ours begins on a line of its own.
-            self._torn = size > 0 and _last_byte(self._descriptor, size) != b"\n"
-            self.ours = lock.hold(self._descriptor)
+            size = os.fstat(self.descriptor).st_size
+            self._torn = size > 0 and _last_byte(self.descriptor, size) != b"\n"
+            self.ours = lock.hold(self.descriptor)
         except OSError:
             self.close()
             raise
 
     def write(self, line: bytes) -> None:
-        """Append a line, newline included.
+        """Append a line, or what is left of it.
 
         Raises:
             OSError: It was not written, or not whole.
         """
-        if self._torn:
-            line = b"\n" + line
-            self._torn = False
-        written = os.write(self._descriptor, line)
+        written = 0
         while written < len(line):  # a signal or a nearly full disk can cut a write short
-            written += os.write(self._descriptor, line[written:])
+            written += os.write(self.descriptor, line[written:])
 
-    def vanished(self, time_ns: int) -> bool:
-        """Whether the file is in no folder any more; asked now and then, for the look costs as much as a write."""
-        self.looked = time_ns
-        return self.removed()
+    def mend(self) -> None:
+        """End a line that lost its end when a machine stopped, so that ours begins on a line of its own.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        if self._torn:
+            self.write(b"\n")
+            self._torn = False
 
     def removed(self) -> bool:
         """Whether the file is in no folder any more."""
-        return os.fstat(self._descriptor).st_nlink == 0
+        return os.fstat(self.descriptor).st_nlink == 0
 
     def close(self) -> None:
         """Close the descriptor."""
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
 
 def file_name_part(session_id: str) -> str:
