@@ -108,16 +108,25 @@ class Filter:
             data: Whole lines.
             end: How many bytes of it count.
         """
-        # Zeros are where a machine stopped while it wrote: the line behind them does not begin where it seems to.
-        torn = data.find(b"\0", 0, end) >= 0
-        head = _any if torn or self._head is None else self._head.match
-        clock = None if torn else self._clock
-        needles = self._needles
-        for begin, stop in _holding(data, end, needles[0]) if needles else _lines(data, end, head):
-            if needles and not (head(data, begin) and all(one.within(data, begin, stop) for one in needles[1:])):
+        head = _any if self._head is None else self._head.match
+        clock, needles = self._clock, self._needles
+        zeros = data.find(b"\0", 0, end) >= 0
+        if not (zeros or clock or needles):
+            yield from _lines(data, end, head)
+            return
+        for begin, stop in _holding(data, end, needles[0]) if needles else _lines(data, end, _any if zeros else head):
+            if not all(one.within(data, begin, stop) for one in needles[1:]):
                 continue
-            if clock is None or not _mistimed(clock, data, begin):
+            # Zeros are where a machine stopped while it wrote: what is behind them does not begin where it seems to.
+            if zeros and data.find(b"\0", begin, stop) >= 0:
                 yield begin, stop
+            elif head(data, begin) and not (clock and _mistimed(clock, data, begin)):
+                yield begin, stop
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it leaves out many events, as a rule: whether looking for the others is most of the work."""
+        return bool(self.types or self.text or self.model or self.session) or self._clock is not None
 
     @cached_property
     def _types(self) -> tuple[str, ...]:
