@@ -59,9 +59,7 @@ def reopened(file: FileIO) -> FileIO:
     return again
 
 
-def forward(
-    file: FileIO, start: int = 0, end: int | None = None, *, longest: int = LONGEST_LINE
-) -> Iterator[Block]:
+def forward(file: FileIO, start: int = 0, end: int | None = None, *, longest: int = LONGEST_LINE) -> Iterator[Block]:
     """Yield the blocks from a byte on, which begins a line, to the end of the file as it is when it is reached.
 
     Args:

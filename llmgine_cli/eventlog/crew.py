@@ -1,4 +1,4 @@
-"""Works through the pieces of something large in several processes, and gives what they found in the order of the pieces.
+"""Works through the pieces of something large in several processes, and gives what they found in their order.
 
 The processes are forks of this one: they begin at once, know all that it knows, and end with it. What one of them did
 not deliver (it was killed, it failed) is done here, so that an answer is whole, or an error, and never short.

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from llmgine_cli.errors import UsageError
-from llmgine_cli.eventlog.layout import VERSION
+from llmgine_cli.eventlog.lines import VERSION
 from llmgine_cli.eventlog.readable import readable
 from llmgine_cli.eventlog.record import Record
 from llmgine_cli.eventlog.times import to_text
@@ -23,7 +23,6 @@ Data: TypeAlias = bytearray | bytes
 Span: TypeAlias = tuple[int, int]
 
 _HEAD = rb'\{"v":%d,"(?:event|command)_type":"' % VERSION
-_OTHER = rb'(?!%s[A-Za-z0-9_]*")' % _HEAD  # no line of ours, or one whose type has letters that need a closer look
 _CLOCK = re.compile(
     _HEAD + rb'[^"\\]*","(?:event|command)_id":"[^"\\]*",'
     rb'"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)"'
@@ -118,9 +117,9 @@ class Filter:
             if not all(one.within(data, begin, stop) for one in needles[1:]):
                 continue
             # Zeros are where a machine stopped while it wrote: what is behind them does not begin where it seems to.
-            if zeros and data.find(b"\0", begin, stop) >= 0:
-                yield begin, stop
-            elif head(data, begin) and not (clock and _mistimed(clock, data, begin)):
+            if (zeros and data.find(b"\0", begin, stop) >= 0) or (
+                head(data, begin) and not (clock and _mistimed(clock, data, begin))
+            ):
                 yield begin, stop
 
     @property
@@ -137,7 +136,8 @@ class Filter:
         if not self.types or not all(name.isascii() for name in self.types):
             return None
         names = b"|".join(re.escape(name).encode() for name in self.types)
-        return re.compile(rb"%s(?i:%s)|%s" % (_HEAD, names, _OTHER))
+        # Left out is a line of ours of another type, if that has only letters that need no closer look.
+        return re.compile(rb'(?!%s(?!(?i:%s))[A-Za-z0-9_]*")' % (_HEAD, names))
 
     @cached_property
     def _needles(self) -> "tuple[_Needle, ...]":

@@ -15,12 +15,12 @@ from typing import NamedTuple
 from llmgine_cli.errors import NotFoundError, StorageError, UsageError
 from llmgine_cli.eventlog import names
 from llmgine_cli.eventlog.blocks import backward, forward, next_line, opened, piece, reopened
-from llmgine_cli.eventlog.codec import BadLineError, parse
 from llmgine_cli.eventlog.crew import ALONE, Crew, spread
+from llmgine_cli.eventlog.filenames import OUTSIDE, file_name_part
 from llmgine_cli.eventlog.filters import Filter
+from llmgine_cli.eventlog.lines import BadLineError, parse
 from llmgine_cli.eventlog.pieces import Piece, pieces
 from llmgine_cli.eventlog.record import Record
-from llmgine_cli.eventlog.writer import OUTSIDE, file_name_part
 
 __all__ = ["EVERYTHING", "LogFile", "LogReader", "Record", "files", "find", "in_order", "is_whole", "latest"]
 

@@ -1,6 +1,6 @@
 """Counts the events of one piece of a log, in whatever process: what was counted of several pieces can be put together.
 
-Prices are not looked up here but noted for whoever puts the pieces together: that takes a library which is slow to load.
+What prices are looked up by is kept for whoever puts the pieces together: that takes a library which is slow to load.
 """
 
 from array import array
@@ -153,7 +153,7 @@ def _tool(part: Part, event: Counted) -> None:
 
 
 def _command(part: Part, event: Counted) -> None:
-    """Count a command's error, unless it is the one that was told last: the commands around a call fail with the same."""
+    """Count a command's error, unless it was told last: the commands around a call fail with the same."""
     if event.success or event.cancelled or (event.error is not None and event.error == part.told):
         return
     if part.told is None:

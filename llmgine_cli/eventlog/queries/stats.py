@@ -3,17 +3,19 @@
 Times are kept as they are, eight bytes each, so that percentiles are exact; nothing else grows with the log.
 """
 
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from math import ceil
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from llmgine_cli.eventlog.queries import counting
 from llmgine_cli.eventlog.queries.counted import CountedLog
 from llmgine_cli.eventlog.queries.counting import Cell, Failure, Part, Request, Tally
 from llmgine_cli.llm.prices import Prices
 from llmgine_cli.llm.stream import Usage
+
+if TYPE_CHECKING:
+    from array import array
 
 By: TypeAlias = Literal["model", "tool", "day"]
 
