@@ -86,10 +86,9 @@ class _Worker:
         try:
             self._process = os.fork()
         except OSError:  # too many processes: it delivers nothing
-            self._process = None
-        else:
-            if not self._process:
-                _serve(work, items, theirs, [self.results, *others])
+            self._process = -1
+        if not self._process:
+            _serve(work, items, theirs, [self.results, *others])
         os.close(theirs)
 
     def next(self) -> bytes | None:
@@ -100,7 +99,7 @@ class _Worker:
     def stop(self) -> None:
         """End the process, whatever it does."""
         self.results.close()
-        if self._process:
+        if self._process > 0:
             with suppress(ProcessLookupError):
                 os.kill(self._process, signal.SIGKILL)
             with suppress(ChildProcessError):

@@ -141,7 +141,7 @@ def told(path: Path, wanted: Filter, crew: Crew, most: int) -> Iterator[Any]:
 
 
 @given(st.lists(LINES, max_size=12), st.sampled_from(FILTERS), SIZES, PIECES, st.integers(0, 4))
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_several_find_is_what_one_finds(
     path: Path, lines: list[bytes], wanted: Filter, size: int, piece: int, most: int
 ) -> None:
@@ -160,7 +160,7 @@ def counted(path: Path, wanted: Filter, crew: Crew) -> tuple[Any, ...]:
 
 
 @given(st.lists(LINES, max_size=20), st.booleans(), SIZES, PIECES)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_several_count_is_what_one_counts_to_the_last_digit(
     path: Path, lines: list[bytes], some: bool, size: int, piece: int
 ) -> None:

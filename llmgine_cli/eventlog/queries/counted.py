@@ -12,7 +12,7 @@ import msgspec
 
 from llmgine_cli.eventlog.blocks import forward, opened, reopened
 from llmgine_cli.eventlog.crew import ALONE, Crew, spread
-from llmgine_cli.eventlog.filters import Data, Filter
+from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.pieces import Piece, pieces
 from llmgine_cli.eventlog.reader import LogReader
 from llmgine_cli.eventlog.times import from_text
@@ -141,18 +141,17 @@ class CountedLog:
             yield made
 
     def _within(self, file: FileIO, part: Piece) -> Iterator[Counted]:
+        spans, is_wanted = self._wanted.spans, self._is_wanted
         for block in forward(file, *part):
             self._reader.skipped += block.dropped
-            for begin, end in self._wanted.spans(block.data, block.end):
-                event = self._decoded(block.data[begin:end])
-                if event is not None and self._is_wanted(event):
+            data = block.data
+            for begin, end in spans(data, block.end):
+                try:
+                    event: Counted | None = _decode(data[begin:end])
+                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                    event = self._slowly(bytes(data[begin:end]))
+                if event is not None and is_wanted(event):
                     yield event
-
-    def _decoded(self, line: Data) -> Counted | None:
-        try:
-            return _decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._slowly(bytes(line))
 
     def _slowly(self, line: bytes) -> Counted | None:
         """Decode what is torn, or of a type that has other fields of these names."""
@@ -195,12 +194,16 @@ class Minute(NamedTuple):
 def minute(timestamp: str | int) -> Minute:
     """Return the minute of a time in the log. Many events share one, and the calendar is the dear part."""
     if isinstance(timestamp, str) and timestamp.endswith("Z"):
-        return _minute(timestamp[:16] + "Z")
-    return _minute(timestamp)
+        return _minute(timestamp[:16])
+    return _at(timestamp)
 
 
 @lru_cache(maxsize=4096)
-def _minute(timestamp: str | int) -> Minute:
+def _minute(text: str) -> Minute:
+    return _at(text + "Z")
+
+
+def _at(timestamp: str | int) -> Minute:
     time_ns = from_text(timestamp)
     try:
         return Minute(datetime.fromtimestamp(time_ns // 1_000_000_000).astimezone().date().isoformat(), time_ns)

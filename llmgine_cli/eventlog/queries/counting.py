@@ -82,8 +82,8 @@ class Part:
     """What was counted in a piece of a log, in the order of the log.
 
     Attributes:
-        models: Calls of models, by name and day; without their tokens and prices.
-        requests: Of the calls that finished, what their tokens and prices are counted by.
+        models: Calls of models, by name and day; without what they cost.
+        requests: Of the calls that finished, what their prices are looked up by.
         tools: Calls of tools, by name and day.
         errors: Every error that counts.
         unsure: Which of these counts only if its text is not the one that was told right before this piece.
@@ -116,6 +116,9 @@ def _finished(part: Part, event: Counted) -> None:
     cell = (event.model, when.day)
     tally, usage = _tally(part.models, cell), reply.usage
     tally.calls += 1
+    tally.input_tokens += usage.input_tokens or 0
+    tally.output_tokens += usage.output_tokens or 0
+    tally.cached_tokens += usage.cached_tokens or 0
     tally.durations.append(event.duration_ms)
     if event.first_token_ms is not None:
         tally.first_tokens.append(event.first_token_ms)

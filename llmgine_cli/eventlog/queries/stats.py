@@ -94,9 +94,12 @@ class Stats:
 
     def _price(self, total: Tally, model: str, requests: Iterable[Request]) -> None:
         for answered, time_ns, given, made, cached in requests:
-            total.cached_tokens += cached or 0
             usage = Usage(input_tokens=given, output_tokens=made, cached_tokens=cached)
-            self._prices.add(total, model, usage, time_ns, answered=answered)
+            price = self._prices.cost(model, usage, time_ns, answered=answered)
+            if price is None:
+                total.unpriced += 1
+            else:
+                total.price += price
 
 
 def _summed(cells: dict[Cell, Tally], part: int) -> dict[str, Tally]:
