@@ -9,8 +9,8 @@ import signal
 import struct
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from io import FileIO
 from typing import NamedTuple, NoReturn, TypeVar
 
@@ -19,6 +19,8 @@ T = TypeVar("T")
 MOST = 8  # processes: then it is the memory that they wait for
 LARGE = 64 * 1024 * 1024  # bytes of a file from which on a crew is quicker, its beginning included
 PIECE = 8 * 1024 * 1024  # bytes that one reads before it tells what it found
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+_LOOK = 1.0  # seconds between two looks whether the process above is still there
 _SIZE = struct.Struct("<q")  # before each message: how many bytes it has
 
 
@@ -62,7 +64,8 @@ def spread(work: Callable[[T], bytes], items: Sequence[T], size: int) -> Iterato
     team: list[_Worker] = []
     try:
         for first in range(min(size, len(items))):
-            team.append(_Worker(work, items[first::size], [one.results for one in team]))
+            with _undisturbed():  # else a Ctrl-C could leave one that nobody knows of, or be lost on it
+                team.append(_Worker(work, items[first::size], [one.results for one in team]))
         for number, item in enumerate(items):
             told = team[number % size].next()
             yield work(item) if told is None else told
@@ -81,6 +84,7 @@ class _Worker:
     """
 
     def __init__(self, work: Callable[[T], bytes], items: Sequence[T], others: Sequence[FileIO]) -> None:
+        here = os.getpid()
         ours, theirs = os.pipe()
         self.results = FileIO(ours)
         try:
@@ -88,7 +92,7 @@ class _Worker:
         except OSError:  # too many processes: it delivers nothing
             self._process = -1
         if not self._process:
-            _serve(work, items, theirs, [self.results, *others])
+            _serve(work, items, theirs, [self.results, *others], here)
         os.close(theirs)
 
     def next(self) -> bytes | None:
@@ -117,14 +121,20 @@ class _Worker:
         return bytes(buffer)
 
 
-def _serve(work: Callable[[T], bytes], items: Sequence[T], output: int, foreign: Sequence[FileIO]) -> NoReturn:
+def _serve(
+    work: Callable[[T], bytes], items: Sequence[T], output: int, foreign: Sequence[FileIO], above: int
+) -> NoReturn:
     """Be the other process, to its end: nothing of what this one has under way is gone on with in it."""
     try:
-        # Nobody is to see how it ends: it is at once, by Ctrl-C as by a reader that has gone.
+        # It ends at once and without a word, by Ctrl-C as by a reader that has gone.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ENDING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+        # Who waits for it may be killed while it has nothing to tell for long.
+        signal.signal(signal.SIGALRM, lambda *_: None if os.getppid() == above else os._exit(0))
+        signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
         for each in foreign:
             each.close()
         for item in items:
@@ -133,6 +143,15 @@ def _serve(work: Callable[[T], bytes], items: Sequence[T], output: int, foreign:
             _write(output, told)
     finally:
         os._exit(0)
+
+
+@contextmanager
+def _undisturbed() -> Generator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _write(output: int, told: bytes) -> None:

@@ -28,6 +28,8 @@ from llmgine_cli.eventlog.crew import spread
 def work(item):
     sys.stdout.write(f"{os.getpid()}\\n")
     sys.stdout.flush()
+    while item == 2:
+        pass
     return b"x" * (1 << 20)
 
 for told in spread(work, range(1_000_000), 3):

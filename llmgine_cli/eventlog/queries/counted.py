@@ -144,14 +144,14 @@ class CountedLog:
         spans, is_wanted = self._wanted.spans, self._is_wanted
         for block in forward(file, *part):
             self._reader.skipped += block.dropped
-            data = block.data
-            for begin, end in spans(data, block.end):
-                try:
-                    event: Counted | None = _decode(data[begin:end])
-                except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                    event = self._slowly(bytes(data[begin:end]))
-                if event is not None and is_wanted(event):
-                    yield event
+            with memoryview(block.data) as lines:  # a copy of each would take a quarter of the time
+                for begin, end in spans(block.data, block.end):
+                    try:
+                        event: Counted | None = _decode(lines[begin:end])
+                    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                        event = self._slowly(bytes(lines[begin:end]))
+                    if event is not None and is_wanted(event):
+                        yield event
 
     def _slowly(self, line: bytes) -> Counted | None:
         """Decode what is torn, or of a type that has other fields of these names."""
