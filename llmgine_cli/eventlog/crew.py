@@ -132,9 +132,7 @@ def _serve(
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
-        # Who waits for it may be killed while it has nothing to tell for long.
-        signal.signal(signal.SIGALRM, lambda *_: None if os.getppid() == above else os._exit(0))
-        signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
+        _watch(above)
         for each in foreign:
             each.close()
         for item in items:
@@ -152,6 +150,17 @@ def _undisturbed() -> Generator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _watch(above: int) -> None:
+    """End this process soon after the one above, which may be killed while there is nothing to tell it for long."""
+
+    def look(_: int, __: object) -> None:
+        if os.getppid() != above:
+            os._exit(0)
+
+    signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
 
 
 def _write(output: int, told: bytes) -> None:
