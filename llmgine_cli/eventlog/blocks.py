@@ -45,6 +45,11 @@ def opened(path: Path) -> FileIO:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
 
 
+def size_of(file: FileIO) -> int:
+    """Return how many bytes a file has at present; 0 for what is no such file."""
+    return os.fstat(file.fileno()).st_size
+
+
 def reopened(file: FileIO) -> FileIO:
     """Open a file once more, to have a place of its own in it: that very file, whatever has its name by now.
 

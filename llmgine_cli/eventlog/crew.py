@@ -56,7 +56,7 @@ def spread(work: Callable[[T], bytes], items: Sequence[T], size: int) -> Iterato
     Args:
         work: What is done to an item, in another process; what it changes stays there.
         items: The items.
-        size: How many processes are begun; each takes every so-manieth item.
+        size: How many processes are begun; with three, the first takes the items 0, 3, 6 and so on.
 
     Raises:
         Whatever `work` raises, when it does so here as well.

@@ -1,10 +1,9 @@
 """Divides a file into pieces of whole lines, so that several processes can read it."""
 
-import os
 from io import FileIO
 from typing import NamedTuple
 
-from llmgine_cli.eventlog.blocks import next_line
+from llmgine_cli.eventlog.blocks import next_line, size_of
 
 
 class Piece(NamedTuple):
@@ -33,7 +32,7 @@ def pieces(file: FileIO, size: int, begin: int = 0, end: int | None = None) -> l
     Raises:
         StorageError: The file cannot be read.
     """
-    last = file.seek(0, os.SEEK_END) if end is None else end
+    last = size_of(file) if end is None else end
     found: list[Piece] = []
     while last - begin > size:
         cut = next_line(file, begin + size)

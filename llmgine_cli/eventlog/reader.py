@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from llmgine_cli.errors import NotFoundError, StorageError, UsageError
 from llmgine_cli.eventlog import names
-from llmgine_cli.eventlog.blocks import backward, forward, next_line, opened, piece, reopened
+from llmgine_cli.eventlog.blocks import backward, forward, next_line, opened, piece, reopened, size_of
 from llmgine_cli.eventlog.crew import ALONE, Crew, spread
 from llmgine_cli.eventlog.filenames import OUTSIDE, file_name_part
 from llmgine_cli.eventlog.filters import Filter
@@ -249,13 +249,13 @@ class LogReader:
 
     def _places(self, file: FileIO, wanted: Filter, whole: Piece) -> Iterator[_Place]:
         """Yield where the events are that match."""
-        if self._is_shared(wanted, file.seek(0, os.SEEK_END) - whole.begin):
+        if self._is_shared(wanted, size_of(file) - whole.begin):
             return self._spread(file, wanted, pieces(file, self._crew.piece, *whole), back=False)
         return self._within(file, wanted, whole)
 
     def _places_backwards(self, file: FileIO, wanted: Filter, end: int | None) -> Iterator[_Place]:
         """Yield where the events are that match, the last first."""
-        last = file.seek(0, os.SEEK_END) if end is None else end
+        last = size_of(file) if end is None else end
         if not self._is_shared(wanted, last):
             yield from self._within(file, wanted, Piece(0, last), back=True)
             return

@@ -1,6 +1,5 @@
 """The events that are counted in listings and statistics, decoded as typed structs: only what is counted is decoded."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -10,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from llmgine_cli.eventlog.blocks import forward, opened, reopened
+from llmgine_cli.eventlog.blocks import forward, opened, reopened, size_of
 from llmgine_cli.eventlog.crew import ALONE, Crew, spread
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.pieces import Piece, pieces
@@ -121,7 +120,7 @@ class CountedLog:
         """
         with opened(self._reader.path) as file:
             parts = pieces(file, self._crew.piece)
-            if self._crew.size > 1 and file.seek(0, os.SEEK_END) >= self._crew.large:
+            if self._crew.size > 1 and size_of(file) >= self._crew.large:
                 yield from self._spread(file, parts, work)
             else:
                 yield from (work(self._within(file, part)) for part in parts)
