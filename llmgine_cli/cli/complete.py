@@ -81,9 +81,9 @@ def _offered(find: "Callable[[str], Iterable[Offer]]", incomplete: str) -> list[
 
 def _sessions(incomplete: str) -> Iterator[Offer]:
     from llmgine_cli.eventlog import names
+    from llmgine_cli.eventlog.filenames import OUTSIDE
     from llmgine_cli.eventlog.glance import first_question
     from llmgine_cli.eventlog.reader import files
-    from llmgine_cli.eventlog.writer import OUTSIDE
     from llmgine_cli.settings import load
 
     folder = load().log_dir

@@ -4,6 +4,7 @@ Only a line that is longer than a block is held as a whole; one that is longer t
 zeros where a disk was full) is not held at all: it is left out and told of.
 """
 
+import os
 from collections.abc import Iterator
 from io import FileIO
 from pathlib import Path
@@ -44,12 +45,32 @@ def opened(path: Path) -> FileIO:
         raise StorageError(f"cannot read {path}: {error.strerror}") from error
 
 
-def forward(file: FileIO, start: int = 0, *, longest: int = LONGEST_LINE) -> Iterator[Block]:
+def size_of(file: FileIO) -> int:
+    """Return how many bytes a file has at present; 0 for what is no such file."""
+    return os.fstat(file.fileno()).st_size
+
+
+def reopened(file: FileIO) -> FileIO:
+    """Open a file once more, to have a place of its own in it: that very file, whatever has its name by now.
+
+    Raises:
+        StorageError: It cannot be opened.
+    """
+    try:
+        again = FileIO(f"/dev/fd/{file.fileno()}")
+    except OSError:
+        return opened(Path(os.fsdecode(file.name)))
+    again.name = file.name  # errors name it
+    return again
+
+
+def forward(file: FileIO, start: int = 0, end: int | None = None, *, longest: int = LONGEST_LINE) -> Iterator[Block]:
     """Yield the blocks from a byte on, which begins a line, to the end of the file as it is when it is reached.
 
     Args:
         file: The file.
         start: The byte.
+        end: Where to stop before that: a byte that begins a line.
         longest: Bytes of a line from which on it is not held but left out.
 
     Raises:
@@ -57,7 +78,7 @@ def forward(file: FileIO, start: int = 0, *, longest: int = LONGEST_LINE) -> Ite
     """
     buffer = bytearray(BLOCK)
     offset, kept, dropping = file.seek(start), 0, False
-    while got := _fill(file, buffer, kept):
+    while got := _fill(file, buffer, kept, None if end is None else end - offset):
         filled = kept + got
         cut = buffer.rfind(b"\n", kept, filled) + 1
         kept = filled
@@ -80,12 +101,13 @@ def forward(file: FileIO, start: int = 0, *, longest: int = LONGEST_LINE) -> Ite
         yield Block(offset, buffer, 0 if dropping else kept, int(dropping))
 
 
-def backward(file: FileIO, end: int, *, longest: int = LONGEST_LINE) -> Iterator[Block]:
+def backward(file: FileIO, end: int, first: int = 0, *, longest: int = LONGEST_LINE) -> Iterator[Block]:
     """Yield the blocks before a byte, the last first; each byte is read once, however long the lines are.
 
     Args:
         file: The file.
         end: The byte.
+        first: Where to stop: a byte that begins a line.
         longest: Bytes of a line from which on it is not held but left out.
 
     Raises:
@@ -93,12 +115,12 @@ def backward(file: FileIO, end: int, *, longest: int = LONGEST_LINE) -> Iterator
     """
     rest: list[bytes] = []  # pieces of the line whose beginning has not come yet, the last first
     size, dropped, step = 0, 0, FIRST
-    while end > 0:
-        start = max(0, end - step)
+    while end > first:
+        start = max(first, end - step)
         read = piece(file, start, end - start)
-        cut = read.find(b"\n") + 1 if start else 0
+        cut = read.find(b"\n") + 1 if start > first else 0
         end, step = start, min(step * 2, BLOCK)
-        if start and not cut:
+        if start > first and not cut:
             rest.append(read)
             size += len(read)
             if size > longest:
@@ -125,8 +147,23 @@ def piece(file: FileIO, start: int, size: int) -> bytes:
         raise _unreadable(file, error) from error
 
 
-def _fill(file: FileIO, buffer: bytearray, kept: int) -> int:
-    with memoryview(buffer) as whole, whole[kept:] as room:
+def next_line(file: FileIO, place: int) -> int | None:
+    """Return the first byte from a place on, which is not the file's first, that begins a line; None if there is none.
+
+    Raises:
+        StorageError: The file cannot be read.
+    """
+    begin, step = place - 1, FIRST  # the newline may stand right before it
+    while read := piece(file, begin, step):
+        found = read.find(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        begin, step = begin + len(read), BLOCK
+    return None
+
+
+def _fill(file: FileIO, buffer: bytearray, kept: int, most: int | None) -> int:
+    with memoryview(buffer) as whole, whole[kept:most] as room:
         try:
             return file.readinto(room) or 0
         except OSError as error:

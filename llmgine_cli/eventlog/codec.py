@@ -17,9 +17,8 @@ import msgspec
 
 from llmgine_cli.bus import UnknownEvent
 from llmgine_cli.bus.messages import BusMessage
-from llmgine_cli.errors import LlmgineError
 from llmgine_cli.eventlog.compiled import compiled
-from llmgine_cli.eventlog.layout import VERSION
+from llmgine_cli.eventlog.lines import VERSION, parse
 from llmgine_cli.eventlog.memo import Memo
 from llmgine_cli.eventlog.plain import message_fields, unknown_to_encoder
 from llmgine_cli.eventlog.redact import Redactor
@@ -30,12 +29,6 @@ from llmgine_cli.eventlog.times import from_text
 _encode_lines = msgspec.json.Encoder(enc_hook=unknown_to_encoder).encode_lines
 # By the class of the message: what writes one as a line.
 Encoders: TypeAlias = Memo[type[Any], Callable[[Any], bytes]]
-
-_ID_FIELDS = ("event_id", "command_id", "session_id", "parent_id")
-
-
-class BadLineError(LlmgineError):
-    """A line that is no event: torn, garbage, or not ours."""
 
 
 def encode(message: BusMessage, redact: Redactor | None = None) -> bytes:
@@ -72,30 +65,6 @@ def decode(line: bytes) -> BusMessage:
         return revive_message(fields)
     except NoFitError:
         return _unknown(fields)
-
-
-def parse(line: bytes) -> dict[str, Any]:
-    """Read a line as a plain object, and check that it is a message.
-
-    Raises:
-        BadLineError: It is not.
-    """
-    try:
-        fields = msgspec.json.decode(line, type=dict[str, Any])
-        name = fields.get("event_type", fields.get("command_type"))
-        if isinstance(name, str) and isinstance(fields["timestamp"], str | int) and _has_plain_ids(fields):
-            from_text(fields["timestamp"])
-            return fields
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError, KeyError) as error:
-        raise BadLineError(f"not an event: {error}") from error
-    raise BadLineError("not an event: it has no type, or ids that are none")
-
-
-def _has_plain_ids(fields: dict[str, Any]) -> bool:
-    command: Any = fields.get("command")
-    inside: dict[str, Any] = cast("dict[str, Any]", command) if isinstance(command, dict) else {}
-    said = [*map(fields.get, _ID_FIELDS), *map(inside.get, _ID_FIELDS)]
-    return all(each is None or isinstance(each, str) for each in said)
 
 
 def _unknown(line: dict[str, Any]) -> UnknownEvent:

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from llmgine_cli.eventlog.layout import VERSION, layout
+from llmgine_cli.eventlog.layout import layout
+from llmgine_cli.eventlog.lines import VERSION
 from llmgine_cli.eventlog.plain import prepare, special_float
 from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.eventlog.times import to_text

@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from llmgine_cli.errors import UsageError
-from llmgine_cli.eventlog.layout import VERSION
+from llmgine_cli.eventlog.lines import VERSION
 from llmgine_cli.eventlog.readable import readable
 from llmgine_cli.eventlog.record import Record
 from llmgine_cli.eventlog.times import to_text
@@ -23,7 +23,6 @@ Data: TypeAlias = bytearray | bytes
 Span: TypeAlias = tuple[int, int]
 
 _HEAD = rb'\{"v":%d,"(?:event|command)_type":"' % VERSION
-_OTHER = rb'(?!%s[A-Za-z0-9_]*")' % _HEAD  # no line of ours, or one whose type has letters that need a closer look
 _CLOCK = re.compile(
     _HEAD + rb'[^"\\]*","(?:event|command)_id":"[^"\\]*",'
     rb'"timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z)"'
@@ -108,16 +107,25 @@ class Filter:
             data: Whole lines.
             end: How many bytes of it count.
         """
-        # Zeros are where a machine stopped while it wrote: the line behind them does not begin where it seems to.
-        torn = data.find(b"\0", 0, end) >= 0
-        head = _any if torn or self._head is None else self._head.match
-        clock = None if torn else self._clock
-        needles = self._needles
-        for begin, stop in _holding(data, end, needles[0]) if needles else _lines(data, end, head):
-            if needles and not (head(data, begin) and all(one.within(data, begin, stop) for one in needles[1:])):
+        head = _any if self._head is None else self._head.match
+        clock, needles = self._clock, self._needles
+        zeros = data.find(b"\0", 0, end) >= 0
+        if not (zeros or clock or needles):
+            yield from _lines(data, end, head)
+            return
+        for begin, stop in _holding(data, end, needles[0]) if needles else _lines(data, end, _any if zeros else head):
+            if not all(one.within(data, begin, stop) for one in needles[1:]):
                 continue
-            if clock is None or not _mistimed(clock, data, begin):
+            # Zeros are where a machine stopped while it wrote: what is behind them does not begin where it seems to.
+            if (zeros and data.find(b"\0", begin, stop) >= 0) or (
+                head(data, begin) and not (clock and _mistimed(clock, data, begin))
+            ):
                 yield begin, stop
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it leaves out many events, as a rule: whether looking for the others is most of the work."""
+        return bool(self.types or self.text or self.model or self.session) or self._clock is not None
 
     @cached_property
     def _types(self) -> tuple[str, ...]:
@@ -128,7 +136,8 @@ class Filter:
         if not self.types or not all(name.isascii() for name in self.types):
             return None
         names = b"|".join(re.escape(name).encode() for name in self.types)
-        return re.compile(rb"%s(?i:%s)|%s" % (_HEAD, names, _OTHER))
+        # Left out is a line of ours of another type, if that has only letters that need no closer look.
+        return re.compile(rb'(?!%s(?!(?i:%s))[A-Za-z0-9_]*")' % (_HEAD, names))
 
     @cached_property
     def _needles(self) -> "tuple[_Needle, ...]":

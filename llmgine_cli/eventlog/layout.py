@@ -8,7 +8,6 @@ from llmgine_cli.bus import Command
 
 T = TypeVar("T")
 
-VERSION = 1
 # A message's own field of one of these names is written as "own.NAME", lest it be taken for the line's.
 _RESERVED_IN_EVENT = frozenset({"v", "event_type", "timestamp"})
 _RESERVED_IN_COMMAND = _RESERVED_IN_EVENT | {"command_type"}

@@ -7,17 +7,20 @@ import os
 import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from io import FileIO
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from llmgine_cli.errors import NotFoundError, StorageError, UsageError
 from llmgine_cli.eventlog import names
-from llmgine_cli.eventlog.blocks import backward, forward, opened, piece
-from llmgine_cli.eventlog.codec import BadLineError, parse
+from llmgine_cli.eventlog.blocks import backward, forward, next_line, opened, piece, reopened, size_of
+from llmgine_cli.eventlog.crew import ALONE, Crew, spread
+from llmgine_cli.eventlog.filenames import OUTSIDE, file_name_part
 from llmgine_cli.eventlog.filters import Filter
+from llmgine_cli.eventlog.lines import BadLineError, parse
+from llmgine_cli.eventlog.pieces import Piece, pieces
 from llmgine_cli.eventlog.record import Record
-from llmgine_cli.eventlog.writer import OUTSIDE, file_name_part
 
 __all__ = ["EVERYTHING", "LogFile", "LogReader", "Record", "files", "find", "in_order", "is_whole", "latest"]
 
@@ -148,20 +151,30 @@ def _latest(folder: Path, found: Sequence[LogFile]) -> str:
     return ", ".join(str(glance(file, handle)) for file, handle in zip(some, handles(folder, some), strict=True))
 
 
+class _Place(NamedTuple):
+    """Where an event is in the file, and the event if it is at hand."""
+
+    offset: int
+    size: int
+    record: Record | None = None
+
+
 class LogReader:
     """Reads one file.
 
     Args:
         path: The file.
+        crew: Who looks through a large one for events that are wanted.
 
     Attributes:
         path: The file.
         skipped: How many bad lines have been met so far.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, crew: Crew = ALONE) -> None:
         self.path = path
         self.skipped = 0
+        self._crew = crew
 
     def __iter__(self) -> Iterator[Record]:
         """Go through all events, the earliest first.
@@ -182,12 +195,10 @@ class LogReader:
             StorageError: The file cannot be read.
         """
         with opened(self.path) as file:
-            for block in forward(file, start):
-                self.skipped += block.dropped
-                for begin, end in wanted.spans(block.data, block.end):
-                    record = self._record(bytes(block.data[begin:end]), block.offset + begin)
-                    if record is not None and wanted.matches(record):
-                        yield record
+            for place in self._places(file, wanted, Piece(start, None)):
+                record = place.record or self._again(file, place)
+                if record is not None:
+                    yield record
 
     def backwards(self, end: int | None = None, wanted: Filter = EVERYTHING) -> Iterator[Record]:
         """Go through the events that match from the end, reading only as much of the file as is asked for.
@@ -200,12 +211,10 @@ class LogReader:
             StorageError: The file cannot be read.
         """
         with opened(self.path) as file:
-            for block in backward(file, file.seek(0, os.SEEK_END) if end is None else end):
-                self.skipped += block.dropped
-                for begin, stop in reversed(list(wanted.spans(block.data, block.end))):
-                    record = self._record(bytes(block.data[begin:stop]), block.offset + begin)
-                    if record is not None and wanted.matches(record):
-                        yield record
+            for place in self._places_backwards(file, wanted, end):
+                record = place.record or self._again(file, place)
+                if record is not None:
+                    yield record
 
     def tail(self, count: int, wanted: Filter = EVERYTHING, end: int | None = None) -> Iterator[Record]:
         """Yield the last events that match, in the order of the log.
@@ -222,15 +231,13 @@ class LogReader:
             StorageError: The file cannot be read.
         """
         places, sizes = array("q"), array("q")
-        for record in islice(self.backwards(end, wanted), count):
-            places.append(record.offset)
-            sizes.append(len(record.line))
-        if not places:
-            return
         with opened(self.path) as file:
-            for place, size in zip(reversed(places), reversed(sizes), strict=True):
-                again = self._record(piece(file, place, size), place)
-                if again is not None:  # else the file was cut or replaced meanwhile
+            for place in islice(self._places_backwards(file, wanted, end), count):
+                places.append(place.offset)
+                sizes.append(place.size)
+            for offset, size in zip(reversed(places), reversed(sizes), strict=True):
+                again = self._again(file, _Place(offset, size))
+                if again is not None:
                     yield again
 
     def records(self, lines: Iterable[bytes]) -> Iterator[Record]:
@@ -239,6 +246,61 @@ class LogReader:
             record = self._record(line, -1)
             if record is not None:
                 yield record
+
+    def _places(self, file: FileIO, wanted: Filter, whole: Piece) -> Iterator[_Place]:
+        """Yield where the events are that match."""
+        if self._is_shared(wanted, size_of(file) - whole.begin):
+            return self._spread(file, wanted, pieces(file, self._crew.piece, *whole), back=False)
+        return self._within(file, wanted, whole)
+
+    def _places_backwards(self, file: FileIO, wanted: Filter, end: int | None) -> Iterator[_Place]:
+        """Yield where the events are that match, the last first."""
+        last = size_of(file) if end is None else end
+        if not self._is_shared(wanted, last):
+            yield from self._within(file, wanted, Piece(0, last), back=True)
+            return
+        # What is asked for often stands near the end, and nobody else is needed for it.
+        near = min(next_line(file, max(1, last - self._crew.piece)) or last, last)
+        yield from self._within(file, wanted, Piece(near, last), back=True)
+        yield from self._spread(file, wanted, pieces(file, self._crew.piece, 0, near)[::-1], back=True)
+
+    def _is_shared(self, wanted: Filter, size: int) -> bool:
+        return self._crew.size > 1 and size >= self._crew.large and wanted.is_narrow
+
+    def _within(self, file: FileIO, wanted: Filter, part: Piece, *, back: bool = False) -> Iterator[_Place]:
+        """Look through a part of the file here."""
+        begin, end = part
+        for block in backward(file, end or 0, begin) if back else forward(file, begin, end):
+            self.skipped += block.dropped
+            spans = wanted.spans(block.data, block.end)
+            for start, stop in reversed(list(spans)) if back else spans:
+                record = self._record(bytes(block.data[start:stop]), block.offset + start)
+                if record is not None and wanted.matches(record):
+                    yield _Place(record.offset, len(record.line), record)
+
+    def _spread(self, file: FileIO, wanted: Filter, parts: Sequence[Piece], *, back: bool) -> Iterator[_Place]:
+        """Have the parts of the file looked through by the crew."""
+
+        def work(part: Piece) -> bytes:
+            found, reader = array("q"), LogReader(self.path)
+            with reopened(file) as own:
+                for place in reader._within(own, wanted, part, back=back):
+                    found.extend((reader.skipped, place.offset, place.size))
+            found.extend((reader.skipped, 0, 0))
+            return found.tobytes()
+
+        for told in spread(work, parts, self._crew.size):
+            found, seen = array("q", told), 0
+            for at in range(0, len(found), 3):
+                skipped, offset, size = found[at : at + 3]
+                self.skipped += skipped - seen
+                seen = skipped
+                if size:
+                    yield _Place(offset, size)
+
+    def _again(self, file: FileIO, place: _Place) -> Record | None:
+        """Read an event again that was found; None if the file was cut or replaced meanwhile."""
+        return self._record(piece(file, place.offset, place.size), place.offset)
 
     def _record(self, line: bytes, offset: int) -> Record | None:
         whole = line.lstrip(_JUNK)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from llmgine_cli.bus import Undelivered
 from llmgine_cli.eventlog.codec import encode
+from llmgine_cli.eventlog.filenames import file_of_none
 from llmgine_cli.eventlog.redact import Redactor
-from llmgine_cli.eventlog.writer import file_of_none
 
 logger = logging.getLogger("llmgine_cli.eventlog")
 

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 from llmgine_cli import places
@@ -20,11 +18,9 @@ from llmgine_cli.bus import Bus, Event, SessionEnded
 from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog import lock, names
 from llmgine_cli.eventlog.codec import encoders
+from llmgine_cli.eventlog.filenames import file_name_part, file_of_none, stamp
 from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.llm.events import SessionNamed
-
-OUTSIDE = "@"
-"""Begins what stands for the session in the name of a file that is of none; no session's name has an `@`."""
 
 _FLAGS = (
     os.O_RDWR
@@ -171,9 +167,9 @@ class EventLog:
             return self.folder / file_of_none("outside")
         if _GENERATED.fullmatch(session_id):
             # Such an id says when it was made, so that the name is known without a look into the folder.
-            return self.folder / f"events_{_stamp(int(session_id[:16], 16))}_{session_id}.jsonl"
+            return self.folder / f"events_{stamp(int(session_id[:16], 16))}_{session_id}.jsonl"
         name = file_name_part(session_id)
-        new = f"events_{_stamp(time.time_ns())}_{name}.jsonl"
+        new = f"events_{stamp(time.time_ns())}_{name}.jsonl"
         end = f"Z_{name}.jsonl"
         try:
             with os.scandir(self.folder) as entries:  # no `glob`, which would remember a pattern for each session
@@ -267,27 +263,6 @@ class _File:
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self.descriptor)
-
-
-def file_name_part(session_id: str) -> str:
-    """Return a session's id as it stands in a file name: unchanged if it can be, else cleaned, with a digest."""
-    clean = re.sub(r"[^A-Za-z0-9._-]", "-", session_id)[:60]
-    if clean == session_id and clean.strip("."):
-        return clean
-    return f"{clean}-{sha256(session_id.encode(errors='surrogatepass')).hexdigest()[:8]}"
-
-
-def file_of_none(what: str) -> str:
-    """Return a new name for a file of the log that is no session's.
-
-    Args:
-        what: What is in it, in a word.
-    """
-    return f"events_{_stamp(time.time_ns())}_{OUTSIDE}{what}-{os.urandom(4).hex()}.jsonl"
-
-
-def _stamp(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns // 1000 / 1_000_000, UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def _last_byte(descriptor: int, size: int) -> bytes:

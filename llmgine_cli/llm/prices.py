@@ -5,6 +5,7 @@ day, and some vendors have higher rates for long requests: rates are looked up o
 """
 
 from bisect import bisect_left
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -28,7 +29,8 @@ class _Rates(NamedTuple):
     output: float
 
 
-class _Model(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Model:
     """A model in the list, and where its rates change.
 
     Attributes:
@@ -36,12 +38,14 @@ class _Model(NamedTuple):
         name: As the list finds it.
         step: Nanoseconds in which the rates stay the same.
         tiers: The sizes of a request, in tokens, above which the rates are others.
+        rates: Those that were looked up, by step and tier.
     """
 
     provider: str
     name: str
     step: int
     tiers: tuple[int, ...]
+    rates: dict[tuple[int, int], _Rates | None] = field(default_factory=dict[tuple[int, int], _Rates | None])
 
 
 class Spent(Protocol):
@@ -63,7 +67,6 @@ class Prices:
 
     def __init__(self) -> None:
         self._models: dict[tuple[str, str | None], _Model | None] = {}
-        self._rates: dict[tuple[_Model, int, int], _Rates | None] = {}
 
     def cost(self, model: str, usage: Usage, time_ns: int, *, answered: str | None = None) -> float | None:
         """Return what a call cost, in US dollars; None if that is not known.
@@ -118,10 +121,10 @@ class Prices:
         return None
 
     def _at(self, model: _Model, period: int, tier: int) -> _Rates | None:
-        key = (model, period, tier)
-        if key not in self._rates:
-            self._rates[key] = self._look_up(model, period * model.step, tier)
-        return self._rates[key]
+        key = (period, tier)
+        if key not in model.rates:
+            model.rates[key] = self._look_up(model, period * model.step, tier)
+        return model.rates[key]
 
     def _look_up(self, model: _Model, time_ns: int, tier: int) -> _Rates | None:
         """Ask what requests of this size cost that differ in one kind of token, and take the differences."""

@@ -3,8 +3,9 @@
 from datetime import datetime
 
 from llmgine_cli.bus import Bus, Event
-from llmgine_cli.eventlog.codec import encode, parse
+from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.describe import describe
+from llmgine_cli.eventlog.lines import parse
 from llmgine_cli.eventlog.reader import Record
 from llmgine_cli.sinks import SinkContext
 from llmgine_cli.toolkit.stdout import to_stderr

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from llmgine_cli.bus import Command, CommandFinished, CommandStarted, Event, UnknownEvent
 from llmgine_cli.errors import ProviderError, RateLimitedError
-from llmgine_cli.eventlog.codec import BadLineError, decode, encode
+from llmgine_cli.eventlog.codec import decode, encode
+from llmgine_cli.eventlog.lines import BadLineError
 from llmgine_cli.eventlog.plain import Opaque
 from llmgine_cli.eventlog.redact import MARK, Redactor
 from llmgine_cli.llm.events import LLMCallFinished, LLMCallStarted, MessageAdded

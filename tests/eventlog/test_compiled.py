@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from llmgine_cli.bus import Event
 from llmgine_cli.eventlog.codec import decode, encode, encoders
-from llmgine_cli.eventlog.layout import VERSION
+from llmgine_cli.eventlog.lines import VERSION
 from llmgine_cli.eventlog.plain import message_fields
 from llmgine_cli.eventlog.redact import MARK, Redactor
 from llmgine_cli.llm.events import LLMCallFinished

@@ -25,19 +25,28 @@ MEGABYTE = 1 << 20
 SESSIONS = 20_000
 ROOM = 3 << 30  # bytes
 CODE = """
-import re, sys
+import re, resource, sys
 from pathlib import Path
 from llmgine_cli.cli import app
 code = app._run(sys.argv[1:])
 sys.stdout.flush()
-sys.stderr.write("\\npeak " + re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+own = int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+sys.stderr.write(f"\\npeak {max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)}")
 sys.exit(code)
 """
-READ = CODE.replace("VmHWM", "rchar").replace(" kB", "").replace("self/status", "self/io")  # tells what it read instead
+READ = """
+import sys
+from pathlib import Path
+from llmgine_cli.cli import app
+code = app._run(sys.argv[1:])
+sys.stdout.flush()
+sys.stderr.write(Path("/proc/self/io").read_text().split()[1])
+sys.exit(code)
+"""
 
 
 def ran(*words: str | Path) -> tuple[list[str], int]:
-    """Run the program; return the lines it printed and the most memory it had, in bytes."""
+    """Run the program; return the lines it printed and the most memory that it had, or a process it began, in bytes."""
     done = subprocess.run([sys.executable, "-c", CODE, *map(str, words)], capture_output=True, check=False)
     told = done.stderr.decode()
     assert done.returncode == 0, told
@@ -143,6 +152,16 @@ def test_the_end_of_a_log_of_1_gb_is_read_from_the_end(gigabyte: Path) -> None:
 def test_what_is_rare_in_a_log_of_1_gb_is_found_in_little_memory(gigabyte: Path) -> None:
     lines, peak = ran("logs", "tail", "--json", "-n", "5", "--type", "Pong", "--dir", gigabyte)
     assert [json.loads(line)["text"] for line in lines] == [f"rare {number}" for number in range(0, 100, 20)]
+    assert peak < 150 * MEGABYTE
+
+
+def test_a_log_of_1_gb_is_searched_and_counted_in_little_memory(gigabyte: Path) -> None:
+    lines, peak = ran("logs", "search", "--json", "rare", "--dir", gigabyte)
+    assert [json.loads(line)["event"]["text"] for line in lines] == [f"rare {number}" for number in range(0, 100, 20)]
+    assert peak < 150 * MEGABYTE
+
+    lines, peak = ran("logs", "stats", "--json", "--by", "model", "--dir", gigabyte)
+    assert json.loads("".join(lines))["total"]["calls"] % 100 == 0
     assert peak < 150 * MEGABYTE
 
 

@@ -7,7 +7,8 @@ from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.logs.figures import amount, money, plural
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.eventlog.describe import duration
-from llmgine_cli.eventlog.queries.stats import By, Percentiles, Stats, Tally, bars, percentiles
+from llmgine_cli.eventlog.queries.counting import Tally
+from llmgine_cli.eventlog.queries.stats import By, Percentiles, Stats, bars, percentiles
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -55,13 +55,14 @@ def _search(cli: Cli, files: "Sequence[LogFile]", wanted: "Filter", around: int,
     from llmgine_cli.cli.logs.figures import plural, progress
     from llmgine_cli.cli.logs.hits import HitPrinter
     from llmgine_cli.errors import StorageError
+    from llmgine_cli.eventlog.crew import crew
     from llmgine_cli.eventlog.queries.search import Search
 
     found = skipped = 0
     with progress(cli, "searching session") as tell:
         for count, file in enumerate(files):
             printer = HitPrinter(cli, file, as_json=as_json)
-            one = Search(file.path, wanted, around)
+            one = Search(file.path, wanted, around, crew())
             tell(count, len(files))
             try:
                 for hit in one:

@@ -11,7 +11,8 @@ from llmgine_cli.cli.logs.group import Folder, ModelName, SessionName, Since, Un
 
 if TYPE_CHECKING:
     from llmgine_cli.eventlog.filters import Filter
-    from llmgine_cli.eventlog.queries.stats import By, Stats, Tally
+    from llmgine_cli.eventlog.queries.counting import Tally
+    from llmgine_cli.eventlog.queries.stats import By, Stats
 
 
 @command(app)
@@ -30,7 +31,8 @@ def stats(
 ) -> None:
     """Add up calls, tokens, prices and times by model, tool and day, and errors by their kind."""
     from llmgine_cli.eventlog.filters import Filter
-    from llmgine_cli.eventlog.queries.stats import TYPES, By, Stats
+    from llmgine_cli.eventlog.queries.counting import TYPES
+    from llmgine_cli.eventlog.queries.stats import By, Stats
     from llmgine_cli.llm.prices import Prices
 
     since_ns, until_ns = times(since, until)
@@ -54,6 +56,7 @@ def stats(
 def _count(cli: Cli, folder: Path, session: str | None, wanted: "Filter", counted: "Stats") -> None:
     from llmgine_cli.cli.logs.figures import plural, progress
     from llmgine_cli.errors import StorageError
+    from llmgine_cli.eventlog.crew import crew
     from llmgine_cli.eventlog.queries.counted import CountedLog
     from llmgine_cli.eventlog.queries.summaries import chosen
 
@@ -62,7 +65,7 @@ def _count(cli: Cli, folder: Path, session: str | None, wanted: "Filter", counte
     with progress(cli, "counting session") as tell:
         for count, file in enumerate(files):
             tell(count, len(files))
-            log = CountedLog(file.path, wanted)
+            log = CountedLog(file.path, wanted, crew())
             try:
                 counted.count(log)
             except StorageError as error:

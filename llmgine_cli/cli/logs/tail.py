@@ -33,6 +33,7 @@ def tail(
     The pieces of answers that are kept meanwhile (ReplyGrew) are shown with --type ReplyGrew and --json only.
     """
     from llmgine_cli.cli.eventlines import Printer
+    from llmgine_cli.eventlog.crew import crew
     from llmgine_cli.eventlog.filters import Filter
     from llmgine_cli.eventlog.reader import LogReader, find, latest
 
@@ -46,7 +47,7 @@ def tail(
     follower = _follower(folder, path if session else None) if follow else None
     printer = Printer(cli, wanted=wanted, nested=not types and model is None, as_json=as_json)
     if path is not None:
-        reader = LogReader(path)
+        reader = LogReader(path, crew())
         shown = printer.tail(reader, lines, None if follower is None else follower.seen(path))
         if not shown and lines:
             cli.note(_none_of(path, types))

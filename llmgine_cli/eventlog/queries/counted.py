@@ -1,18 +1,23 @@
 """The events that are counted in listings and statistics, decoded as typed structs: only what is counted is decoded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from llmgine_cli.eventlog.blocks import forward, opened
-from llmgine_cli.eventlog.filters import Data, Filter
+from llmgine_cli.eventlog.blocks import forward, opened, reopened, size_of
+from llmgine_cli.eventlog.crew import ALONE, Crew, spread
+from llmgine_cli.eventlog.filters import Filter
+from llmgine_cli.eventlog.pieces import Piece, pieces
 from llmgine_cli.eventlog.reader import LogReader
 from llmgine_cli.eventlog.times import from_text
 from llmgine_cli.llm.stream import Usage
+
+T = TypeVar("T")
 
 
 class CountedReply(msgspec.Struct):
@@ -81,11 +86,13 @@ class CountedLog:
     Args:
         path: The file.
         wanted: Which ones; its types are whole names here, and a text is not looked for.
+        crew: Who works at the pieces of a large file.
     """
 
-    def __init__(self, path: Path, wanted: Filter) -> None:
+    def __init__(self, path: Path, wanted: Filter, crew: Crew = ALONE) -> None:
         self._reader = LogReader(path)
         self._wanted = wanted
+        self._crew = crew
         self._types = frozenset(wanted.types)
 
     @property
@@ -100,19 +107,50 @@ class CountedLog:
             StorageError: The file cannot be read.
         """
         with opened(self._reader.path) as file:
-            for block in forward(file):
-                self._reader.skipped += block.dropped
-                for begin, end in self._wanted.spans(block.data, block.end):
-                    line = block.data[begin:end]
-                    event = self._decoded(line)
-                    if event is not None and self._is_wanted(event):
-                        yield event
+            yield from self._within(file, Piece(0, None))
 
-    def _decoded(self, line: Data) -> Counted | None:
-        try:
-            return _decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._slowly(bytes(line))
+    def in_pieces(self, work: Callable[[Iterator[Counted]], T]) -> Iterator[T]:
+        """Yield what is made of the events of one piece of the file after the other.
+
+        Args:
+            work: What makes it, in another process if the file is large. It must be possible to pickle that.
+
+        Raises:
+            StorageError: The file cannot be read.
+        """
+        with opened(self._reader.path) as file:
+            parts = pieces(file, self._crew.piece)
+            if self._crew.size > 1 and size_of(file) >= self._crew.large:
+                yield from self._spread(file, parts, work)
+            else:
+                yield from (work(self._within(file, part)) for part in parts)
+
+    def _spread(self, file: FileIO, parts: Sequence[Piece], work: Callable[[Iterator[Counted]], T]) -> Iterator[T]:
+        import pickle
+
+        def told(part: Piece) -> bytes:
+            log = CountedLog(self._reader.path, self._wanted)
+            with reopened(file) as own:
+                made = work(log._within(own, part))
+            return pickle.dumps((made, log.skipped))
+
+        for message in spread(told, parts, self._crew.size):
+            made, skipped = pickle.loads(message)  # noqa: S301 -- from a fork of this very process
+            self._reader.skipped += skipped
+            yield made
+
+    def _within(self, file: FileIO, part: Piece) -> Iterator[Counted]:
+        spans, is_wanted = self._wanted.spans, self._is_wanted
+        for block in forward(file, *part):
+            self._reader.skipped += block.dropped
+            with memoryview(block.data) as lines:  # a copy of each would take a quarter of the time
+                for begin, end in spans(block.data, block.end):
+                    try:
+                        event: Counted | None = _decode(lines[begin:end])
+                    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                        event = self._slowly(bytes(lines[begin:end]))
+                    if event is not None and is_wanted(event):
+                        yield event
 
     def _slowly(self, line: bytes) -> Counted | None:
         """Decode what is torn, or of a type that has other fields of these names."""
@@ -155,12 +193,16 @@ class Minute(NamedTuple):
 def minute(timestamp: str | int) -> Minute:
     """Return the minute of a time in the log. Many events share one, and the calendar is the dear part."""
     if isinstance(timestamp, str) and timestamp.endswith("Z"):
-        return _minute(timestamp[:16] + "Z")
-    return _minute(timestamp)
+        return _minute(timestamp[:16])
+    return _at(timestamp)
 
 
 @lru_cache(maxsize=4096)
-def _minute(timestamp: str | int) -> Minute:
+def _minute(text: str) -> Minute:
+    return _at(text + "Z")
+
+
+def _at(timestamp: str | int) -> Minute:
     time_ns = from_text(timestamp)
     try:
         return Minute(datetime.fromtimestamp(time_ns // 1_000_000_000).astimezone().date().isoformat(), time_ns)

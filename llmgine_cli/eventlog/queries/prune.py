@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from llmgine_cli.errors import StorageError
+from llmgine_cli.eventlog.filenames import OUTSIDE
 from llmgine_cli.eventlog.lock import is_being_written
 from llmgine_cli.eventlog.reader import LogFile, files
-from llmgine_cli.eventlog.writer import OUTSIDE
 
 
 class Old(NamedTuple):

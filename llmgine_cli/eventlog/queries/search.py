@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from llmgine_cli.eventlog.crew import ALONE, Crew
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.reader import LogReader
 from llmgine_cli.eventlog.record import Record
@@ -51,10 +52,11 @@ class Search:
         path: The file.
         wanted: What is looked for, and in which events.
         context: How many events before and after each one are wanted as well.
+        crew: Who looks through a large file.
     """
 
-    def __init__(self, path: Path, wanted: Filter, context: int = 0) -> None:
-        self._reader = LogReader(path)
+    def __init__(self, path: Path, wanted: Filter, context: int = 0, crew: Crew = ALONE) -> None:
+        self._reader = LogReader(path, crew)
         self._wanted = wanted
         self._context = context
 

@@ -3,27 +3,21 @@
 Times are kept as they are, eight bytes each, so that percentiles are exact; nothing else grows with the log.
 """
 
-from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from math import ceil
-from typing import Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from llmgine_cli.eventlog.queries.counted import Counted, minute
-from llmgine_cli.llm.prices import Prices, is_free
+from llmgine_cli.eventlog.queries import counting
+from llmgine_cli.eventlog.queries.counted import CountedLog
+from llmgine_cli.eventlog.queries.counting import Cell, Failure, Part, Request, Tally
+from llmgine_cli.llm.prices import Prices
+from llmgine_cli.llm.stream import Usage
+
+if TYPE_CHECKING:
+    from array import array
 
 By: TypeAlias = Literal["model", "tool", "day"]
-
-TYPES = (
-    "LLMAttemptFailed",
-    "LLMCallFinished",
-    "LLMCallFailed",
-    "LLMCallInterrupted",
-    "ToolCallFinished",
-    "CommandFinished",
-    "HandlerFailed",
-)
 
 
 class Percentiles(NamedTuple):
@@ -42,67 +36,6 @@ def percentiles(times: "array[float]") -> Percentiles | None:
     return Percentiles(*(ordered[ceil(len(ordered) * part / 100) - 1] for part in (50, 90, 99)))
 
 
-def _times() -> "array[float]":
-    return array("d")
-
-
-@dataclass
-class Tally:
-    """What was counted of some calls.
-
-    Attributes:
-        calls: How many there were.
-        failed: How many of them failed.
-        stopped: How many were interrupted by the user, or refused.
-        input_tokens: Tokens of all requests.
-        output_tokens: Tokens of all answers.
-        cached_tokens: Those of the requests that came from a cache.
-        price: What those cost of which it is known, in US dollars.
-        unpriced: How many calls of models have no known price, those that were interrupted among them.
-        durations: Milliseconds of each call that finished.
-        first_tokens: Milliseconds to the first token of each call that had one.
-    """
-
-    calls: int = 0
-    failed: int = 0
-    stopped: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cached_tokens: int = 0
-    price: float = 0.0
-    unpriced: int = 0
-    durations: "array[float]" = field(default_factory=_times)
-    first_tokens: "array[float]" = field(default_factory=_times)
-
-    def add(self, other: "Tally") -> None:
-        """Add another one to this."""
-        self.calls += other.calls
-        self.failed += other.failed
-        self.stopped += other.stopped
-        self.input_tokens += other.input_tokens
-        self.output_tokens += other.output_tokens
-        self.cached_tokens += other.cached_tokens
-        self.price += other.price
-        self.unpriced += other.unpriced
-        self.durations.extend(other.durations)
-        self.first_tokens.extend(other.first_tokens)
-
-
-class Failure(NamedTuple):
-    """A kind of error.
-
-    Attributes:
-        where: What failed: the model, the tool, the command or the handler.
-        kind: The class of the exception, or `denied`, or `error` of a tool.
-    """
-
-    where: str
-    kind: str
-
-
-Cells: TypeAlias = dict[tuple[str, str], Tally]
-
-
 class Stats:
     """Counts events as they go by.
 
@@ -118,26 +51,20 @@ class Stats:
         self.errors: Counter[Failure] = Counter()
         self.sessions = 0
         self._prices = prices
-        self._models: Cells = {}  # by name and day
-        self._tools: Cells = {}
-        self._told = ""  # the last error of a call: the commands around it fail with the same
+        self._models: dict[Cell, Tally] = {}
+        self._tools: dict[Cell, Tally] = {}
 
-    def count(self, events: Iterable[Counted]) -> None:
-        """Count the events of one file."""
-        self._told = ""
-        known: dict[str, Callable[[Counted], None]] = {
-            "LLMAttemptFailed": self._attempt,
-            "LLMCallFinished": self._finished,
-            "LLMCallFailed": self._failed,
-            "LLMCallInterrupted": self._interrupted,
-            "ToolCallFinished": self._tool,
-            "CommandFinished": self._command,
-            "HandlerFailed": self._handler,
-        }
-        some = False
-        for event in events:
-            known[event.event_type](event)
-            some = True
+    def count(self, log: CountedLog) -> None:
+        """Count the events of one file.
+
+        Raises:
+            StorageError: The file cannot be read.
+        """
+        told, some = "", False
+        for part in log.in_pieces(counting.count):
+            self._add(part, told)
+            told = told if part.told is None else part.told
+            some |= not part.empty
         self.sessions += some
 
     def rows(self, by: By) -> list[tuple[str, Tally]]:
@@ -154,64 +81,28 @@ class Stats:
             total.add(tally)
         return total
 
-    def _finished(self, event: Counted) -> None:
-        tally, usage = _cell(self._models, event.model, event), event.reply.usage
-        tally.calls += 1
-        tally.cached_tokens += usage.cached_tokens or 0
-        tally.durations.append(event.duration_ms)
-        if event.first_token_ms is not None:
-            tally.first_tokens.append(event.first_token_ms)
-        when = minute(event.timestamp).time_ns
-        self._prices.add(tally, event.model, usage, when, answered=event.reply.model)
+    def _add(self, part: Part, told: str) -> None:
+        for cell, tally in part.models.items():
+            total = self._models.setdefault(cell, Tally())
+            total.add(tally)
+            self._price(total, cell[0], part.requests.get(cell, ()))
+        for cell, tally in part.tools.items():
+            self._tools.setdefault(cell, Tally()).add(tally)
+        for number, error in enumerate(part.errors):
+            if number != part.unsure or part.unsure_text != told:
+                self.errors[error] += 1
 
-    def _attempt(self, event: Counted) -> None:
-        """An attempt that another one followed is an error, and no call of its own."""
-        self.errors[Failure(event.model, event.error_type or "error")] += 1
-
-    def _failed(self, event: Counted) -> None:
-        tally = _cell(self._models, event.model, event)
-        tally.calls += 1
-        tally.failed += 1
-        self._told = event.error or ""
-        self.errors[Failure(event.model, event.error_type or "error")] += 1
-
-    def _interrupted(self, event: Counted) -> None:
-        tally = _cell(self._models, event.model, event)
-        tally.calls += 1
-        tally.stopped += 1
-        tally.unpriced += not is_free(event.model)  # vendors bill what is broken off
-
-    def _tool(self, event: Counted) -> None:
-        tally = _cell(self._tools, event.call.name, event)
-        tally.calls += 1
-        if event.denied:
-            tally.stopped += 1
-            self.errors[Failure(event.call.name, "denied")] += 1
-            return
-        tally.durations.append(event.duration_ms)
-        if event.result.is_error:
-            tally.failed += 1
-            self.errors[Failure(event.call.name, "error")] += 1
-
-    def _command(self, event: Counted) -> None:
-        if event.success or event.cancelled or event.error == self._told:
-            return
-        self._told = event.error or ""
-        self.errors[Failure(event.command_type, event.error_type or "error")] += 1
-
-    def _handler(self, event: Counted) -> None:
-        self.errors[Failure(event.handler, event.error_type or "error")] += 1
+    def _price(self, total: Tally, model: str, requests: Iterable[Request]) -> None:
+        for answered, time_ns, given, made, cached in requests:
+            usage = Usage(input_tokens=given, output_tokens=made, cached_tokens=cached)
+            price = self._prices.cost(model, usage, time_ns, answered=answered)
+            if price is None:
+                total.unpriced += 1
+            else:
+                total.price += price
 
 
-def _cell(cells: Cells, name: str, event: Counted) -> Tally:
-    key = (name, minute(event.timestamp).day)
-    tally = cells.get(key)
-    if tally is None:
-        tally = cells[key] = Tally()
-    return tally
-
-
-def _summed(cells: Cells, part: int) -> dict[str, Tally]:
+def _summed(cells: dict[Cell, Tally], part: int) -> dict[str, Tally]:
     found: dict[str, Tally] = {}
     for key, tally in cells.items():
         found.setdefault(key[part], Tally()).add(tally)

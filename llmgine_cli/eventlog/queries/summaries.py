@@ -15,11 +15,11 @@ from typing import NamedTuple
 import msgspec
 
 from llmgine_cli.errors import StorageError
+from llmgine_cli.eventlog.filenames import OUTSIDE
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.queries.sessions import Summary, summarise
 from llmgine_cli.eventlog.reader import LogFile, LogReader, files, find
 from llmgine_cli.eventlog.times import from_text
-from llmgine_cli.eventlog.writer import OUTSIDE
 from llmgine_cli.llm.prices import Prices, edition
 
 FORMAT = 3

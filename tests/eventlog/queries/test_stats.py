@@ -10,7 +10,8 @@ from llmgine_cli.bus import CommandFinished, Event, HandlerFailed
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.queries.counted import CountedLog
-from llmgine_cli.eventlog.queries.stats import TYPES, Failure, Stats, bars, percentiles
+from llmgine_cli.eventlog.queries.counting import TYPES, Failure
+from llmgine_cli.eventlog.queries.stats import Stats, bars, percentiles
 from llmgine_cli.llm.events import LLMAttemptFailed, LLMCallFailed, LLMCallFinished, LLMCallInterrupted
 from llmgine_cli.llm.messages import ToolCall, ToolResult, assistant
 from llmgine_cli.llm.prices import Prices

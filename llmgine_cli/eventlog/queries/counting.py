@@ -1,0 +1,193 @@
+"""Counts the events of one piece of a log, in whatever process: what was counted of several pieces can be put together.
+
+What prices are looked up by is kept for whoever puts the pieces together: that takes a library which is slow to load.
+"""
+
+from array import array
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
+
+from llmgine_cli.eventlog.queries.counted import Counted, minute
+from llmgine_cli.llm.prices import is_free
+
+
+def _times() -> "array[float]":
+    return array("d")
+
+
+@dataclass
+class Tally:
+    """What was counted of some calls.
+
+    Attributes:
+        calls: How many there were.
+        failed: How many of them failed.
+        stopped: How many were interrupted by the user, or refused.
+        input_tokens: Tokens of all requests.
+        output_tokens: Tokens of all answers.
+        cached_tokens: Those of the requests that came from a cache.
+        price: What those cost of which it is known, in US dollars.
+        unpriced: How many calls of models have no known price, those that were interrupted among them.
+        durations: Milliseconds of each call that finished.
+        first_tokens: Milliseconds to the first token of each call that had one.
+    """
+
+    calls: int = 0
+    failed: int = 0
+    stopped: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    price: float = 0.0
+    unpriced: int = 0
+    durations: "array[float]" = field(default_factory=_times)
+    first_tokens: "array[float]" = field(default_factory=_times)
+
+    def add(self, other: "Tally") -> None:
+        """Add another one to this."""
+        self.calls += other.calls
+        self.failed += other.failed
+        self.stopped += other.stopped
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.cached_tokens += other.cached_tokens
+        self.price += other.price
+        self.unpriced += other.unpriced
+        self.durations.extend(other.durations)
+        self.first_tokens.extend(other.first_tokens)
+
+
+class Failure(NamedTuple):
+    """A kind of error.
+
+    Attributes:
+        where: What failed: the model, the tool, the command or the handler.
+        kind: The class of the exception, or `denied`, or `error` of a tool.
+    """
+
+    where: str
+    kind: str
+
+
+Cell: TypeAlias = tuple[str, str]
+"""Name of a model or a tool, and day."""
+
+Request: TypeAlias = tuple[str | None, int, int | None, int | None, int | None]
+"""Of a call: the model that answered, when (nanoseconds since 1970), tokens of the input, of the output, and cached."""
+
+
+@dataclass
+class Part:
+    """What was counted in a piece of a log, in the order of the log.
+
+    Attributes:
+        models: Calls of models, by name and day; without what they cost.
+        requests: Of the calls that finished, what their prices are looked up by.
+        tools: Calls of tools, by name and day.
+        errors: Every error that counts.
+        unsure: Which of these counts only if its text is not the one that was told right before this piece.
+        unsure_text: The text of that one.
+        told: The last error that was told; None when nothing was.
+        empty: Whether there was nothing to count.
+    """
+
+    models: dict[Cell, Tally] = field(default_factory=dict[Cell, Tally])
+    requests: dict[Cell, list[Request]] = field(default_factory=dict[Cell, list[Request]])
+    tools: dict[Cell, Tally] = field(default_factory=dict[Cell, Tally])
+    errors: list[Failure] = field(default_factory=list[Failure])
+    unsure: int | None = None
+    unsure_text: str | None = None
+    told: str | None = None
+    empty: bool = True
+
+
+def count(events: Iterable[Counted]) -> Part:
+    """Count the events of a piece."""
+    part = Part()
+    for event in events:
+        _COUNTERS[event.event_type](part, event)
+        part.empty = False
+    return part
+
+
+def _finished(part: Part, event: Counted) -> None:
+    when, reply = minute(event.timestamp), event.reply
+    cell = (event.model, when.day)
+    tally, usage = _tally(part.models, cell), reply.usage
+    tally.calls += 1
+    tally.input_tokens += usage.input_tokens or 0
+    tally.output_tokens += usage.output_tokens or 0
+    tally.cached_tokens += usage.cached_tokens or 0
+    tally.durations.append(event.duration_ms)
+    if event.first_token_ms is not None:
+        tally.first_tokens.append(event.first_token_ms)
+    request = (reply.model, when.time_ns, usage.input_tokens, usage.output_tokens, usage.cached_tokens)
+    part.requests.setdefault(cell, []).append(request)
+
+
+def _attempt(part: Part, event: Counted) -> None:
+    """An attempt that another one followed is an error, and no call of its own."""
+    part.errors.append(Failure(event.model, event.error_type or "error"))
+
+
+def _failed(part: Part, event: Counted) -> None:
+    tally = _tally(part.models, (event.model, minute(event.timestamp).day))
+    tally.calls += 1
+    tally.failed += 1
+    part.told = event.error or ""
+    part.errors.append(Failure(event.model, event.error_type or "error"))
+
+
+def _interrupted(part: Part, event: Counted) -> None:
+    tally = _tally(part.models, (event.model, minute(event.timestamp).day))
+    tally.calls += 1
+    tally.stopped += 1
+    tally.unpriced += not is_free(event.model)  # vendors bill what is broken off
+
+
+def _tool(part: Part, event: Counted) -> None:
+    name = event.call.name
+    tally = _tally(part.tools, (name, minute(event.timestamp).day))
+    tally.calls += 1
+    if event.denied:
+        tally.stopped += 1
+        part.errors.append(Failure(name, "denied"))
+        return
+    tally.durations.append(event.duration_ms)
+    if event.result.is_error:
+        tally.failed += 1
+        part.errors.append(Failure(name, "error"))
+
+
+def _command(part: Part, event: Counted) -> None:
+    """Count a command's error, unless it was told last: the commands around a call fail with the same."""
+    if event.success or event.cancelled or (event.error is not None and event.error == part.told):
+        return
+    if part.told is None:
+        part.unsure, part.unsure_text = len(part.errors), event.error
+    part.told = event.error or ""
+    part.errors.append(Failure(event.command_type, event.error_type or "error"))
+
+
+def _handler(part: Part, event: Counted) -> None:
+    part.errors.append(Failure(event.handler, event.error_type or "error"))
+
+
+def _tally(cells: dict[Cell, Tally], cell: Cell) -> Tally:
+    tally = cells.get(cell)
+    if tally is None:
+        tally = cells[cell] = Tally()
+    return tally
+
+
+_COUNTERS: dict[str, Callable[[Part, Counted], None]] = {
+    "LLMAttemptFailed": _attempt,
+    "LLMCallFinished": _finished,
+    "LLMCallFailed": _failed,
+    "LLMCallInterrupted": _interrupted,
+    "ToolCallFinished": _tool,
+    "CommandFinished": _command,
+    "HandlerFailed": _handler,
+}
+TYPES = tuple(_COUNTERS)
