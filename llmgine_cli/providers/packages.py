@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -100,13 +101,12 @@ def _run(command: list[str], said: Path, env: dict[str, str], tick: Callable[[],
 
 
 def _largest(folder: Path) -> int:
-    sizes = [0]
-    for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size)
-        except OSError:
-            continue  # pip has just moved it
-    return max(sizes)
+    largest = 0
+    for above, _, names in os.walk(folder):  # which passes over folders that pip has just removed
+        for name in names:
+            with suppress(OSError):  # or a file
+                largest = max(largest, Path(above, name).stat().st_size)
+    return largest
 
 
 def _read(file: Path) -> str:
