@@ -1,14 +1,20 @@
 """What calls of models cost, from the list inside the library `genai-prices`; nothing is asked over the network.
 
-The library is loaded at the first call whose price is asked for. A call costs what its tokens cost at the rates of its
-day, and some vendors have higher rates for long requests: rates are looked up once for each of these and kept.
+A call costs what its tokens cost at the rates of its day, and some vendors have higher rates for long requests: rates
+are looked up once for each of these and kept, in a file as well, for the library takes long to load.
 """
 
+import os
+import tempfile
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 from llmgine_cli.llm.stream import Usage
 
@@ -17,7 +23,9 @@ FREE = frozenset({"local", "echo"})
 
 _HALF_HOUR = 1_800_000_000_000  # nanoseconds; as fine as prices by the time of day are
 _DAY = 48 * _HALF_HOUR
+_ALWAYS = 2**63 - 1
 _MILLION = 1_000_000
+_FORMAT = 1  # of the file of rates
 
 
 class _Rates(NamedTuple):
@@ -29,8 +37,7 @@ class _Rates(NamedTuple):
     output: float
 
 
-@dataclass(frozen=True, eq=False)
-class _Model:
+class _Model(msgspec.Struct, frozen=True, eq=False, array_like=True):
     """A model in the list, and where its rates change.
 
     Attributes:
@@ -45,7 +52,15 @@ class _Model:
     name: str
     step: int
     tiers: tuple[int, ...]
-    rates: dict[tuple[int, int], _Rates | None] = field(default_factory=dict[tuple[int, int], _Rates | None])
+    rates: dict[tuple[int, int], _Rates | None] = msgspec.field(default_factory=dict[tuple[int, int], _Rates | None])
+
+
+class _Kept(msgspec.Struct, array_like=True):
+    """What is in the file: of which list of prices it is, and each model by the names it was asked for with."""
+
+    format: int
+    edition: str
+    models: dict[tuple[str, str | None], _Model | None]
 
 
 class Spent(Protocol):
@@ -63,10 +78,15 @@ def is_free(model: str) -> bool:
 
 
 class Prices:
-    """Looks prices up, and remembers what it found."""
+    """Looks prices up, and remembers what it found.
 
-    def __init__(self) -> None:
-        self._models: dict[tuple[str, str | None], _Model | None] = {}
+    Args:
+        cache: The folder where that is kept for the next time; None: nowhere.
+    """
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self._path = None if cache is None else cache / "prices.msgpack"
+        self._looked_up = False
 
     def cost(self, model: str, usage: Usage, time_ns: int, *, answered: str | None = None) -> float | None:
         """Return what a call cost, in US dollars; None if that is not known.
@@ -106,7 +126,30 @@ class Prices:
         else:
             total.price += price
 
+    def keep(self) -> None:
+        """Write down what was looked up, if anything was; that it cannot be written is no failure."""
+        if self._path is None or not self._looked_up:
+            return
+        with suppress(OSError):  # the next time takes as long again
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor, temporary = tempfile.mkstemp(dir=self._path.parent)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(msgspec.msgpack.encode(_Kept(_FORMAT, edition(), self._models)))
+            Path(temporary).replace(self._path)
+            self._looked_up = False
+
+    @cached_property
+    def _models(self) -> dict[tuple[str, str | None], _Model | None]:
+        if self._path is None:
+            return {}
+        try:
+            kept = msgspec.msgpack.decode(self._path.read_bytes(), type=_Kept)
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+            return {}  # never written, or by another version
+        return kept.models if (kept.format, kept.edition) == (_FORMAT, edition()) else {}
+
     def _find(self, model: str, answered: str | None) -> _Model | None:
+        self._looked_up = True
         provider, _, name = model.partition(":")
         for candidate in (name, answered):
             try:
@@ -117,12 +160,15 @@ class Prices:
                 continue
             prices: Any = found.model.prices
             step = _HALF_HOUR if "TimeOfDateConstraint" in repr(prices) else _DAY
+            if not isinstance(prices, list):
+                step = _ALWAYS
             return _Model(provider, candidate or "", step, _tiers(found.model_price))
         return None
 
     def _at(self, model: _Model, period: int, tier: int) -> _Rates | None:
         key = (period, tier)
         if key not in model.rates:
+            self._looked_up = True
             model.rates[key] = self._look_up(model, period * model.step, tier)
         return model.rates[key]
 
@@ -156,10 +202,12 @@ class Prices:
 
 
 def edition() -> str:
-    """Return which list of prices this is; another one may say otherwise."""
-    from importlib.metadata import version
-
-    return version("genai-prices")
+    """Return what tells this list of prices from others, which may say otherwise; the library is not loaded for it."""
+    spec = find_spec("genai_prices")
+    if spec is None or spec.origin is None:
+        return ""
+    status = Path(spec.origin).with_name("data.py").stat()
+    return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 def _tiers(price: Any) -> tuple[int, ...]:

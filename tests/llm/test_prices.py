@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 
 import genai_prices
 import pytest
@@ -83,3 +84,38 @@ def test_what_runs_here_is_free_and_loads_no_list() -> None:
         "sys.exit('genai_prices' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_rates_are_kept_in_a_file_and_the_library_is_not_loaded_again(tmp_path: Path) -> None:
+    usage = Usage(input_tokens=300_000, output_tokens=5)
+    models = ["openai:gpt-5.4", "deepseek:deepseek-chat", "xai:nobody-knows", "anthropic:claude-sonnet-4-5"]
+    first = Prices(tmp_path)
+    costs = [first.cost(model, usage, NOON, answered="alias") for model in models]
+    first.keep()
+    again = Prices(tmp_path)
+    assert [again.cost(model, usage, NOON, answered="alias") for model in models] == costs
+    assert "_library" not in vars(again)
+    assert again.cost("openai:gpt-4o", usage, NOON) is not None
+    assert "_library" in vars(again)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\x93\x01\xa1x\x80"])
+def test_a_file_of_rates_that_is_none_is_passed_over(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "prices.msgpack").write_bytes(content)
+    prices = Prices(tmp_path)
+    assert prices.cost("openai:gpt-4o", Usage(input_tokens=1_000_000), NOON) == pytest.approx(2.5)
+    prices.keep()
+    assert Prices(tmp_path).cost("openai:gpt-4o", Usage(input_tokens=1_000_000), NOON) == pytest.approx(2.5)
+
+
+def test_rates_of_another_list_do_not_count(tmp_path: Path) -> None:
+    first = Prices(tmp_path)
+    first.cost("openai:gpt-4o", Usage(input_tokens=1), NOON)
+    first.keep()
+    data = Path(genai_prices.__file__).with_name("data.py")
+    kept = (tmp_path / "prices.msgpack").read_bytes()
+    edition = f"{data.stat().st_size}-{data.stat().st_mtime_ns}".encode()
+    (tmp_path / "prices.msgpack").write_bytes(kept.replace(edition, edition[:-1] + b"x"))
+    again = Prices(tmp_path)
+    again.cost("openai:gpt-4o", Usage(input_tokens=1), NOON)
+    assert "_library" in vars(again)

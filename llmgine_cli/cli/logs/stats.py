@@ -34,12 +34,15 @@ def stats(
     from llmgine_cli.eventlog.queries.counting import TYPES
     from llmgine_cli.eventlog.queries.stats import By, Stats
     from llmgine_cli.llm.prices import Prices
+    from llmgine_cli.places import cache_dir
 
     since_ns, until_ns = times(since, until)
     wanted = Filter(types=TYPES, since_ns=since_ns, until_ns=until_ns, model=model)
     folder = where(cli, folder, session)
-    counted = Stats(Prices())
+    prices = Prices(cache_dir())
+    counted = Stats(prices)
     _count(cli, folder, session, wanted, counted)
+    prices.keep()
     tables: tuple[By, ...] = (by,) if by else get_args(By)
     if as_json:
         cli.json(_as_json(counted, tables))

@@ -63,7 +63,7 @@ class Summaries:
     """
 
     def __init__(self, folder: Path, cache: Path | None) -> None:
-        self._prices = Prices()
+        self._prices = Prices(cache)
         name = sha256(os.fsencode(folder.absolute())).hexdigest()[:16]
         self._path = None if cache is None else cache / "logs" / f"{name}.msgpack"
         self._kept: dict[str, _Entry] | None = None
@@ -92,6 +92,7 @@ class Summaries:
         Args:
             known: The names of the files that are there; of others nothing is kept.
         """
+        self._prices.keep()
         if self._path is None or self._read <= WORTH:
             return
         kept = self._load() | self._fresh
