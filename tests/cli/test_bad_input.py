@@ -110,7 +110,8 @@ def test_a_refused_key_names_its_variable(cli: Program) -> None:
 
 def test_an_unreachable_server_names_its_address(cli: Program) -> None:
     url = dead_url()
-    refused(cli("run", *MODEL, "hello", env=env(OPENAI_BASE_URL=url)), 1, url.split("//")[1].split("/")[0])
+    done = cli("run", *MODEL, "--retries", "0", "hello", env=env(OPENAI_BASE_URL=url))
+    refused(done, 1, url.split("//")[1].split("/")[0])
 
 
 @pytest.mark.parametrize(
@@ -124,7 +125,7 @@ def test_an_unreachable_server_names_its_address(cli: Program) -> None:
 )
 def test_a_failing_vendor_is_one_line(cli: Program, fault: Fault, words: list[str]) -> None:
     with FakeVendor([fault]) as vendor:
-        refused(cli("run", *MODEL, "hello", env=env(vendor)), 1, *words)
+        refused(cli("run", *MODEL, "--retries", "0", "hello", env=env(vendor)), 1, *words)
 
 
 def test_a_stream_cut_in_the_middle_fails_and_the_part_that_came_is_kept(cli: Program, home: Path) -> None:
