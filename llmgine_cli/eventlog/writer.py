@@ -19,6 +19,7 @@ from llmgine_cli import places
 from llmgine_cli.bus import Bus, Event, SessionEnded
 from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog import lock, names
+from llmgine_cli.eventlog.attachments import INLINE, Attachments
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.llm.events import SessionNamed
@@ -75,6 +76,7 @@ class EventLog:
         self.failed: StorageError | None = None
         self._on_failure = on_failure
         self._redact = Redactor(secrets)
+        self._attachments = Attachments(folder)
         self._files: dict[str | None, _File] = {}
         self._paths: dict[str | None, Path] = {}  # of the sessions that are open
         self._lost: dict[str | None, int] = {}  # how many events could not be written since one was
@@ -93,7 +95,8 @@ class EventLog:
                 file = self._file(event, file)
             if self._lost:
                 self._tell_lost(event, file)
-            file.write(encode(event, self._redact))
+            line = encode(event, self._redact)
+            file.write(line if len(line) <= INLINE else self._attachments.taken_out(line))
             if type(event) is SessionNamed and self._redact.text(event.name) == event.name:
                 names.record(self.folder, event.name, file.path)
         except OSError as error:

@@ -20,12 +20,14 @@ class Quirk:
         drops: Options these models refuse, by their name in `ModelOptions`; they are left out, which is told once.
         with_tools: Fields to send whenever tools are offered, unless the user sets them.
         unless: A field and the value of it that lifts `drops`.
+        images: Whether they take pictures.
     """
 
     models: str
     drops: tuple[str, ...] = ()
     with_tools: Mapping[str, Any] = field(default_factory=dict[str, Any])
     unless: tuple[str, Any] | None = None
+    images: bool = True
 
     def applies(self, model: str) -> bool:
         """Whether it is about this model."""
@@ -50,6 +52,7 @@ class Vendor:
         max_tokens: Sent when the user sets no limit; the Anthropic protocol demands one.
         stream_usage: Whether it wants to be asked for usage in a stream.
         takes_files: Whether it takes documents other than text.
+        fetches_images: Whether it fetches pictures from addresses; for others we do.
         reasoning_field: Where it wants the thoughts back that led to a tool call.
         call_signatures: Whether it signs tool calls and wants the signatures back.
         quirks: What some of its models want otherwise.
@@ -69,6 +72,7 @@ class Vendor:
     max_tokens: int | None = None
     stream_usage: bool = True
     takes_files: bool = False
+    fetches_images: bool = True
     reasoning_field: str | None = None
     call_signatures: bool = False
     quirks: tuple[Quirk, ...] = ()
@@ -78,6 +82,10 @@ class Vendor:
     def key_envs(self) -> tuple[str, ...]:
         """All variables that may hold its key, the best first."""
         return (self.key_env, *self.more_key_envs) if self.key_env else ()
+
+    def takes_images(self, model: str) -> bool:
+        """Whether this model takes pictures, as far as is known."""
+        return all(quirk.images for quirk in self.quirks if quirk.applies(model))
 
     def address(self, variable: Callable[[str], str | None]) -> str:
         """Where requests go, without a slash at the end.
@@ -109,6 +117,7 @@ _ROWS = (
         quirks=(
             Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
             Quirk(models=r"o\d", drops=("stop",)),
+            Quirk(models=r"o[13]-mini|gpt-3|gpt-4(-\d{4})?$", images=False),
             # These answer tools on chat completions only when told not to think (400 otherwise).
             Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
         ),
@@ -143,6 +152,7 @@ _ROWS = (
         default_model="deepseek-flash",
         own_models=r"deepseek-(flash|pro|chat|reasoner|v\d)",
         reasoning_field="reasoning_content",
+        quirks=(Quirk(models="", images=False),),
     ),
     Vendor(
         name="gemini",
@@ -151,6 +161,7 @@ _ROWS = (
         more_key_envs=("GOOGLE_API_KEY",),
         default_model="gemini-3.8-flash",
         own_models=r"gemini-",
+        fetches_images=False,
         call_signatures=True,
     ),
     Vendor(
@@ -186,16 +197,18 @@ _ROWS = (
         name="ollama",
         base_url="http://127.0.0.1:11434/v1",
         base_url_env="OLLAMA_HOST",
+        fetches_images=False,
         starter="ollama serve",
     ),
     Vendor(
         name="lmstudio",
         base_url="http://127.0.0.1:1234/v1",
         base_url_env="LMSTUDIO_BASE_URL",
+        fetches_images=False,
         starter="lms server start",
     ),
-    Vendor(name="local", protocol="local", default_model="smollm2-135m"),
-    Vendor(name="echo", protocol="echo", default_model="echo"),
+    Vendor(name="local", protocol="local", default_model="smollm2-135m", quirks=(Quirk(models="", images=False),)),
+    Vendor(name="echo", protocol="echo", default_model="echo", takes_files=True),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ROWS}
 

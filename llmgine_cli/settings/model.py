@@ -97,6 +97,9 @@ class LimitsSettings(_Table):
     idle_timeout: Annotated[
         float, Field(gt=0, le=DAY, description="Seconds an answer may stand still before the call fails."), HARMLESS
     ] = 60.0
+    attachment_mb: Annotated[
+        float, Field(gt=0, le=1000, description="Megabytes that one attachment may have."), HARMLESS
+    ] = 20.0
 
 
 class ChatSettings(_Table):

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from llmgine_cli.eventlog.attachments import Attachments
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.conversation import replay
 from llmgine_cli.eventlog.reader import Record
@@ -17,7 +18,7 @@ from llmgine_cli.llm.messages import File, Image, Message, ModelOptions, Text, T
 _TYPES = frozenset({"SessionStarted", "MessageAdded", "SystemChanged", "HistoryRewound", "LLMCallStarted"})
 
 
-def request_of(records: Iterable[Record]) -> dict[str, Any]:
+def request_of(records: Iterable[Record], attachments: Attachments | None = None) -> dict[str, Any]:
     """Return the conversation of a session as the body of a request.
 
     What was taken back is not in it, and a tool call without a result has one that says so. Of the tools, the log has
@@ -25,13 +26,15 @@ def request_of(records: Iterable[Record]) -> dict[str, Any]:
 
     Args:
         records: The events of the session.
+        attachments: Where the bytes are that are not in the log itself.
     """
     told = [decode(record.line) for record in records if record.type in _TYPES]
     calls = [event for event in told if isinstance(event, LLMCallStarted)]
     body: dict[str, Any] = {}
     if calls:
         body["model"] = calls[-1].model.partition(":")[2] or calls[-1].model
-    body["messages"] = messages_of(replay(told))
+    messages = replay(told)
+    body["messages"] = messages_of(messages if attachments is None else attachments.filled(messages)[0])
     if calls:
         body |= _options(calls[-1].options)
     names = dict.fromkeys(name for call in calls for name in call.tools)
