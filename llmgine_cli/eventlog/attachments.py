@@ -63,7 +63,7 @@ class Attachments:
         gone: list[str] = []
         whole = tuple(
             Message(message.role, tuple(self._filled(part, gone) for part in message.parts))
-            if any(isinstance(part, Image | File) and part.digest for part in message.parts)
+            if any(isinstance(part, Image | File) and part.digest is not None for part in message.parts)
             else message
             for message in messages
         )
