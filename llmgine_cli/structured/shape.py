@@ -52,7 +52,7 @@ class Shape:
     @cached_property
     def response_format(self) -> ResponseFormat:
         """What the model is asked for."""
-        return ResponseFormat(schema=self.whole, strict=self.whole is not None and is_closed(self.whole))
+        return ResponseFormat(schema=self.whole)
 
     def check(self) -> None:
         """See that the schema is one.
@@ -147,21 +147,6 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in cast("list[object]", value)]
     dump = getattr(value, "model_dump", None)  # pydantic, not imported for it
     return value if dump is None else dump(mode="json")
-
-
-def is_closed(schema: object) -> bool:
-    """Whether each object in a schema names all it may have and demands it, without which no vendor enforces one."""
-    if isinstance(schema, list):
-        return all(is_closed(each) for each in cast("list[object]", schema))
-    if not isinstance(schema, dict):
-        return True
-    given = cast("dict[str, Any]", schema)
-    properties = given.get("properties")
-    if isinstance(properties, dict) or given.get("type") == "object":
-        known = cast("dict[str, Any]", properties or {})
-        if given.get("additionalProperties") is not False or {*given.get("required", ())} != {*known}:
-            return False
-    return all(is_closed(each) for each in given.values())
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:
