@@ -50,6 +50,7 @@ async def call_model(
         messages=request.messages[history:],
         tools=tuple(tool.name for tool in request.tools),
         options=request.options,
+        response_format=request.response_format,
     )
     call_id = started.event_id
     builder = builder or ReplyBuilder()

@@ -79,6 +79,11 @@ def test_a_dash_is_the_bytes_of_stdin_which_then_is_no_text(cli: Program) -> Non
     assert done.code == 0, done.stderr
 
 
+def test_a_dry_run_names_what_would_be_sent(cli: Program) -> None:
+    done = cli("run", "-m", "echo:echo", "-a", "dot.png", "-a", "paper.pdf", "-a", "notes.txt", "What?")
+    assert done.stdout == '[dot.png]\n[paper.pdf]\n<file name="notes.txt">\nbuy milk\n</file>\n\nWhat?\n'
+
+
 def test_an_attachment_alone_is_a_prompt(cli: Program) -> None:
     with FakeVendor([Answer("a dot")]) as vendor:
         assert run(cli, vendor, "-a", "dot.png").stdout == "a dot\n"

@@ -77,6 +77,14 @@ def test_an_answer_that_was_cut_says_so_and_is_not_asked_for_again(cli: Program)
     assert "it stopped at the token limit (allow more with -o max_tokens N)" in done.stderr
 
 
+def test_the_log_has_the_form_that_was_asked_for_and_an_export_too(cli: Program, home: Path) -> None:
+    assert cli("run", "-m", "echo:echo", "--schema", "name, age int", RIGHT).code == 0
+    (started,) = [event for event in logged(home) if event["event_type"] == "LLMCallStarted"]
+    assert started["response_format"]["schema"]["required"] == ["name", "age"]
+    request = json.loads(cli("logs", "export", "--format", "openai").stdout)
+    assert request["response_format"]["json_schema"]["schema"]["required"] == ["name", "age"]
+
+
 def test_json_has_the_value_beside_the_text(cli: Program) -> None:
     done = cli("run", "-m", "echo:echo", "--json", "--schema", "name, age int", RIGHT)
     facts = json.loads(done.stdout)

@@ -13,7 +13,7 @@ from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.conversation import replay
 from llmgine_cli.eventlog.reader import Record
 from llmgine_cli.llm.events import LLMCallStarted
-from llmgine_cli.llm.messages import File, Image, Message, ModelOptions, Text, ToolCall, ToolResult
+from llmgine_cli.llm.messages import File, Image, Message, ModelOptions, ResponseFormat, Text, ToolCall, ToolResult
 
 _TYPES = frozenset({"SessionStarted", "MessageAdded", "SystemChanged", "HistoryRewound", "LLMCallStarted"})
 
@@ -36,7 +36,7 @@ def request_of(records: Iterable[Record], attachments: Attachments | None = None
     messages = replay(told)
     body["messages"] = messages_of(messages if attachments is None else attachments.filled(messages)[0])
     if calls:
-        body |= _options(calls[-1].options)
+        body |= _options(calls[-1].options) | _form(calls[-1].response_format)
     names = dict.fromkeys(name for call in calls for name in call.tools)
     if names:
         body["tools"] = [{"type": "function", "function": {"name": name}} for name in names]
@@ -112,3 +112,11 @@ def _options(options: ModelOptions) -> dict[str, Any]:
         "seed": options.seed,
     }
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _form(form: ResponseFormat | None) -> dict[str, Any]:
+    if form is None:
+        return {}
+    if form.schema is None:
+        return {"response_format": {"type": "json_object"}}
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": form.name, "schema": form.schema}}}
