@@ -116,6 +116,11 @@ class Message(Struct, frozen=True):
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
     @property
+    def question(self) -> str:
+        """The last of its texts: what the user asks, below the files that they quote."""
+        return next((part.text for part in reversed(self.parts) if isinstance(part, Text)), "")
+
+    @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tools this message asks for, in order."""
         return tuple(part for part in self.parts if isinstance(part, ToolCall))

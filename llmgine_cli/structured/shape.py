@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from llmgine_cli.errors import InvalidAnswerError, UsageError
@@ -106,6 +107,10 @@ class Shape:
             errors = sorted(validator.iter_errors(value), key=lambda error: [str(step) for step in error.absolute_path])
         except Unresolvable as error:
             raise UsageError(f"the schema has a $ref that leads nowhere: {error}") from error
+        except RecursionError as error:
+            raise UsageError("the schema has a $ref that leads in a circle") from error
+        except re.error as error:
+            raise UsageError(f"the schema has a pattern that is no regular expression: {error}") from error
         return [_told(error.absolute_path, error.message) for error in errors]
 
     def _instance(self, plain: str, answer: str) -> Any:
@@ -165,10 +170,15 @@ def _closed_any(value: Any) -> Any:
 
 def _parsed(text: str, answer: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_no_number)
+        return json.loads(text, parse_constant=_no_number, parse_float=_number)
     except (ValueError, RecursionError) as error:
         said = str(error) if text.strip() else "it is empty"
         raise InvalidAnswerError([f"it is no JSON: {said}"], answer=answer) from error
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return number if isfinite(number) else _no_number(text)
 
 
 def _no_number(name: str) -> NoReturn:

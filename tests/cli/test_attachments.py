@@ -251,6 +251,13 @@ def test_the_log_names_attachments_and_a_page_shows_pictures(cli: Program) -> No
     assert request["messages"][0]["content"][0] == picture(LARGE)
 
 
+def test_a_session_is_told_by_its_question_and_not_by_a_file_quoted_before_it(cli: Program) -> None:
+    assert cli("run", "-m", "echo:echo", "-a", "notes.txt", "What do I need?").code == 0
+    assert "What do I need?" in cli("logs", "list").stdout
+    assert cli("logs", "export", "--format", "md").stdout.startswith("# What do I need?\n")
+    assert "the last question: What do I need?" in cli("run", "-c", "--verbose", "And?").stderr
+
+
 def test_prune_takes_attachments_that_no_session_has(cli: Program, home: Path) -> None:
     import os
 

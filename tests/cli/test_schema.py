@@ -183,6 +183,16 @@ def test_a_template_with_a_schema_that_is_none_is_told(cli: Program) -> None:
     assert "bad.md: output: the schema is no JSON Schema: type: 'objekt' is not valid" in done.stderr
 
 
+def test_a_template_cannot_have_the_answer_matched_against_a_pattern(cli: Program) -> None:
+    head = "---\noutput:\n  schema: {properties: {pattern: {type: string"
+    Path("slow.md").write_text(head + ", pattern: (a+)+$}}}\n---\n{input}")
+    Path("fine.md").write_text(head + "}}}\n---\n{input}")
+    done = cli("run", "-m", "echo:echo", "-t", "./slow.md", '{"pattern": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"}')
+    assert (done.stdout, done.code) == ("", 3)
+    assert "wants its answer to match a pattern, and only you can allow that" in done.stderr
+    assert cli("run", "-m", "echo:echo", "-t", "./fine.md", '{"pattern": "a"}').stdout == '{"pattern": "a"}\n'
+
+
 def test_in_a_chat_each_answer_has_the_form_of_the_template(cli: Program) -> None:
     Path("person.md").write_text(FORM)
     done = cli("chat", "-m", "echo:echo", "-t", "./person.md", input=f"{RIGHT}\nno\n{RIGHT}\n")

@@ -25,28 +25,27 @@ class _Pages(BaseHTTPRequestHandler):
             case "/a%20paper.pdf" | "/":
                 self._answer(200, PDF)
             case "/moved":
-                self._answer(302, b"", Location="/a%20paper.pdf")
+                self._answer(302, b"", {"Location": "/a%20paper.pdf", "Content-Length": "0"})
             case "/round":
-                self._answer(302, b"", Location="/round")
+                self._answer(302, b"", {"Location": "/round", "Content-Length": "0"})
             case "/declared":
-                self._answer(200, b"", **{"Content-Length": "5000000"})
+                self._answer(200, b"", {"Content-Length": "5000000"})
             case "/endless":
-                self._answer(200, b"", length=False)
+                self._answer(200, b"", {})
                 try:
                     while True:
                         self.wfile.write(b"x" * 10_000)
                 except OSError:
                     return  # the client has had enough
             case "/cut":
-                self._answer(200, b"half", **{"Content-Length": "8"})
+                self._answer(200, b"half", {"Content-Length": "8"})
             case _:
                 self._answer(404, b"no")
 
-    def _answer(self, status: int, body: bytes, *, length: bool = True, **headers: str) -> None:
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        if length:
-            headers.setdefault("Content-Length", str(len(body)))
-        for name, value in headers.items():
+        given = {"Content-Length": str(len(body))} if headers is None else headers
+        for name, value in given.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)

@@ -1,5 +1,7 @@
 """The form of an answer, and answers that have it or not."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -100,7 +102,8 @@ def test_of_many_problems_the_first_are_told_and_long_ones_are_cut() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "  ", "Here you are: {}", "{", '{"a": NaN}', "[" * 100_000, "null", "[]", '"text"', "{} {}"]
+    "text",
+    ["", "  ", "Here you are: {}", "{", '{"a": NaN}', "[" * 100_000, '{"a": 1e999}', "null", "[]", '"text"', "{} {}"],
 )
 def test_what_is_no_json_object_is_told(text: str) -> None:
     assert len(problems(Shape(), text)) == 1
@@ -146,6 +149,13 @@ def test_a_reference_to_an_address_is_never_looked_up() -> None:
         shape.read("{}")
 
 
+def test_a_reference_in_a_circle_and_a_pattern_that_is_none_are_told() -> None:
+    with pytest.raises(UsageError, match="leads in a circle"):
+        Shape(schema={"$ref": "#"}).read("{}")
+    with pytest.raises(UsageError, match="is no regular expression"):
+        Shape(schema={"type": "string", "pattern": "("}).read('"x"')
+
+
 def test_a_schema_that_speaks_of_itself_cannot_be_one_of_many() -> None:
     schema = {"type": "object", "properties": {"child": {"$ref": "#"}}}
     Shape(schema=schema).check()
@@ -155,7 +165,8 @@ def test_a_schema_that_speaks_of_itself_cannot_be_one_of_many() -> None:
 
 def test_a_model_that_json_cannot_carry_is_told() -> None:
     class Odd(BaseModel, arbitrary_types_allowed=True):
-        thing: object.__class__
+        thing: Path
+        other: Exception
 
     with pytest.raises(UsageError, match="Odd cannot be put as a JSON Schema"):
         shape_of(Odd)

@@ -1,7 +1,7 @@
 """The form that an answer must have, as the command line or a prompt template says."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -51,17 +51,35 @@ def shape_of_template(template: "Template") -> "Shape | None":
 
     Raises:
         PromptError: Its schema is no JSON Schema.
+        UntrustedError: Its schema has a pattern.
     """
-    from llmgine_cli.errors import PromptError
+    from llmgine_cli.errors import PromptError, UntrustedError
 
     output = template.output
     if output.format != "json" and output.schema is None:
         return None
     from llmgine_cli.structured.shape import Shape
 
+    if _has_pattern(output.schema):
+        # A regular expression can take until the end of days, and a prompt may be anybody's.
+        raise UntrustedError(
+            f"the prompt {template.name!r} wants its answer to match a pattern, and only you can allow that",
+            hint="take the pattern out of it, or give the schema with --schema FILE",
+        )
     shape = Shape(schema=output.schema)
     try:
         shape.check()
     except UsageError as error:
         raise PromptError(f"{template.path}: output: {error.message}", hint=error.hint) from error
     return shape
+
+
+def _has_pattern(schema: object) -> bool:
+    if isinstance(schema, list):
+        return any(_has_pattern(each) for each in cast("list[object]", schema))
+    if not isinstance(schema, dict):
+        return False
+    given = cast("dict[str, object]", schema)
+    # A property may be called so, too; what it has is a schema and no text.
+    patterned = isinstance(given.get("pattern"), str) or "patternProperties" in given
+    return patterned or any(_has_pattern(each) for each in given.values())

@@ -188,7 +188,7 @@ def recap(messages: "tuple[Message, ...]") -> str:
     """Say in one line what the conversation was about."""
     from llmgine_cli.cli.screen.spinner import clip
 
-    asked = [message.text for message in messages if message.role == "user" and message.text]
+    asked = [message.question for message in messages if message.role == "user" and message.question]
     last = f"; the last question: {clip(asked[-1], SHOWN)}" if asked else ""
     return f"going on with {len(messages)} messages{last}"
 
