@@ -19,11 +19,35 @@ from typing import Any, cast
 
 import msgspec
 
+from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.llm.messages import File, Image, Message, Part, Text, named
 
 FOLDER = "attachments"
 INLINE = 4096  # bytes that stay in the line
 DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+class AttachmentRedactor(Redactor):
+    """Takes large attachments out of a line before it looks for secrets.
+
+    In megabytes of base64 something looks like a key now and then, and a picture with a gap is none.
+
+    Args:
+        attachments: Where they go.
+        secrets: Known key values.
+    """
+
+    def __init__(self, attachments: "Attachments", secrets: Iterable[str]) -> None:
+        super().__init__(secrets)
+        self._attachments = attachments
+
+    def line(self, line: bytes, start: int) -> bytes:
+        """Return a line without large attachments and without secrets.
+
+        Raises:
+            OSError: An attachment cannot be written.
+        """
+        return super().line(line if len(line) <= INLINE else self._attachments.taken_out(line), start)
 
 
 class Attachments:
@@ -40,14 +64,14 @@ class Attachments:
         """Return a line of the log without the bytes of large attachments, which are kept in files from now on.
 
         Args:
-            line: As `codec.encode` wrote it, newline included.
+            line: A line of the log without its newline, secrets and all.
 
         Raises:
             OSError: A file cannot be written.
         """
         if len(line) <= INLINE or b'"data":"' not in line:
             return line
-        return msgspec.json.encode(self._walk(msgspec.json.decode(line))) + b"\n"
+        return msgspec.json.encode(self._walk(msgspec.json.decode(line)))
 
     def path(self, digest: str) -> Path | None:
         """Return the file of an attachment; None if it is not there, or the digest is none."""

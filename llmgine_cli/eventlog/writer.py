@@ -19,9 +19,8 @@ from llmgine_cli import places
 from llmgine_cli.bus import Bus, Event, SessionEnded
 from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog import lock, names
-from llmgine_cli.eventlog.attachments import INLINE, Attachments
+from llmgine_cli.eventlog.attachments import AttachmentRedactor, Attachments
 from llmgine_cli.eventlog.codec import encode
-from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.llm.events import SessionNamed
 
 OUTSIDE = "@"
@@ -75,8 +74,7 @@ class EventLog:
         self.folder = folder
         self.failed: StorageError | None = None
         self._on_failure = on_failure
-        self._redact = Redactor(secrets)
-        self._attachments = Attachments(folder)
+        self._redact = AttachmentRedactor(Attachments(folder), secrets)
         self._files: dict[str | None, _File] = {}
         self._paths: dict[str | None, Path] = {}  # of the sessions that are open
         self._lost: dict[str | None, int] = {}  # how many events could not be written since one was
@@ -95,8 +93,7 @@ class EventLog:
                 file = self._file(event, file)
             if self._lost:
                 self._tell_lost(event, file)
-            line = encode(event, self._redact)
-            file.write(line if len(line) <= INLINE else self._attachments.taken_out(line))
+            file.write(encode(event, self._redact))
             if type(event) is SessionNamed and self._redact.text(event.name) == event.name:
                 names.record(self.folder, event.name, file.path)
         except OSError as error:

@@ -75,7 +75,7 @@ def test_a_long_line_without_attachments_is_as_it_was(logs: Path) -> None:
 
 
 def test_what_only_looks_like_one_of_ours_stays(logs: Path) -> None:
-    line = json.dumps({"type": "image", "data": "no base64 " * 1000}, separators=(",", ":")).encode() + b"\n"
+    line = json.dumps({"type": "image", "data": "no base64 " * 1000}, separators=(",", ":")).encode()
     assert json.loads(Attachments(logs).taken_out(line)) == json.loads(line)
 
 
@@ -110,6 +110,23 @@ def test_a_digest_that_is_none_leads_nowhere(logs: Path, digest: str) -> None:
     (message,), gone = Attachments(logs).filled([Message("user", (image,))])
     assert gone == ("x",)
     assert message.parts[0] == Text("[x was here, and is not kept any more]\n\n")
+
+
+def test_what_looks_like_a_key_in_a_picture_stays(logs: Path) -> None:
+    from base64 import b64decode
+
+    data = b64decode("AAA/AIza" + "Ab12" * 2000)
+    session = Session(logs)
+    session.say(Message("user", (Image(media_type="image/png", data=data),)), at=1)
+    assert rebuild(session.path)[0].parts == (Image(media_type="image/png", data=data),)
+
+
+def test_secrets_beside_a_picture_do_not_stay(logs: Path) -> None:
+    session = Session(logs)
+    key = "AIza" + "Ab12" * 10
+    session.say(Message("user", (LARGE, Text(f"my key is {key}"))), at=1)
+    assert key.encode() not in session.path.read_bytes()
+    assert rebuild(session.path)[0].parts == (LARGE, Text("my key is [redacted]"))
 
 
 def test_a_folder_that_cannot_be_written_loses_the_event_and_says_so(logs: Path) -> None:
