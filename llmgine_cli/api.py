@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llmgine_cli.bus import Bus, Command, CommandResult, Event, Session
     from llmgine_cli.engine import Engine, Prompt, Run, engine
     from llmgine_cli.errors import (
+        InvalidAnswerError,
         LimitReachedError,
         LlmgineError,
         ProviderError,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         Message,
         ModelOptions,
         Reasoning,
+        ResponseFormat,
         Text,
         ToolCall,
         ToolResult,
@@ -41,7 +43,15 @@ _HOMES = {
     "asking": ("AskUser", "UserAnswered"),
     "bus": ("Bus", "Command", "CommandResult", "Event", "Session"),
     "engine": ("Engine", "Prompt", "Run", "engine"),
-    "errors": ("LimitReachedError", "LlmgineError", "ProviderError", "ToolError", "UnansweredError", "UsageError"),
+    "errors": (
+        "InvalidAnswerError",
+        "LimitReachedError",
+        "LlmgineError",
+        "ProviderError",
+        "ToolError",
+        "UnansweredError",
+        "UsageError",
+    ),
     "llm.events": ("StatusChanged",),
     "llm.history": ("History",),
     "llm.messages": (
@@ -50,6 +60,7 @@ _HOMES = {
         "Message",
         "ModelOptions",
         "Reasoning",
+        "ResponseFormat",
         "Text",
         "ToolCall",
         "ToolResult",
@@ -73,6 +84,7 @@ __all__ = [
     "File",
     "History",
     "Image",
+    "InvalidAnswerError",
     "LimitReachedError",
     "LlmgineError",
     "Message",
@@ -81,6 +93,7 @@ __all__ = [
     "ProviderError",
     "Reasoning",
     "Reply",
+    "ResponseFormat",
     "Run",
     "Session",
     "Setting",

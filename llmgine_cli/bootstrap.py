@@ -21,19 +21,22 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llmgine_cli import places
 from llmgine_cli.bus import Bus, CommandResult
-from llmgine_cli.engine import Engine, Prompt, Run
+from llmgine_cli.engine import Engine, Prompt, Run, Structured
 from llmgine_cli.errors import CredentialsError, EngineError, SettingsError, UsageError
 from llmgine_cli.llm.breaker import Breaker
 from llmgine_cli.llm.calls import Calls
 from llmgine_cli.llm.events import ConversationOpened
 from llmgine_cli.llm.history import History
-from llmgine_cli.llm.messages import Message, ModelOptions, ToolSpec
+from llmgine_cli.llm.messages import File, Image, Message, ModelOptions, Part, ToolSpec, named
 from llmgine_cli.llm.pace import Pace
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.retry import RetryPolicy
+from llmgine_cli.structured.shape import Shape, is_model, shape_of
 from llmgine_cli.toolkit.messages import CallTool
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from llmgine_cli.bus.schedule import Scheduler
     from llmgine_cli.errors import StorageError
     from llmgine_cli.eventlog.writer import EventLog
@@ -60,6 +63,7 @@ class Conversation:
         options: How to sample.
         stream: Whether answers come in pieces.
         fallbacks: Who answers in the model's place should it fail, in this order.
+        shape: The form that answers must have; None: any text.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Conversation:
         options: ModelOptions,
         stream: bool,
         fallbacks: Sequence[Model] = (),
+        shape: Shape | None = None,
     ) -> None:
         self._app = app
         self._runner: ToolRunner | None = None
@@ -83,6 +88,7 @@ class Conversation:
         self.options = options
         self.stream = stream
         self.fallbacks = tuple(fallbacks)
+        self.shape = shape
 
     @property
     def tools(self) -> tuple[ToolSpec, ...]:
@@ -121,7 +127,13 @@ class Conversation:
             self._runner = self._app.tool_runner(names)
 
     async def send(
-        self, text: str, *, system: str | None = None, messages: Sequence[Message] = (), **options: Any
+        self,
+        text: str,
+        *,
+        system: str | None = None,
+        messages: Sequence[Message] = (),
+        attachments: Sequence[Part] = (),
+        **options: Any,
     ) -> CommandResult[Any]:
         """Have the engine handle a prompt.
 
@@ -129,19 +141,23 @@ class Conversation:
             text: What the user says.
             system: The system message.
             messages: Messages that come before the text.
+            attachments: Pictures, documents and quoted files that go with the last thing the user says.
             options: The engine's own options; text is converted to what the option's type says.
 
         Returns:
-            What came of it; the engine's exception is in it, not raised.
+            What came of it; the engine's exception is in it, not raised. The result is `Structured` where a form is
+            wanted.
 
         Raises:
-            UsageError: An option is unknown, missing or of the wrong type.
+            UsageError: An option is unknown, missing or of the wrong type, or the model does not take what is attached.
         """
+        self._refuse_untaken((*self.history.messages, *messages, Message("user", tuple(attachments))))
         prompt = self.engine.prompt(
             {**self._app.settings.engines.get(self.engine.name, {}), **options},
             text=text,
             system=system,
             messages=tuple(messages),
+            attachments=tuple(attachments),
             session_id=self.session_id,
         )
         return await self._app.bus.execute(prompt)
@@ -157,11 +173,27 @@ class Conversation:
             stream=self.stream,
             calls=self._app.calls,
             fallbacks=self.fallbacks,
+            shape=self.shape,
         )
         try:
-            return await self.engine.handle(prompt, run)
+            result = await self.engine.handle(prompt, run)
         except SystemExit as error:  # an engine has a result or fails; the program is not its to end
             raise EngineError(f"engine {self.engine.name} failed: it called exit({error.code!r})") from error
+        return await run.hold(result)
+
+    def _refuse_untaken(self, messages: Sequence[Message]) -> None:
+        """Pictures for a model without eyes, and files that its vendor does not read, are refused before all else.
+
+        Raises:
+            UsageError: There are some.
+        """
+        for part in (part for message in messages for part in message.parts if isinstance(part, Image | File)):
+            if not self._app.catalog.takes(self.model, part):
+                if isinstance(part, Image):
+                    what, way_out = "pictures", "take a model that does: -m provider:model"
+                else:
+                    what, way_out = f"files of type {part.media_type}", "give it as text, or take a model that does"
+                raise UsageError(f"{self.model} takes no {what}, as {named(part)} is", hint=way_out)
 
     async def call_tool(self, command: CallTool) -> Any:
         """Handle a tool call; registered on the bus for this session."""
@@ -244,6 +276,7 @@ class Application:
         messages: Sequence[Message] = (),
         stream: bool = True,
         fallbacks: Sequence[str] | None = None,
+        shape: Shape | None = None,
     ) -> AsyncGenerator[Conversation]:
         """Open a session on the bus with an engine that handles its prompts.
 
@@ -258,6 +291,7 @@ class Application:
             messages: What was said in it.
             stream: Whether answers come in pieces.
             fallbacks: The models that answer should the first one fail, in this order; default: the setting.
+            shape: The form that answers must have; default: any text.
 
         Raises:
             NotFoundError: No engine, tool or provider of that name.
@@ -290,6 +324,7 @@ class Application:
             options=options or ModelOptions(),
             stream=stream,
             fallbacks=others,
+            shape=shape,
         )
         talk.use_tools(tools)
         async with session:
@@ -477,6 +512,8 @@ async def run_engine(
     model: str | None = None,
     tools: Sequence[str] = (),
     system: str | None = None,
+    attachments: Sequence[Part] = (),
+    schema: "type[BaseModel] | Mapping[str, Any] | None" = None,
     settings: "Settings | None" = None,
     **options: Any,
 ) -> Any:
@@ -488,18 +525,32 @@ async def run_engine(
         model: `provider:model` or an alias; default: as the command line would choose.
         tools: Names of tools to grant.
         system: The system message.
+        attachments: Pictures, documents and quoted files; see `llmgine_cli.llm.attachments`.
+        schema: The form that the answer must have: a pydantic model, of which an instance is returned, or a JSON
+            Schema, for plain JSON.
         settings: Default: loaded from the environment and the files.
         options: Sampling options and the engine's own options.
 
     Raises:
-        LlmgineError: Whatever went wrong.
+        InvalidAnswerError: The answer has not the form that was asked for, also the second time.
+        LlmgineError: Whatever else went wrong.
     """
+    shape = _shape(schema)
     async with build(settings) as app:
         engine = app.plugins.engine(name)
         own, sampling = engine.split(options)
-        async with app.conversation(engine=name, model=model, tools=tools, options=sampling) as talk:
-            outcome = await talk.send(prompt, system=system, **own)
-    return outcome.unwrap()
+        async with app.conversation(engine=name, model=model, tools=tools, options=sampling, shape=shape) as talk:
+            outcome = await talk.send(prompt, system=system, attachments=attachments, **own)
+    result = outcome.unwrap()
+    return result.value if isinstance(result, Structured) else result
+
+
+def _shape(schema: "type[BaseModel] | Mapping[str, Any] | None") -> Shape | None:
+    if schema is None:
+        return None
+    shape = shape_of(schema) if is_model(schema) else Shape(schema=schema)  # type: ignore[arg-type]
+    shape.check()
+    return shape
 
 
 def _keys(settings: "Settings", variables: Iterable[str]) -> Iterator[str]:

@@ -19,14 +19,23 @@ import msgspec
 
 from llmgine_cli.asking import YES, AskUser, ask, word
 from llmgine_cli.bus import Bus, Command
-from llmgine_cli.errors import LlmgineError, NobodyToAskError, ToolError, UsageError, near_miss
+from llmgine_cli.errors import (
+    InvalidAnswerError,
+    LlmgineError,
+    NobodyToAskError,
+    ToolError,
+    UsageError,
+    near_miss,
+)
 from llmgine_cli.llm.calls import Calls
 from llmgine_cli.llm.events import StatusChanged
 from llmgine_cli.llm.history import History
 from llmgine_cli.llm.messages import (
     Message,
     ModelOptions,
+    Part,
     Request,
+    ResponseFormat,
     ToolCall,
     ToolResult,
     ToolSpec,
@@ -37,6 +46,7 @@ from llmgine_cli.llm.messages import (
 )
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.stream import Reply, ReplyBuilder
+from llmgine_cli.structured.shape import Shape
 from llmgine_cli.toolkit.messages import CallTool
 from llmgine_cli.values import value_of
 
@@ -49,11 +59,35 @@ class Prompt(Command[Any]):
         text: The user's message; empty when `messages` says it all.
         system: The system message; takes the place of the one that the conversation has.
         messages: Messages that come before `text`, as a template wrote them.
+        attachments: Pictures, documents and quoted files that go with the last thing the user says.
     """
 
     text: str = ""
     system: str | None = None
     messages: tuple[Message, ...] = ()
+    attachments: tuple[Part, ...] = ()
+
+    @property
+    def said(self) -> tuple[Message, ...]:
+        """All that the user says: the messages and the text, attachments before the text they belong to."""
+        said = [*self.messages, *([user(self.text)] if self.text else [])]
+        if self.attachments:
+            last = said.pop().parts if said and said[-1].role == "user" else ()
+            said.append(Message("user", (*self.attachments, *last)))
+        return tuple(said)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structured:
+    """An answer that has the form that was asked for.
+
+    Attributes:
+        value: Plain JSON, or an instance of the pydantic model that was asked for; a list of them where many were.
+        reply: What the model said, and how.
+    """
+
+    value: Any
+    reply: Reply
 
 
 _BASE_FIELDS = frozenset(field.name for field in fields(Prompt))
@@ -180,6 +214,7 @@ class Run:
         tools: The tools the user granted.
         options: How to sample, as the user asked.
         fallbacks: The models that answer in its place should it fail, in this order.
+        shape: The form that the user wants the answer in; None: any text.
     """
 
     def __init__(
@@ -193,6 +228,7 @@ class Run:
         stream: bool = True,
         calls: Calls | None = None,
         fallbacks: Sequence[Model] = (),
+        shape: Shape | None = None,
     ) -> None:
         self.bus = bus
         self.model = model
@@ -201,25 +237,28 @@ class Run:
         self.options = options or ModelOptions()
         self.fallbacks = tuple(fallbacks)
         self._calls = calls or Calls(bus)
+        self.shape = shape
         self._stream = stream
         self._failures: tuple[tuple[str, str, str], ...] = ()  # of the last round, if all its calls failed
         self._times = 0  # that these came in a row
 
     async def say(self, prompt: Prompt) -> None:
-        """Add what the user said to the conversation: messages, then text; its system message is that of the prompt."""
+        """Add what the user said to the conversation: messages, then text with what is attached to it.
+
+        Its system message is that of the prompt.
+        """
         if prompt.system:
             await self.history.change_system(system(prompt.system))
-        await self.history.add(*prompt.messages)
-        if prompt.text:
-            await self.history.add(user(prompt.text))
+        await self.history.add(*prompt.said)
 
-    async def ask(self, *, tools: Sequence[ToolSpec] = ()) -> Reply:
+    async def ask(self, *, tools: Sequence[ToolSpec] = (), response_format: ResponseFormat | None = None) -> Reply:
         """Have the model answer the conversation, streamed to the screen, and add the answer to it.
 
         When the run is cancelled, the text that had come is added.
 
         Args:
             tools: What the model may ask for in this answer.
+            response_format: The form that the answer must have; default: the one that the user wants, if any.
 
         Raises:
             ProviderError: The model failed.
@@ -230,6 +269,7 @@ class Run:
             messages=messages,
             tools=tuple(tools),
             options=self._sampling(messages),
+            response_format=response_format or (self.shape.response_format if self.shape else None),
             stream=self._stream,
         )
         builder = ReplyBuilder()
@@ -243,6 +283,40 @@ class Run:
             raise
         await self.history.add(reply.message)
         return reply
+
+    async def hold(self, result: Any) -> Any:
+        """Hold what an engine returned to the form that the user wants; a model that missed it is asked once more.
+
+        The runtime does this with what the engine returns; an engine need not.
+
+        Args:
+            result: A `Reply`, or a text.
+
+        Returns:
+            The result as it is where no form is wanted, else `Structured`.
+
+        Raises:
+            InvalidAnswerError: The answer has another form, also the second time.
+            ProviderError: The model failed.
+        """
+        if self.shape is None:
+            return result
+        reply = (
+            result if isinstance(result, Reply) else Reply(message=assistant(_text_of(result)), finish_reason="stop")
+        )
+        try:
+            return Structured(value=self.shape.read(reply.text), reply=reply)
+        except InvalidAnswerError as error:
+            _refuse_cut(reply, error)
+            await self.history.add(user(_correction(error, self.shape)))
+        await self.status("asking for the form again")
+        reply = await self.ask()
+        try:
+            return Structured(value=self.shape.read(reply.text), reply=reply)
+        except InvalidAnswerError as error:
+            _refuse_cut(reply, error)
+            error.hint = "the model was told what is wrong and did no better: try another one, or a simpler form"
+            raise
 
     async def consult(self, messages: Sequence[Message], *, tools: Sequence[ToolSpec] = ()) -> Reply:
         """Ask the model aside: not part of the conversation, not shown on the screen, but logged.
@@ -362,6 +436,37 @@ def _is_list(text: str) -> bool:
     except msgspec.DecodeError:
         return False
     return True
+
+
+def _text_of(result: Any) -> str:
+    if isinstance(result, str):
+        return result
+    raise UsageError(
+        f"the engine returns no answer of a model but {type(result).__name__}, which cannot be held to a form",
+        hint="leave out --schema, or take an engine that returns the answer: -e single_pass",
+    )
+
+
+def _refuse_cut(reply: Reply, error: InvalidAnswerError) -> None:
+    """An answer that was cut, or a refusal, will be no better the second time."""
+    why = {
+        "length": ("it stopped at the token limit", "allow more with -o max_tokens N"),
+        "content_filter": ("the vendor's content filter cut it", None),
+        "refusal": (f"the model refused: {_short(reply.text)}", None),
+    }.get(reply.finish_reason)
+    if why is not None:
+        raise InvalidAnswerError([why[0]], answer=error.answer, hint=why[1]) from error
+
+
+def _correction(error: InvalidAnswerError, shape: Shape) -> str:
+    """What the model is told of an answer that has another form than it was asked for."""
+    schema = "a JSON object" if shape.whole is None else f"JSON that follows this JSON Schema:\n{_json(shape.whole)}"
+    problems = "\n".join(f"- {problem}" for problem in error.problems)
+    return f"Your answer has not the form that is needed:\n{problems}\n\nAnswer again, with nothing but {schema}"
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _told(results: Iterable[ToolResult]) -> Iterator[Message]:

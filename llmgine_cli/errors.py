@@ -25,6 +25,7 @@
     │   ├── ContextWindowError        1   the conversation is longer than the model takes
     │   ├── BadResponseError          1   the answer is not what the protocol says
     │   └── TruncatedError            1   the stream ended before its finish marker
+    ├── InvalidAnswerError            1   the answer has not the form that was asked for
     ├── EngineError                   1   an engine raised something of its own
     ├── ToolError                     4   a tool cannot be used as asked
     │   └── DeniedError               4   the approval said no
@@ -188,6 +189,21 @@ class BadResponseError(ProviderError):
 
 class TruncatedError(ProviderError):
     """The stream ended before its finish marker; what came is kept and logged."""
+
+
+class InvalidAnswerError(LlmgineError):
+    """The answer has not the form that was asked for.
+
+    Args:
+        problems: What is wrong with it, one line each.
+        answer: The text, as the model gave it.
+        hint: What to do next.
+    """
+
+    def __init__(self, problems: Iterable[str], *, answer: str, hint: str | None = None) -> None:
+        self.problems = tuple(problems)
+        self.answer = answer
+        super().__init__(f"the answer has not the form that was asked for: {'; '.join(self.problems)}", hint=hint)
 
 
 class EngineError(LlmgineError):

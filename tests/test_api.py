@@ -9,8 +9,9 @@ from llmgine_cli import api
 
 # The public names. A new one is added here on purpose; one that goes breaks the files of users.
 PUBLIC = [
-    "AskUser", "Bus", "Command", "CommandResult", "Engine", "Event", "File", "History", "Image", "LimitReachedError",
-    "LlmgineError", "Message", "ModelOptions", "Prompt", "ProviderError", "Reasoning", "Reply", "Run", "Session",
+    "AskUser", "Bus", "Command", "CommandResult", "Engine", "Event", "File", "History", "Image",
+    "InvalidAnswerError", "LimitReachedError", "LlmgineError", "Message", "ModelOptions", "Prompt", "ProviderError",
+    "Reasoning", "Reply", "ResponseFormat", "Run", "Session",
     "Setting", "StatusChanged", "Text", "ToolCall", "ToolError", "ToolResult", "ToolSpec", "UnansweredError",
     "Usage", "UsageError", "UserAnswered", "assistant", "engine", "system", "tool", "user",
 ]  # fmt: skip

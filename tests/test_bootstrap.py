@@ -4,15 +4,25 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from llmgine_cli.bootstrap import build
-from llmgine_cli.errors import CredentialsError, EngineError, NotFoundError, ProviderError
+from llmgine_cli.bootstrap import build, run_engine
+from llmgine_cli.errors import (
+    CredentialsError,
+    EngineError,
+    InvalidAnswerError,
+    NotFoundError,
+    ProviderError,
+    UsageError,
+)
 from llmgine_cli.llm.events import LLMCallFinished
-from llmgine_cli.llm.messages import Request, ToolCall, user
+from llmgine_cli.llm.messages import File, Image, Message, Part, Request, ToolCall, user
 from llmgine_cli.llm.retry import RetryPolicy
 from llmgine_cli.settings import Settings
 from llmgine_cli.testing import Recorder, ScriptedProvider, says
 from llmgine_cli.toolkit.messages import ApproveToolCall, CallTool, Decision
+from tests.support.pictures import PDF, PNG
+from tests.support.server import Answer, FakeVendor
 
 LEAVING = """
 import sys
@@ -113,3 +123,68 @@ async def test_fallbacks_without_a_key_are_told_and_left_out_and_without_any_the
         with pytest.raises(NotFoundError):
             await app.conversation(model="echo:echo", fallbacks=["nobody:x"]).__aenter__()
     assert told[0] == "openai:gpt-4.1 is no fallback: openai needs a key: OPENAI_API_KEY is not set"
+
+
+# -- the form of an answer
+
+
+class Person(BaseModel):
+    name: str
+    age: int
+
+
+async def test_an_engine_run_from_python_returns_an_instance_of_the_model() -> None:
+    made = await run_engine("single_pass", '{"name": "Ada", "age": 36}', model="echo:echo", schema=Person)
+    assert made == Person(name="Ada", age=36)
+
+
+async def test_an_engine_run_from_python_returns_plain_json_for_a_json_schema() -> None:
+    schema = {"type": "array", "items": {"type": "integer"}}
+    assert await run_engine("single_pass", "[1, 2]", model="echo:echo", schema=schema) == [1, 2]
+    with pytest.raises(InvalidAnswerError):
+        await run_engine("single_pass", "one", model="echo:echo", schema=schema)
+    with pytest.raises(UsageError, match="no JSON Schema"):
+        await run_engine("single_pass", "one", model="echo:echo", schema={"type": "any"})
+
+
+# -- attachments
+
+PICTURE = Image(media_type="image/png", data=PNG, name="dot.png")
+PAPER = File(name="paper.pdf", media_type="application/pdf", data=PDF)
+NOTES = File(name="notes.txt", media_type="text/plain", data=b"x")
+
+
+@pytest.mark.parametrize(
+    ("model", "part", "said"),
+    [
+        ("openai:o3-mini", PICTURE, "openai:o3-mini takes no pictures, as dot.png is"),
+        ("deepseek:deepseek-chat", PICTURE, "takes no pictures, as dot.png is"),
+        ("deepseek:deepseek-chat", PAPER, "takes no files of type application/pdf, as paper.pdf is"),
+        ("openai:gpt-4o-mini", PICTURE, None),
+        ("openai:gpt-4o-mini", PAPER, None),
+        ("deepseek:deepseek-chat", NOTES, None),
+    ],
+)
+async def test_what_a_model_does_not_take_is_refused_before_anything_is_sent(
+    model: str, part: Part, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with FakeVendor(always=Answer("seen")) as vendor:
+        for name in ("OPENAI", "DEEPSEEK"):
+            monkeypatch.setenv(f"{name}_API_KEY", "sk-test-0123456789")
+            monkeypatch.setenv(f"LLMGINE_PROVIDERS__{name.lower()}__BASE_URL", vendor.url)
+        async with build() as app, app.conversation(model=model) as talk:
+            if said is None:
+                (await talk.send("What is it?", attachments=[part])).unwrap()
+            else:
+                with pytest.raises(UsageError, match=said):
+                    await talk.send("What is it?", attachments=[part])
+                assert talk.history.messages == ()
+        assert len(vendor.requests) == (said is None)
+
+
+async def test_a_picture_said_earlier_is_refused_by_a_model_without_eyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+    earlier = (Message("user", (PICTURE,)),)
+    async with build() as app, app.conversation(model="openai:o3-mini", messages=earlier) as talk:
+        with pytest.raises(UsageError, match="takes no pictures"):
+            await talk.send("And now?")

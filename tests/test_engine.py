@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 import pytest
 
-from llmgine_cli.engine import Engine, Prompt, Run, engine
+from llmgine_cli.engine import Engine, Prompt, Run, Structured, engine
 from llmgine_cli.errors import (
     DeniedError,
+    InvalidAnswerError,
     LimitReachedError,
     NobodyToAskError,
     NoHandlerError,
@@ -19,9 +20,23 @@ from llmgine_cli.errors import (
     UsageError,
 )
 from llmgine_cli.llm.events import LLMCallStarted, MessageAdded, StatusChanged, SystemChanged, TextChunk
-from llmgine_cli.llm.messages import Message, ModelOptions, ToolCall, ToolResult, ToolSpec, assistant, system, user
-from llmgine_cli.llm.stream import Reply, TextDelta
+from llmgine_cli.llm.messages import (
+    Image,
+    Message,
+    ModelOptions,
+    ResponseFormat,
+    Text,
+    ToolCall,
+    ToolResult,
+    ToolSpec,
+    assistant,
+    system,
+    user,
+)
+from llmgine_cli.llm.stream import Finished, FinishReason, Reply, TextDelta
 from llmgine_cli.plugins import Plugins
+from llmgine_cli.structured.concise import expand
+from llmgine_cli.structured.shape import Shape
 from llmgine_cli.testing import Recorder, ScriptedProvider, asks_for, says, scripted_run
 from llmgine_cli.toolkit.messages import CallTool
 from llmgine_cli.trust import TrustStore
@@ -555,3 +570,108 @@ async def test_tool_chat_interrupted_during_a_tool_leaves_a_valid_history(tool_c
         await task
     assert [message.role for message in run.history.messages] == ["user", "assistant", "tool"]
     assert unanswered(run.history.messages) == []
+
+
+# -- attachments
+
+
+PICTURE = Image(media_type="image/png", data=b"x", name="x.png")
+
+
+def test_attachments_come_before_the_text_they_belong_to() -> None:
+    prompt = Prompt(text="What is it?", messages=(assistant("Hi."),), attachments=(PICTURE,))
+    assert prompt.said == (assistant("Hi."), Message("user", (PICTURE, Text("What is it?"))))
+
+
+def test_attachments_go_with_the_last_message_of_a_template_or_stand_alone() -> None:
+    assert Prompt(messages=(user("a"), user("b")), attachments=(PICTURE,)).said == (
+        user("a"),
+        Message("user", (PICTURE, Text("b"))),
+    )
+    assert Prompt(messages=(assistant("b"),), attachments=(PICTURE,)).said == (
+        assistant("b"),
+        Message("user", (PICTURE,)),
+    )
+    assert Prompt(attachments=(PICTURE,)).said == (Message("user", (PICTURE,)),)
+
+
+async def test_what_is_attached_reaches_the_model() -> None:
+    run = scripted_run(says("a dot"))
+    await run.say(Prompt(text="What is it?", attachments=(PICTURE,)))
+    await run.ask()
+    assert provider_of(run).requests[0].messages[-1].parts == (PICTURE, Text("What is it?"))
+
+
+# -- the form of an answer
+
+
+FORM = Shape(schema=expand("name, age int"))
+RIGHT = '{"name": "Ada", "age": 36}'
+
+
+async def test_without_a_form_what_an_engine_returns_is_left_alone() -> None:
+    run = scripted_run()
+    assert await run.hold(3) == 3
+
+
+async def test_an_answer_of_the_form_is_its_value() -> None:
+    run = scripted_run(says(RIGHT), shape=FORM)
+    held = await run.hold(await run.ask())
+    assert isinstance(held, Structured)
+    assert (held.value, held.reply.text) == ({"name": "Ada", "age": 36}, RIGHT)
+    assert provider_of(run).requests[0].response_format == FORM.response_format
+
+
+async def test_a_form_of_one_request_goes_before_that_of_the_run() -> None:
+    run = scripted_run(says("{}"), shape=FORM)
+    await run.ask(response_format=ResponseFormat(name="other"))
+    assert provider_of(run).requests[0].response_format == ResponseFormat(name="other")
+
+
+async def test_what_is_asked_aside_has_no_form() -> None:
+    run = scripted_run(says("x"), shape=FORM)
+    await run.consult([user("x")])
+    assert provider_of(run).requests[0].response_format is None
+
+
+async def test_a_model_that_misses_the_form_is_told_what_is_wrong_and_asked_once_more() -> None:
+    run = scripted_run(says('{"name": 1}'), says(RIGHT), shape=FORM)
+    await run.history.add(user("Who?"))
+    held = await run.hold(await run.ask())
+    assert held.value == {"name": "Ada", "age": 36}
+    told = provider_of(run).requests[1].messages
+    assert [message.role for message in told] == ["user", "assistant", "user"]
+    assert "- 'age' is a required property\n- name: 1 is not of type 'string'\n" in told[-1].text
+    assert '"additionalProperties":false' in told[-1].text
+    assert provider_of(run).requests[1].response_format == FORM.response_format
+    assert len(run.history.messages) == 4, "the conversation is as it was held"
+
+
+async def test_a_model_that_misses_it_twice_has_failed() -> None:
+    run = scripted_run(says("no"), says("never"), shape=FORM)
+    with pytest.raises(InvalidAnswerError) as caught:
+        await run.hold(await run.ask())
+    assert (caught.value.answer, caught.value.exit_code) == ("never", 1)
+    assert provider_of(run).left == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("length", "it stopped at the token limit"),
+        ("content_filter", "the vendor's content filter cut it"),
+        ("refusal", "the model refused: I cannot"),
+    ],
+)
+async def test_an_answer_that_was_cut_or_refused_is_not_asked_for_again(reason: FinishReason, said: str) -> None:
+    run = scripted_run([TextDelta("I cannot"), Finished(reason=reason)], shape=FORM)
+    with pytest.raises(InvalidAnswerError) as caught:
+        await run.hold(await run.ask())
+    assert caught.value.problems == (said,)
+
+
+async def test_a_text_that_an_engine_returns_is_held_to_the_form_and_an_object_is_refused() -> None:
+    run = scripted_run(shape=FORM)
+    assert (await run.hold(RIGHT)).value == {"name": "Ada", "age": 36}
+    with pytest.raises(UsageError, match="returns no answer of a model but int"):
+        await run.hold(3)

@@ -18,7 +18,7 @@ PACKAGE = "llmgine_cli"
 FOUNDATION = {"errors", "places"}
 SPEECH = FOUNDATION | {"bus", "llm"}
 PARTS = {"settings", "keys", "trust", "providers", "toolkit", "eventlog", "prompting"}
-CORE = SPEECH | PARTS | {"asking", "engine", "values", "plugins", "sinks", "api"}
+CORE = SPEECH | PARTS | {"asking", "engine", "values", "plugins", "sinks", "structured", "api"}
 
 # For each layer (a module or a package of ours): the other layers it may import.
 LAYERS: dict[str, set[str]] = {
@@ -35,7 +35,8 @@ LAYERS: dict[str, set[str]] = {
     "prompting": SPEECH,
     "asking": FOUNDATION | {"bus"},
     "values": FOUNDATION,
-    "engine": SPEECH | {"asking", "toolkit.messages", "values"},
+    "structured": SPEECH,
+    "engine": SPEECH | {"asking", "structured", "toolkit.messages", "values"},
     "api": SPEECH | {"asking", "engine", "toolkit"},
     "sinks": SPEECH | {"eventlog", "engine", "toolkit.messages", "toolkit.stdout", ""},
     "plugins": SPEECH | {"engine", "toolkit", "trust", "api"},
@@ -59,6 +60,8 @@ HOMES = {
     "xllamacpp": {"providers"},
     "pydantic_settings": {"settings"},
     "keyring": {"keys"},
+    "jsonschema": {"structured"},
+    "referencing": {"structured"},
     "opentelemetry": {"sinks"},
     "pytest": {"testing"},
 }

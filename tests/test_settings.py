@@ -459,7 +459,7 @@ class TestUntrusted:
 
         everything = {
             "model": "a:b", "engine": "a", "aliases": {"a": "a:b"}, "engines": {"a": {"b": 1}}, "providers": {"a": {}},
-            "sinks": {"a": {"b": 1}}, "fallback": ["a:b"],
+            "sinks": {"a": {"b": 1}}, "fallback": ["a:b"], "embedding_model": "a:b",
             **{name: getattr(reading.settings, name).model_dump() for name in ("limits", "chat", "log", "tools")},
         }  # fmt: skip
         assert everything.keys() == Settings.model_fields.keys()
@@ -467,7 +467,7 @@ class TestUntrusted:
             "model": "a:b", "engine": "a",
             "limits": {
                 "connect_timeout": 10.0, "idle_timeout": 60.0, "retries": 2, "retry_after_cap": 60.0,
-                "breaker_failures": 5, "breaker_cooldown": 30.0,
+                "breaker_failures": 5, "breaker_cooldown": 30.0, "attachment_mb": 20.0,
             },
             "chat": {"engine": "tool_chat", "vi_mode": False, "width": None}, "log": {}, "tools": {},
         }  # fmt: skip
@@ -562,8 +562,9 @@ class TestDotenv:
 class TestExplain:
     def test_every_setting_is_told(self) -> None:
         assert [item.key for item in explain()] == [
-            "model", "fallback", "engine", "aliases", "limits.connect_timeout", "limits.idle_timeout",
+            "model", "embedding_model", "fallback", "engine", "aliases", "limits.connect_timeout", "limits.idle_timeout",
             "limits.retries", "limits.retry_after_cap", "limits.breaker_failures", "limits.breaker_cooldown",
+            "limits.attachment_mb",
             "chat.engine", "chat.tools", "chat.vi_mode", "chat.width", "log.enabled", "log.sinks", "log.dir",
             "tools.approve", "tools.timeout", "tools.options", "engines", "sinks", "providers",
         ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from llmgine_cli.cli.common import Cli, command
+from llmgine_cli.cli.talk.attaching import Attached
 from llmgine_cli.cli.talk.opening import (
     Asked,
     Opening,
@@ -16,7 +17,7 @@ from llmgine_cli.cli.talk.opening import (
     read_options,
 )
 from llmgine_cli.cli.talk.resume import GoingOn, Resuming, read_going_on
-from llmgine_cli.errors import StorageError
+from llmgine_cli.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from llmgine_cli.settings import Settings
@@ -31,6 +32,7 @@ def _chat(
     cli: Cli,
     *,
     asked: Asked,
+    attached: Attached,
     resuming: Resuming,
     raw: Raw = False,
 ) -> None:
@@ -38,9 +40,15 @@ def _chat(
 
     Ctrl-C stops an answer, Ctrl-D leaves. Without a terminal on stdin, each line of it is a message, never a command.
     """
+    from llmgine_cli.cli.talk.attaching import limit_of, read_local
+
+    if attached.takes_stdin:
+        raise UsageError("stdin is where the messages of a chat come from", hint="attach a file: -a PATH")
     settings, opening = read_options(cli, asked)
     if asked.tool is None:
         opening = replace(opening, tools=tuple(settings.chat.tools))
+    if attached.sources:
+        opening = replace(opening, attached=read_local(attached.sources, limit_of(settings)))
     going_on = read_going_on(settings, resuming)
     code = cli.run(_converse(cli, settings, opening, going_on, raw=raw))
     if code:
@@ -70,6 +78,7 @@ async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: 
         ask_on_terminal(app.bus, screen)
         async with open_talk(cli, app, opening, going_on, default_engine=settings.chat.engine) as talk:
             talk.tell_model()
+            screen.await_form(talk.conversation.shape)
             typed = sys.stdin.isatty() and sys.stderr.isatty()
             dialogue = Dialogue(cli, app, talk, screen, typed=typed)
             lines: Lines = TypedLines(cli, talk.conversation, vi_mode=settings.chat.vi_mode) if typed else PipedLines()

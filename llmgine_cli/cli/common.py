@@ -210,18 +210,25 @@ class PairCommand(Command):
     """A command whose options with the metavar "KEY VALUE" take two words, as `-o temperature 0` does.
 
     Typer has lists of words and pairs of words, but no lists of pairs: the two words are joined as `KEY=VALUE` here,
-    and `pairs` takes them apart again. `-o temperature=0` works as well.
+    and `pairs` takes them apart again. `-o temperature=0` works as well. Two words of which the first may have any
+    character in it, as a path may, have the metavar "PATH MIMETYPE" and are joined with a NUL.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Join the two words of each pair, then parse as usual."""
         names = {name for option in self.params if option.metavar == "KEY VALUE" for name in option.opts}
+        with_path = {name for option in self.params if option.metavar == "PATH MIMETYPE" for name in option.opts}
         joined: list[str] = []
         words = iter(args)
         for word in words:
             joined.append(word)
             if word == "--":
                 joined.extend(words)
+            elif word in with_path:
+                path, kind = next(words, None), next(words, None)
+                if path is None or kind is None:
+                    raise UsageError(f"{word} needs a path and a type", hint=f"as in {word} scan.bin application/pdf")
+                joined.append(f"{path}\0{kind}")
             elif word in names:
                 key = next(words, None)
                 if key is None:

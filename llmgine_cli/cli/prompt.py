@@ -52,8 +52,6 @@ def _show(cli: Cli, name: Name, *, as_json: JsonFlag = False) -> None:
         cli.json({"name": name, "origin": origin, "path": str(path), **_facts(template)})
         return
     cli.note(f"{origin}: {path}")
-    if template.unenforced:
-        cli.note(template.unenforced)
     cli.print(template.source, end="" if template.source.endswith("\n") else "\n")
 
 

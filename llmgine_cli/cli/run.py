@@ -1,10 +1,13 @@
 """`llmgine run`: one prompt, one answer; a step of a shell pipeline."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command
+from llmgine_cli.cli.talk.attaching import Attached, Fragments
+from llmgine_cli.cli.talk.forms import Formed
 from llmgine_cli.cli.talk.moments import At, In, when
 from llmgine_cli.cli.talk.opening import (
     Asked,
@@ -17,6 +20,8 @@ from llmgine_cli.cli.talk.resume import GoingOn, Resuming, read_going_on
 from llmgine_cli.errors import LlmgineError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmgine_cli.bootstrap import Conversation
     from llmgine_cli.cli.talk.account import Account
     from llmgine_cli.settings import Settings
@@ -35,6 +40,9 @@ def _run(
     prompt: Words = None,
     *,
     asked: Asked,
+    attached: Attached,
+    fragment: Fragments = None,
+    formed: Formed,
     resuming: Resuming,
     usage: Usage = False,
     raw: Raw = False,
@@ -48,14 +56,15 @@ def _run(
 
     What is piped in comes before the prompt: git diff | llmgine run "write a commit message"
 
+    With --schema the answer is JSON of that form, checked before it is printed; a model that misses it is asked again.
+
     With --at or --in it is put into the schedule, its id is printed, and llmgine schedule run answers it.
     """
-    from llmgine_cli.cli.talk.input import prompt_text
-
-    text = prompt_text(prompt or ())
-    if not text and asked.template is None:
+    settings, opening, text = read_all(
+        cli, prompt or (), asked, attached=attached, fragments=fragment or (), formed=formed
+    )
+    if not text and asked.template is None and not opening.attached:
         raise UsageError("there is nothing to ask", hint='give a prompt, as in: llmgine run "…", or pipe text in')
-    settings, opening = read_options(cli, asked)
     if at is not None or after is not None:
         if resuming.said:
             raise UsageError(
@@ -72,6 +81,27 @@ def _run(
     code = cli.run(_ask(cli, settings, opening, going_on, text, raw=raw, as_json=as_json, usage=usage))
     if code:
         raise typer.Exit(code)
+
+
+def read_all(
+    cli: Cli, words: "Sequence[str]", asked: Asked, *, attached: Attached, fragments: "Sequence[str]", formed: Formed
+) -> "tuple[Settings, Opening, str]":
+    """Return the settings, all that the options of `run` and `schedule add` say, and the text of the prompt.
+
+    Raises:
+        UsageError: Two options say different things, or a file cannot be read.
+        SettingsError: A setting is wrong.
+    """
+    from llmgine_cli.cli.talk.attaching import fragment_texts, limit_of, read_local
+    from llmgine_cli.cli.talk.input import prompt_text
+
+    shape, sources = formed.shape, attached.sources
+    piped = "" if attached.takes_stdin else prompt_text(())
+    settings, opening = read_options(cli, asked)
+    before = cli.run(fragment_texts(settings, fragments)) if fragments else ()
+    text = prompt_text(words, fragments=[*before, piped], piped=False)
+    parts = read_local(sources, limit_of(settings)) if sources else ()
+    return settings, replace(opening, attached=parts, shape=shape), text
 
 
 async def _ask(
@@ -98,7 +128,7 @@ async def _ask(
         log_failures.append(1)
         cli.warn(f"{error}; the run goes on without a log")
 
-    screen = Screen(cli, raw=raw, answer=not as_json)
+    screen = Screen(cli, raw=raw and not as_json, answer=not as_json)
     async with build(
         settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line, tell=cli.warn
     ) as app:
@@ -108,12 +138,14 @@ async def _ask(
         ask_on_terminal(app.bus, screen)
         try:
             async with open_talk(cli, app, opening, going_on) as talk:
+                screen.await_form(talk.conversation.shape)
                 if going_on.path is not None:
                     cli.detail(recap(talk.conversation.history.messages))
                 outcome = await talk.send(text)
         finally:
             await screen.finish()
     if outcome.error is not None:
+        screen.show_unfit(outcome.error)
         raise explained(talk.conversation.engine, outcome.error)
     result = outcome.result
     if as_json:
@@ -147,12 +179,17 @@ def tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
 
 def facts(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
     """What `--json` prints of a run."""
+    from llmgine_cli.engine import Structured
     from llmgine_cli.llm.stream import Reply
+    from llmgine_cli.structured.shape import plain
 
+    value = {"value": plain(result.value)} if isinstance(result, Structured) else {}
+    result = result.reply if isinstance(result, Structured) else result
     is_reply = isinstance(result, Reply)
     return {
         "answer": result.text if is_reply else as_plain(result),
         "model": account.model or str(conversation.model),
+        **value,
         "engine": conversation.engine.name,
         "session_id": conversation.session_id,
         "finish_reason": result.finish_reason if is_reply else None,

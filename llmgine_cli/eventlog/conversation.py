@@ -7,6 +7,7 @@ from pathlib import Path
 from llmgine_cli.bus import SessionStarted
 from llmgine_cli.bus.messages import BusMessage
 from llmgine_cli.errors import UsageError
+from llmgine_cli.eventlog.attachments import Attachments
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.reader import LogReader
 from llmgine_cli.llm.events import (
@@ -47,6 +48,7 @@ class Earlier:
         last_event: Id of its last event.
         interrupted: Whether the last answer was stopped, or its end never came into the log.
         skipped: How many lines could not be read.
+        gone: Names of attachments whose bytes are not kept any more.
     """
 
     session_id: str
@@ -58,6 +60,7 @@ class Earlier:
     last_event: str | None
     interrupted: bool
     skipped: int
+    gone: tuple[str, ...] = ()
 
 
 def recall(path: Path) -> Earlier:
@@ -77,16 +80,18 @@ def recall(path: Path) -> Earlier:
         last_event = record.data.get("event_id") or last_event
         if record.type in _TYPES:
             replayed.take(decode(record.line))
+    messages, gone = Attachments(path.parent).filled(replayed.finished())
     return Earlier(
         session_id=session_in(path),
         path=path,
-        messages=replayed.finished(),
+        messages=messages,
         engine=replayed.engine,
         model=replayed.model,
         tools=replayed.tools,
         last_event=last_event,
         interrupted=replayed.interrupted,
         skipped=reader.skipped,
+        gone=gone,
     )
 
 
@@ -108,6 +113,7 @@ def rebuild(path: Path) -> tuple[Message, ...]:
 
     A tool call without a result gets one that says so, and a result without its call (the line was lost) is left out.
     An answer that was never added to the conversation, because the program was killed, is there as far as it came.
+    Attachments have their bytes.
 
     Args:
         path: The session's log file.
@@ -115,7 +121,8 @@ def rebuild(path: Path) -> tuple[Message, ...]:
     Raises:
         StorageError: The file cannot be read.
     """
-    return replay(decode(record.line) for record in LogReader(path) if record.type in _TYPES)
+    told = replay(decode(record.line) for record in LogReader(path) if record.type in _TYPES)
+    return Attachments(path.parent).filled(told)[0]
 
 
 def replay(events: Iterable[BusMessage]) -> tuple[Message, ...]:

@@ -103,8 +103,9 @@ def _said_by_user(message: Any) -> str:
     try:
         if message["role"] != "user":
             return ""
-        return " ".join(" ".join(part["text"] for part in message["parts"] if part["type"] == "text").split())
-    except (KeyError, TypeError):
+        # The last of its texts: what comes before are files that it quotes.
+        return " ".join([part["text"] for part in message["parts"] if part["type"] == "text"][-1].split())
+    except (KeyError, TypeError, IndexError, AttributeError):
         return ""
 
 

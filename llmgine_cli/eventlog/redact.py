@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from urllib.parse import quote
 
 import msgspec
@@ -57,6 +57,9 @@ class Redactor:
         secrets: Known key values; those of fewer than `SHORTEST` characters are not looked for.
     """
 
+    # Further patterns that make a line suspect, for those that have more to take out of it.
+    also: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         known = {secret.strip().encode(errors="replace").decode() for secret in secrets}
         written = {form for secret in known if len(secret) >= SHORTEST for form in _forms(secret)}
@@ -85,7 +88,8 @@ class Redactor:
         """Says whether there may be a secret in a line; of one that is no UTF-8 it knows nothing, and says no."""
         as_json = {msgspec.json.encode(text)[1:-1].decode() for text in self._texts}
         known = {*self._texts, *as_json, *(text.replace("/", r"\/") for text in as_json)}
-        return _finder(_SUSPECT, _ESCAPE if all(text.isascii() for text in known) else _ANY_ESCAPE, known=known)
+        escapes = _ESCAPE if all(text.isascii() for text in known) else _ANY_ESCAPE
+        return _finder(_SUSPECT, escapes, *self.also, known=known)
 
     @cached_property
     def _suspects_text(self) -> Callable[[str], bool]:

@@ -17,9 +17,9 @@ from llmgine_cli import places
 from llmgine_cli.bus import Bus, Event, SessionEnded
 from llmgine_cli.errors import StorageError
 from llmgine_cli.eventlog import lock, names
+from llmgine_cli.eventlog.attachments import AttachmentRedactor, Attachments
 from llmgine_cli.eventlog.codec import encoders
 from llmgine_cli.eventlog.filenames import file_name_part, file_of_none, stamp
-from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.llm.events import SessionNamed
 
 _FLAGS = (
@@ -70,7 +70,7 @@ class EventLog:
         self.folder = folder
         self.failed: StorageError | None = None
         self._on_failure = on_failure
-        self._redact = Redactor(secrets)
+        self._redact = AttachmentRedactor(Attachments(folder), secrets)
         self._encoders = encoders(self._redact)
         self._files: dict[str | None, _File] = {}
         self._paths: dict[str | None, Path] = {}  # of the sessions that are open

@@ -56,6 +56,7 @@ async def call_model(
         messages=request.messages[history:],
         tools=tuple(tool.name for tool in request.tools),
         options=request.options,
+        response_format=request.response_format,
     )
     # The request is on disk before it is on the wire: a crash in between leaves a trace, not a riddle.
     await bus.publish(started)

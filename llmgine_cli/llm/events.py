@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from llmgine_cli.bus import Event
-from llmgine_cli.llm.messages import Message, ModelOptions
+from llmgine_cli.llm.messages import Message, ModelOptions, ResponseFormat
 from llmgine_cli.llm.stream import Reply, Usage
 
 
@@ -78,6 +78,7 @@ class LLMCallStarted(Event):
         messages: The messages it has beyond those.
         tools: Names of the tools offered.
         options: How to sample.
+        response_format: The form that the answer must have; None: any text.
     """
 
     model: str
@@ -85,6 +86,7 @@ class LLMCallStarted(Event):
     messages: tuple[Message, ...] = ()
     tools: tuple[str, ...] = ()
     options: ModelOptions = ModelOptions()  # noqa: RUF009 -- frozen
+    response_format: ResponseFormat | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

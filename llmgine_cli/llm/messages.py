@@ -25,11 +25,15 @@ class Image(Struct, frozen=True, kw_only=True, tag_field="type", tag="image"):
         media_type: As `image/png`.
         data: The file's bytes; None when `url` says where they are.
         url: An http(s) address the vendor fetches itself.
+        name: The file's name, for people.
+        digest: SHA-256 of the bytes, where a log keeps them beside it and `data` is empty.
     """
 
     media_type: str
     data: bytes | None = None
     url: str | None = None
+    name: str | None = None
+    digest: str | None = None
 
 
 class File(Struct, frozen=True, kw_only=True, tag_field="type", tag="file"):
@@ -39,11 +43,13 @@ class File(Struct, frozen=True, kw_only=True, tag_field="type", tag="file"):
         name: The file's name, as the model is told.
         media_type: As `application/pdf`.
         data: The file's bytes.
+        digest: SHA-256 of the bytes, where a log keeps them beside it and `data` is empty.
     """
 
     name: str
     media_type: str
     data: bytes
+    digest: str | None = None
 
 
 class ToolCall(Struct, frozen=True, kw_only=True, tag_field="type", tag="tool_call"):
@@ -93,6 +99,11 @@ class Reasoning(Struct, frozen=True, kw_only=True, tag_field="type", tag="reason
 Part: TypeAlias = Text | Image | File | ToolCall | ToolResult | Reasoning
 
 
+def named(part: Image | File) -> str:
+    """Return what to call a picture or a file, for people."""
+    return part.name or (part.url if isinstance(part, Image) else None) or part.media_type
+
+
 class Message(Struct, frozen=True):
     """One turn of a conversation."""
 
@@ -103,6 +114,11 @@ class Message(Struct, frozen=True):
     def text(self) -> str:
         """All its text parts, joined as they came."""
         return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def question(self) -> str:
+        """The last of its texts: what the user asks, below the files that they quote."""
+        return next((part.text for part in reversed(self.parts) if isinstance(part, Text)), "")
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

@@ -70,13 +70,6 @@ class Template:
     body: Body
 
     @property
-    def unenforced(self) -> str | None:
-        """What its front matter asks of the answer and nobody checks, in a sentence; None if it asks nothing."""
-        if self.output == Output():
-            return None
-        return "the prompt's output format is not enforced yet: the model knows only what the text says"
-
-    @property
     def placeholders(self) -> tuple[str, ...]:
         """The names of all its placeholders."""
         return self.body.names

@@ -6,10 +6,12 @@ from contextlib import AsyncExitStack
 from typing import Protocol
 
 from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, SettingsError, UsageError, near_miss
+from llmgine_cli.llm.messages import File, Image, Part
 from llmgine_cli.llm.provider import Model, Provider
 from llmgine_cli.providers.presets import VENDORS, Vendor
 from llmgine_cli.providers.quirks import Protocol as WireFormat
 from llmgine_cli.providers.transport import Endpoint
+from llmgine_cli.providers.wire import quoted_file
 
 
 class Secret(Protocol):
@@ -170,6 +172,22 @@ class Catalog:
         if "local" in self._vendors and (local := _local_model()):
             return self.model(f"local:{local}", reason="no key is set, and a model is installed here", explicit=False)
         raise NoModelError("there is no model to talk to", hint=self._ways_out())
+
+    def takes(self, model: Model, part: Part) -> bool:
+        """Whether a model takes this picture or file, as far as is known; what is text, all take."""
+        vendor = self._vendors.get(model.provider.name)
+        match part:
+            case Image() if vendor is not None:
+                return vendor.takes_images(model.name)
+            case File() if vendor is not None:
+                return vendor.takes_files or quoted_file(part) is not None
+            case _:
+                return True
+
+    def fetches_images(self, model: Model) -> bool:
+        """Whether a model's vendor fetches pictures from addresses itself."""
+        vendor = self._vendors.get(model.provider.name)
+        return vendor is None or vendor.fetches_images
 
     async def aclose(self) -> None:
         """Close all providers, also when closing one of them fails. Harmless the second time."""

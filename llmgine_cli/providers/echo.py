@@ -10,7 +10,7 @@ import re
 from collections.abc import AsyncGenerator
 
 from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings, no_embeddings
-from llmgine_cli.llm.messages import Message, Request, ToolCall, ToolResult
+from llmgine_cli.llm.messages import File, Image, Message, Request, ToolCall, ToolResult, named
 from llmgine_cli.llm.stream import (
     Finished,
     FinishReason,
@@ -29,7 +29,10 @@ _WORD = re.compile(r"\s*\S+(?:\s+$)?|^\s+$")  # with the white space before it, 
 
 
 class EchoProvider:
-    """Says the last message of the user again, word by word; a word counts as a token."""
+    """Says the last message of the user again, word by word, with the names of what is attached to it.
+
+    A word counts as a token.
+    """
 
     @property
     def name(self) -> str:
@@ -92,9 +95,15 @@ def _answer(request: Request) -> str:
     results: list[str] = []
     for message in reversed(request.messages):
         if message.role == "user":
-            return "\n".join(reversed(results)) if results and request.model == "tools" else message.text
+            return "\n".join(reversed(results)) if results and request.model == "tools" else _said(message)
         results.extend(part.content for part in reversed(message.parts) if isinstance(part, ToolResult))
     return ""
+
+
+def _said(message: Message) -> str:
+    """What a message says, with the names of what is attached to it."""
+    attached = [f"[{named(part)}]" for part in message.parts if isinstance(part, Image | File)]
+    return "\n".join([*attached, message.text] if message.text else attached)
 
 
 def _cut(text: str, stops: tuple[str, ...]) -> str:

@@ -179,14 +179,18 @@ class _Served:
 
     async def answer(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         """Ask the model; about tools in words and JSON if it knows no better way."""
-        from llmgine_cli.providers.constrained import constrain, translate
+        from llmgine_cli.providers.constrained import FREE, TIGHT, constrain, formed, translate
 
         # Always streamed: llama.cpp then shows signs of life while it reads a long prompt.
         asked = msgspec.structs.replace(request, stream=True)
-        in_words = _about_tools(request) and not await self._calls_tools()
-        events = self.chat.stream(constrain(asked) if in_words else asked)
+        form = request.response_format is not None
+        # llama.cpp holds an answer to one form: to that of a call as the model was trained for it, or to the user's.
+        in_words = _about_tools(request) and (form or not await self._calls_tools())
+        bounds = TIGHT if self.server.path == weights.path() else FREE
+        events = self.chat.stream(constrain(asked, bounds) if in_words else formed(asked, bounds))
         if in_words and request.tools:
-            events = translate(events, number=1 + sum(len(message.tool_calls) for message in request.messages))
+            number = 1 + sum(len(message.tool_calls) for message in request.messages)
+            events = translate(events, number=number, form=form)
         async with aclosing(events):
             async for event in events:
                 yield event

@@ -32,6 +32,7 @@ class Vendor:
         max_tokens: Sent when the user sets no limit; the Anthropic protocol demands one.
         stream_usage: Whether it wants to be asked for usage in a stream.
         takes_files: Whether it takes documents other than text.
+        fetches_images: Whether it fetches pictures from addresses; for others we do.
         reasoning_field: Where it wants the thoughts back that led to a tool call.
         call_signatures: Whether it signs tool calls and wants the signatures back.
         prompt_caching: Whether to have long prompts kept for the next request, where that must be asked for.
@@ -57,6 +58,7 @@ class Vendor:
     max_tokens: int | None = None
     stream_usage: bool = True
     takes_files: bool = False
+    fetches_images: bool = True
     reasoning_field: str | None = None
     call_signatures: bool = False
     prompt_caching: bool = True
@@ -261,6 +263,7 @@ _ROWS = (
         embedding_model="gemini-embedding-001",
         own_models=r"gemini-",
         names={"reasoning_budget": "extra_body.google.thinking_config.thinking_budget"},
+        fetches_images=False,
         call_signatures=True,
         quirks=(
             Quirk(models=r"gemini-(1|2\.0)", drops=_THINKING),
@@ -328,6 +331,7 @@ _ROWS = (
         base_url="http://127.0.0.1:11434/v1",
         base_url_env="OLLAMA_HOST",
         names={"tool_choice": None, "parallel_tool_calls": None},  # passed over in silence there
+        fetches_images=False,
         starter="ollama serve",
         quirks=(Quirk(models=_TEXT_ONLY, images=False),),
     ),
@@ -335,6 +339,7 @@ _ROWS = (
         name="lmstudio",
         base_url="http://127.0.0.1:1234/v1",
         base_url_env="LMSTUDIO_BASE_URL",
+        fetches_images=False,
         starter="lms server start",
         quirks=(Quirk(models="", formats=("json_schema",)), Quirk(models=_TEXT_ONLY, images=False)),
     ),
@@ -359,6 +364,8 @@ _ROWS = (
         ),
     ),
     Vendor(name="echo", protocol="echo", default_model="echo"),
+    Vendor(name="local", protocol="local", default_model="smollm2-135m", quirks=(Quirk(models="", images=False),)),
+    Vendor(name="echo", protocol="echo", default_model="echo", takes_files=True),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ROWS}
 

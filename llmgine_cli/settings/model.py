@@ -267,6 +267,9 @@ class LimitsSettings(_Table):
     breaker_cooldown: Annotated[
         float, Field(gt=0, le=DAY, description="Seconds for which it is left alone."), HARMLESS
     ] = 30.0
+    attachment_mb: Annotated[
+        float, Field(gt=0, le=1000, description="Megabytes that one attachment may have."), HARMLESS
+    ] = 20.0
 
 
 class ChatSettings(_Table):
@@ -356,7 +359,7 @@ class Circumstances:
     notices: tuple[Notice, ...] = ()
     dotenv: Mapping[str, tuple[str, Path]] = field(default_factory=dict[str, tuple[str, Path]], repr=False)
     model_from: str | None = None
-    stored: KeyStore | None = None
+    stored: KeyStore | None = field(default=None, compare=False)
 
 
 class Settings(BaseSettings):
@@ -388,7 +391,6 @@ class Settings(BaseSettings):
             description="The model of `llmgine embed` when -m is not given.",
             examples=["openai:text-embedding-3-small"],
         ),
-        MODEL,
     ] = None
     fallback: Annotated[
         list[str],

@@ -320,14 +320,6 @@ def test_a_streamed_answer_reaches_the_pipe_as_it_comes(cli: Program) -> None:
         process.kill()
 
 
-def test_a_templates_output_format_is_not_said_to_be_enforced(cli: Program, tmp_path: Path) -> None:
-    (tmp_path / "form.md").write_text("---\noutput:\n  format: json\n---\nAnswer {input}")
-    for command in (["run", "-m", "echo:echo", "-t", "./form.md", "hi"], ["prompt", "show", "./form.md"]):
-        done = cli(*command, cwd=tmp_path)
-        assert done.code == 0, done.stderr
-        assert "the prompt's output format is not enforced yet" in done.stderr
-
-
 def test_nothing_is_said_of_a_model_when_there_is_nothing_to_ask(cli: Program, tmp_path: Path) -> None:
     (tmp_path / "ask.md").write_text("About {input}")
     with FakeVendor([]) as vendor:

@@ -11,6 +11,7 @@ from llmgine_cli.llm.messages import (
     Message,
     ModelOptions,
     Request,
+    ResponseFormat,
     Text,
     ToolCall,
     ToolResult,
@@ -30,7 +31,7 @@ from llmgine_cli.llm.stream import (
     UsageReported,
     fold,
 )
-from llmgine_cli.providers.constrained import constrain, schema, translate
+from llmgine_cli.providers.constrained import TIGHT, constrain, formed, schema, translate
 
 WEATHER = ToolSpec(
     name="get_weather",
@@ -229,3 +230,103 @@ async def test_an_answer_that_was_cut_off_keeps_what_came() -> None:
     events = await translated('{"answer": "Hello the', reason="length")
     assert texts(events) == ["Hello the"]
     assert events[-1] == Finished(reason="length", model="m")
+
+
+# -- answers that have a form of their own
+
+PERSON = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "pets": {"type": "array", "items": {"$ref": "#/$defs/Pet"}}},
+    "required": ["name", "pets"],
+    "$defs": {"Pet": {"type": "string", "maxLength": 9}},
+}
+FORM = ResponseFormat(schema=PERSON)
+
+
+def with_form(asked: Request, form: ResponseFormat = FORM) -> Request:
+    import msgspec
+
+    return msgspec.structs.replace(asked, response_format=form)
+
+
+def test_a_form_is_enforced_and_told_to_the_model_for_a_grammar_has_no_descriptions() -> None:
+    made = formed(with_form(request(system("Be brief."), user("hi"), tools=())))
+    sent = made.options.extra["response_format"]["json_schema"]["schema"]
+    assert sent["properties"]["name"]["maxLength"] == 1000
+    assert sent["properties"]["pets"]["items"] == {"$ref": "#/$defs/Pet"}
+    assert "maxItems" not in sent["properties"]["pets"], "a list may have any number of items"
+    assert made.response_format is None, "nobody else sends it too"
+    assert made.options.max_tokens is None
+    assert made.messages[0].text.startswith("Be brief.\n\nYou answer in JSON that follows this JSON Schema: ")
+    assert json.dumps(PERSON) in made.messages[0].text
+
+
+def test_for_the_embedded_model_lists_have_an_end_as_well() -> None:
+    made = formed(with_form(request(user("hi"), tools=())), TIGHT)
+    properties = made.options.extra["response_format"]["json_schema"]["schema"]["properties"]
+    assert (properties["name"]["maxLength"], properties["pets"]["maxItems"]) == (200, 10)
+    assert made.options.max_tokens == 2048
+    assert formed(with_form(request(user("hi"), tools=(), max_tokens=7)), TIGHT).options.max_tokens == 7
+
+
+def test_bounds_do_not_contradict_those_of_the_schema() -> None:
+    given = {"type": "array", "minItems": 20, "items": {"type": "string", "minLength": 500}}
+    made = formed(with_form(request(tools=()), ResponseFormat(schema=given)), TIGHT)
+    sent = made.options.extra["response_format"]["json_schema"]["schema"]
+    assert (sent["maxItems"], sent["items"]["maxLength"]) == (20, 500)
+
+
+def test_a_form_without_a_schema_is_any_object() -> None:
+    made = formed(with_form(request(user("hi"), tools=()), ResponseFormat()))
+    assert made.options.extra["response_format"]["json_schema"]["schema"] == {"type": "object"}
+    assert made.messages[0].text == "You answer in JSON"
+
+
+def test_without_a_form_a_request_stays_as_it_is() -> None:
+    asked = request(user("hi"), tools=())
+    assert formed(asked) is asked
+
+
+def test_two_forms_exclude_each_other() -> None:
+    with pytest.raises(UsageError, match="exclude each other"):
+        formed(with_form(request(tools=(), extra={"response_format": {}})))
+
+
+def test_with_tools_a_turn_is_a_call_or_an_answer_of_the_form() -> None:
+    made = constrain(with_form(request(user("hi"))))
+    sent = made.options.extra["response_format"]["json_schema"]["schema"]
+    call, answer = sent["anyOf"]
+    assert call["properties"]["tool"] == {"const": "get_weather"}
+    assert answer["properties"]["answer"]["properties"]["pets"]["items"] == {"$ref": "#/$defs/$answer.Pet"}
+    assert sent["$defs"] == {"$answer.Pet": {"type": "string", "maxLength": 9}}
+    assert json.dumps(PERSON) in made.messages[0].text
+    assert made.response_format is None
+
+
+def test_an_earlier_answer_that_has_the_form_is_told_as_json() -> None:
+    made = constrain(with_form(request(user("a"), assistant('{"name": "Ada"}'), user("b"), assistant("plain"))))
+    assert [message.text for message in made.messages if message.role == "assistant"] == [
+        '{"answer": {"name": "Ada"}}',
+        '{"answer": "plain"}',
+    ]
+
+
+async def test_an_answer_of_the_form_comes_whole_as_its_json() -> None:
+    events = [
+        event async for event in translate(said(['{"answer": {"na', 'me": "Zoë", "pets": []}}']), number=1, form=True)
+    ]
+    assert texts(events) == ['{"name": "Zoë", "pets": []}']
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "stop"
+
+
+async def test_a_call_is_a_call_with_a_form_too() -> None:
+    pieces = ['{"tool": "get_weather", "arguments": {"city": "Paris"}}']
+    reply = await fold(translate(said(pieces), number=1, form=True))
+    assert [call.name for call in reply.tool_calls] == ["get_weather"]
+    assert reply.text == ""
+
+
+async def test_an_answer_of_the_form_that_was_cut_is_shown_as_far_as_it_came() -> None:
+    reply = await fold(translate(said(['{"answer": {"name": "Z'], "length"), number=1, form=True))
+    assert (reply.text, reply.finish_reason) == ('{"answer": {"name": "Z', "length")

@@ -1,145 +1,125 @@
-import hashlib
-from pathlib import Path
+"""Attachments by address."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
-from llmgine_cli.errors import BadResponseError, LlmgineError, ProviderError, StorageError, UnreachableError, UsageError
-from llmgine_cli.providers import fetching
-from llmgine_cli.providers.weights import folder
-from tests.support.files import FileServer
-from tests.support.index import MODEL
+from llmgine_cli.errors import LlmgineError, UnreachableError, UsageError
+from llmgine_cli.providers.fetching import Fetched, fetch
+from tests.support.pictures import PDF
 from tests.support.server import dead_url
-
-SHA256 = hashlib.sha256(MODEL).hexdigest()
-
-
-def fetch(url: str, *, name: str | None = None, sha256: str | None = None) -> Path:
-    return fetching.fetch(fetching.source(url, name=name, sha256=sha256), lambda *_: None).path
+from tests.support.serving import Serving
 
 
-def left() -> list[str]:
-    return sorted(file.name for file in folder().iterdir())
+class _Pages(BaseHTTPRequestHandler):
+    seen: list[dict[str, str]]
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        self.seen.append({name.lower(): value for name, value in self.headers.items()})
+        match self.path.partition("?")[0]:
+            case "/a%20paper.pdf" | "/":
+                self._answer(200, PDF)
+            case "/moved":
+                self._answer(302, b"", {"Location": "/a%20paper.pdf", "Content-Length": "0"})
+            case "/round":
+                self._answer(302, b"", {"Location": "/round", "Content-Length": "0"})
+            case "/declared":
+                self._answer(200, b"", {"Content-Length": "5000000"})
+            case "/endless":
+                self._answer(200, b"", {})
+                try:
+                    while True:
+                        self.wfile.write(b"x" * 10_000)
+                except OSError:
+                    return  # the client has had enough
+            case "/cut":
+                self._answer(200, b"half", {"Content-Length": "8"})
+            case _:
+                self._answer(404, b"no")
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        given = {"Content-Length": str(len(body))} if headers is None else headers
+        for name, value in given.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = True
 
 
-def test_a_file_is_fetched_and_named_by_its_address() -> None:
-    told: list[tuple[str, int, int]] = []
-    with FileServer(MODEL) as server:
-        stored = fetching.fetch(fetching.source(server.url), lambda *word: told.append(word))
-    assert (stored.name, stored.size) == ("tiny", len(MODEL))
-    assert stored.path.read_bytes() == MODEL
-    assert left() == ["tiny.gguf"]
-    assert told[-1] == ("fetch", len(MODEL), len(MODEL))
+@pytest.fixture
+def site() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A site on loopback: its address, and the headers of what it was asked."""
+    seen: list[dict[str, str]] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Pages", (_Pages,), {"seen": seen}))
+    server.daemon_threads = True
+    with Serving(server):
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
 
 
-def test_a_connection_that_breaks_is_taken_up_again_where_it_broke() -> None:
-    with FileServer(MODEL, cuts=[1000, 5000]) as server:
-        assert fetch(server.url).read_bytes() == MODEL
-        assert server.asked == [None, "bytes=1000-", "bytes=6000-"]
+async def get(url: str, limit: int = 1_000_000) -> Fetched:
+    return await fetch(url, limit=limit, connect_timeout=10, idle_timeout=60)
 
 
-def test_what_an_earlier_try_has_brought_is_not_fetched_again() -> None:
-    with FileServer(MODEL, cuts=[1000, 0, 0, 0]) as server:
-        with pytest.raises(UnreachableError, match="breaks again and again") as caught:
-            fetch(server.url)
-        assert caught.value.hint == "the same command goes on from there"
-        server.asked.clear()
-        assert fetch(server.url).read_bytes() == MODEL
-        assert server.asked == ["bytes=1000-"]
-    assert left() == ["tiny.gguf"]
+async def failure(url: str) -> LlmgineError:
+    with pytest.raises(LlmgineError) as caught:
+        await get(url)
+    assert "\n" not in caught.value.message
+    return caught.value
 
 
-def test_another_version_of_the_file_is_fetched_from_its_beginning() -> None:
-    with FileServer(MODEL[:-1] + b"!", cuts=[1000, 0, 0, 0]) as server:
-        with pytest.raises(UnreachableError):
-            fetch(server.url)
-        server.content, server.etag = MODEL, '"2"'
-        assert fetch(server.url).read_bytes() == MODEL
+async def test_what_is_there_comes_with_its_name(site: tuple[str, list[dict[str, str]]]) -> None:
+    url, _ = site
+    assert await get(f"{url}/a%20paper.pdf?x=/y") == Fetched(PDF, "a paper.pdf")
+    assert await get(f"{url}/") == Fetched(PDF, "127.0.0.1")
 
 
-def test_a_server_that_gives_no_parts_gives_all_of_it_again() -> None:
-    with FileServer(MODEL, cuts=[1000], ranges=False) as server:
-        assert fetch(server.url).read_bytes() == MODEL
+async def test_a_redirect_is_followed_and_no_key_is_sent(
+    site: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789")
+    url, seen = site
+    assert (await get(f"{url}/moved")).data == PDF
+    assert len(seen) == 2
+    assert not any(name in headers for headers in seen for name in ("authorization", "x-api-key", "cookie"))
 
 
-def test_without_a_version_nothing_is_pieced_together_unless_the_checksum_is_known() -> None:
-    with FileServer(MODEL, cuts=[1000], etag=None) as server:
-        assert fetch(server.url).read_bytes() == MODEL
-        assert server.asked == [None, None]
-    with FileServer(MODEL, cuts=[1000], etag=None) as server:
-        assert fetch(server.url, sha256=SHA256).read_bytes() == MODEL
-        assert server.asked == [None, "bytes=1000-"]
+async def test_redirects_in_a_circle_end(site: tuple[str, list[dict[str, str]]]) -> None:
+    assert isinstance(await failure(f"{site[0]}/round"), LlmgineError)
+    assert len(site[1]) <= 7
 
 
-def test_a_file_that_had_come_whole_when_the_program_died_is_only_checked() -> None:
-    with FileServer(MODEL) as server:
-        part = fetching._Part(fetching.source(server.url))
-        folder().mkdir(parents=True)
-        part.file.write_bytes(MODEL)
-        part.file.with_name(f"{part.file.name}.json").write_text('{"version": "\\"1\\""}')
-        assert fetch(server.url).read_bytes() == MODEL
-        assert server.asked == [f"bytes={len(MODEL)}-"]
+async def test_what_says_that_it_is_too_large_is_not_read(site: tuple[str, list[dict[str, str]]]) -> None:
+    error = await failure(f"{site[0]}/declared")
+    assert error.message.endswith("/declared has 5.0 MB, and the limit is 1.0 MB")
+    assert error.exit_code == 2
 
 
-def test_a_file_with_another_checksum_is_refused_and_not_kept() -> None:
-    with FileServer(MODEL) as server, pytest.raises(BadResponseError, match=SHA256):
-        fetch(server.url, sha256="0" * 64)
-    assert not list(folder().glob("*.gguf"))
-    with FileServer(MODEL) as server:
-        assert fetch(server.url, sha256=SHA256.upper()).read_bytes() == MODEL
+async def test_what_has_no_end_is_given_up(site: tuple[str, list[dict[str, str]]]) -> None:
+    assert (await failure(f"{site[0]}/endless")).message.endswith("is larger, and the limit is 1.0 MB")
 
 
-def test_the_checksum_that_a_redirect_names_is_checked() -> None:
-    with FileServer(MODEL, redirect=True, linked=SHA256) as server:
-        assert fetch(server.url).read_bytes() == MODEL
-    with (
-        FileServer(MODEL, redirect=True, linked="0" * 64) as server,
-        pytest.raises(BadResponseError, match="is not the file it should be"),
-    ):
-        fetch(server.url)
+async def test_a_page_that_is_not_there_is_told(site: tuple[str, list[dict[str, str]]]) -> None:
+    error = await failure(f"{site[0]}/gone.pdf")
+    assert isinstance(error, UsageError)
+    assert error.message == f"cannot fetch {site[0]}/gone.pdf: the server answers 404 Not Found"
 
 
-def test_a_page_in_place_of_a_model_is_refused() -> None:
-    with FileServer(b"<html>sign in") as server, pytest.raises(BadResponseError, match="is no GGUF file"):
-        fetch(server.url)
+async def test_a_server_that_hangs_up_in_the_middle_is_told(site: tuple[str, list[dict[str, str]]]) -> None:
+    error = await failure(f"{site[0]}/cut")
+    assert isinstance(error, UnreachableError)
+    assert error.message.startswith(f"cannot fetch {site[0]}/cut: ")
 
 
-@pytest.mark.parametrize(("status", "hint"), [(401, "sign in"), (403, "sign in"), (404, "right"), (500, "later")])
-def test_a_refusal_is_told_with_what_to_do(status: int, hint: str) -> None:
-    with FileServer(MODEL, status=status) as server, pytest.raises(ProviderError, match=str(status)) as caught:
-        fetch(server.url)
-    assert hint in (caught.value.hint or "")
+async def test_a_server_that_is_not_there_is_told() -> None:
+    assert isinstance(await failure(dead_url()), UnreachableError)
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
-    with pytest.raises(UnreachableError, match="cannot be reached"):
-        fetch(f"{dead_url()}/tiny.gguf")
-
-
-def test_two_programs_do_not_write_one_file() -> None:
-    with FileServer(MODEL) as server:
-        wanted = fetching.source(server.url)
-        folder().mkdir(parents=True)
-        with fetching._Part(wanted).locked(), pytest.raises(UsageError, match="another llmgine"):
-            fetch(server.url)
-
-
-def test_a_models_folder_that_cannot_be_made_is_told(home: Path) -> None:
-    (home / "data").write_text("a file")
-    with FileServer(MODEL) as server, pytest.raises(StorageError, match="cannot write"):
-        fetch(server.url)
-
-
-@pytest.mark.parametrize(
-    ("url", "how", "said"),
-    [
-        ("http://example.org/tiny.gguf", {}, "can be changed on the way"),
-        ("ftp://example.org/tiny.gguf", {}, "no address"),
-        ("https://example.org/", {}, "cannot be a model's name"),
-        ("https://example.org/tiny.gguf", {"name": "../evil"}, "cannot be a model's name"),
-        ("https://example.org/%2e%2e.gguf", {}, "cannot be a model's name"),
-        ("https://example.org/tiny.gguf", {"sha256": "12"}, "64 hexadecimal digits"),
-    ],
-)
-def test_what_cannot_be_fetched_is_refused_before_anything_is_asked(url: str, how: dict[str, str], said: str) -> None:
-    with pytest.raises(LlmgineError, match=said):
-        fetching.source(url, **how)
+@pytest.mark.parametrize("url", ["http://", "https://:80/x"])
+async def test_what_is_no_address_is_told(url: str) -> None:
+    assert isinstance(await failure(url), UsageError)

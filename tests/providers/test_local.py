@@ -13,6 +13,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from llmgine_cli.errors import LlmgineError, NotFoundError, ProviderError, SettingsError, UsageError
@@ -20,8 +21,11 @@ from llmgine_cli.llm.messages import Message, ModelOptions, Request, ToolCall, T
 from llmgine_cli.llm.stream import Finished, Reply, TextDelta, UsageReported, fold
 from llmgine_cli.providers.llama import LlamaServer
 from llmgine_cli.providers.local import LocalProvider, installed
+from llmgine_cli.structured.concise import expand
+from llmgine_cli.structured.shape import Shape
 from tests.support import local_model
 from tests.support.facts import wait_until
+from tests.support.program import Program
 
 MODEL = "smollm2-135m"
 WEATHER = ToolSpec(
@@ -238,7 +242,7 @@ async def test_a_prompt_longer_than_the_context_is_told_in_tokens(provider: Loca
     error = await failure(provider, request("word " * 20_000))
     assert isinstance(error, ProviderError)
     assert error.message == "the conversation has 20031 tokens, and smollm2-135m takes 8192 at most"
-    assert error.hint == "shorten it, start a new one, or use a larger model"
+    assert error.hint == "that is 11839 too many: shorten it, start a new one, or take a larger model"
 
 
 @real
@@ -473,3 +477,85 @@ except SettingsError as error:
     assert python(code) == (
         "None\nmodels on this machine need xllamacpp, which is not installed | pip install 'llmgine-cli[local]'\n"
     )
+
+
+# -- answers of a form
+
+PERSON = expand("name str, age int")
+PROMPTS = (
+    "Bob is 5 years old.",
+    "Extract: Tom, aged 42, lives in Rome.",
+    "Invent a dog.",
+    "Who are you?",
+    "x",
+    "{}",
+    "Tell me a long story about the sea.",
+    'Write a poem with "quotes" and \\ backslashes.',
+    "Was ist das?",
+    "List as many names as you can.",
+)
+
+
+def formed(asked: Request, shape: Shape) -> Request:
+    return msgspec.structs.replace(asked, response_format=shape.response_format)
+
+
+@real
+async def test_an_answer_has_the_form_that_is_asked_for_whatever_is_said(provider: LocalProvider, model: str) -> None:
+    shape = Shape(schema=PERSON)
+    for text in PROMPTS:
+        reply = await ask(provider, formed(request(text, max_tokens=None), shape))
+        assert shape.read(reply.text).keys() == {"name", "age"}, text
+        assert reply.finish_reason == "stop", text
+
+
+@real
+async def test_what_is_said_is_put_into_the_form(provider: LocalProvider, model: str) -> None:
+    shape = Shape(schema=PERSON)
+    reply = await ask(provider, formed(request("Extract: Tom, aged 42, lives in Rome.", max_tokens=None), shape))
+    assert shape.read(reply.text) == {"name": "Tom", "age": 42}
+
+
+@real
+async def test_a_list_of_the_form_comes_to_an_end(provider: LocalProvider, model: str) -> None:
+    shape = Shape(schema=PERSON, many=True)
+    reply = await ask(provider, formed(request("List as many names as you can.", max_tokens=None), shape))
+    assert 1 <= len(shape.read(reply.text)) <= 10
+
+
+@real
+async def test_with_tools_a_turn_is_a_call_or_an_answer_of_the_form(provider: LocalProvider, model: str) -> None:
+    shape = Shape(schema=PERSON)
+    answers = 0
+    for text in ("What is the weather in Paris?", "I am Ada, I am 36. Who am I?", "Bob is 5 years old.", "x"):
+        reply = await ask(provider, formed(request(text, tools=[WEATHER], max_tokens=None), shape))
+        if reply.tool_calls:
+            assert json.loads(reply.tool_calls[0].arguments).keys() == {"city", "unit"}, text
+        else:
+            assert shape.read(reply.text).keys() == {"name", "age"}, text
+            answers += 1
+    assert answers
+
+
+@real
+def test_tool_chat_runs_end_to_end_with_no_key(cli: Program, model: str) -> None:
+    done = cli(
+        "run", "-m", f"local:{MODEL}", "-T", "current_time", "--approve", "all", "--json", "-o", "temperature", "0",
+        "What time is it in Paris? Use the tool.",
+    )  # fmt: skip
+    facts = json.loads(done.stdout)
+    assert done.code == 0, done.stderr
+    assert {call["name"] for call in facts["tool_calls"]} == {"current_time"}
+    assert not any(call["is_error"] for call in facts["tool_calls"])
+    assert facts["engine"] == "tool_chat"
+    assert facts["answer"].strip()
+
+
+@real
+def test_tool_chat_ends_in_an_answer_of_a_form_with_no_key(cli: Program, model: str) -> None:
+    done = cli(
+        "run", "-m", f"local:{MODEL}", "-T", "current_time", "--approve", "all", "-o", "temperature", "0",
+        "--schema", "time: as the tool says it", "What time is it? Use the tool.",
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    assert json.loads(done.stdout).keys() == {"time"}

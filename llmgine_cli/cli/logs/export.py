@@ -72,9 +72,13 @@ def _markdown(cli: Cli, path: Path) -> Iterator[str]:
 
 def _page(cli: Cli, path: Path) -> Iterator[str]:
     from llmgine_cli.cli.sanitize import visible
+    from llmgine_cli.eventlog.attachments import Attachments
     from llmgine_cli.eventlog.views.export.page import as_page
 
-    return as_page(_story(cli, path), visible)
+    story, attachments = _story(cli, path), Attachments(path.parent)
+    for said in story.said:
+        (said.message,), _ = attachments.filled([said.message])  # a page has its pictures in it
+    return as_page(story, visible)
 
 
 def _lines(cli: Cli, path: Path) -> Iterator[str]:
@@ -89,9 +93,10 @@ def _request(cli: Cli, path: Path) -> Iterator[str]:
 
     from llmgine_cli.cli.sanitize import safe_json
     from llmgine_cli.errors import UsageError
+    from llmgine_cli.eventlog.attachments import Attachments
     from llmgine_cli.eventlog.views.export.openai import request_of
 
-    body = request_of(events(cli, path))
+    body = request_of(events(cli, path), Attachments(path.parent))
     if not body["messages"]:
         raise UsageError("nothing is left of what was said in this session", hint="md and html have all of it")
     yield safe_json(json.dumps(body, ensure_ascii=False, indent=2)) + "\n"

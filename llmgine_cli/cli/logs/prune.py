@@ -10,6 +10,7 @@ from llmgine_cli.cli.common import Cli, JsonFlag, command
 from llmgine_cli.cli.logs.group import Folder, app, where
 
 if TYPE_CHECKING:
+    from llmgine_cli.eventlog.queries.orphans import Orphan
     from llmgine_cli.eventlog.queries.prune import Old
 
 
@@ -26,8 +27,12 @@ def prune(
     as_json: JsonFlag = False,
     folder: Folder = None,
 ) -> None:
-    """Delete old sessions: shows first what would go, and asks. One that is being written never goes."""
+    """Delete old sessions, and attachments that no session has any more: shows first what would go, and asks.
+
+    A session that is being written never goes.
+    """
     from llmgine_cli.errors import UsageError
+    from llmgine_cli.eventlog.queries.orphans import orphans
     from llmgine_cli.eventlog.queries.prune import old
     from llmgine_cli.eventlog.queries.when import period
 
@@ -35,18 +40,28 @@ def prune(
         raise UsageError("say what may go", hint="as in --older-than 30d, --keep 100, or both")
     folder = where(cli, folder)
     found = old(folder, before_ns=None if older_than is None else period(older_than)[0], keep=keep)
-    removed = _remove(cli, found) if found and (yes or (not as_json and _agreed(cli, found))) else []
+    lost = orphans(folder, without=[one.file.path for one in found])
+    agreed = bool(found or lost) and (yes or (not as_json and _agreed(cli, found, lost)))
+    removed = _remove(cli, found) if agreed else []
+    forgotten = _forget(orphans(folder)) if agreed else []
     if as_json:
-        cli.json(
-            {"deleted": bool(yes), "bytes": sum(one.size for one in found), "files": _rows(removed if yes else found)}
-        )
-    elif not found:
+        bytes_ = _bytes(found, lost)
+        files, attachments = (removed, forgotten) if yes else (found, lost)
+        cli.json({"deleted": bool(yes), "bytes": bytes_, "files": _rows(files), "attachments": len(attachments)})
+    elif not (found or lost):
         cli.note("nothing to delete")
-    elif removed or yes:
-        cli.note(f"deleted {_sum(removed)}")
+    elif removed or forgotten or yes:
+        cli.note(f"deleted {_sum(removed, forgotten)}")
 
 
-def _agreed(cli: Cli, found: "Sequence[Old]") -> bool:
+def _forget(lost: "Sequence[Orphan]") -> "list[Orphan]":
+    """Delete attachments that no log speaks of; found anew, for a log may have stayed."""
+    from llmgine_cli.eventlog.queries.orphans import forget
+
+    return [orphan for orphan in lost if forget(orphan)]
+
+
+def _agreed(cli: Cli, found: "Sequence[Old]", lost: "Sequence[Orphan]") -> bool:
     """Show what would go, and ask; without a terminal nobody can be asked, and nothing goes."""
     from llmgine_cli.cli.listing import print_rows
     from llmgine_cli.cli.logs.figures import moment, volume
@@ -55,9 +70,9 @@ def _agreed(cli: Cli, found: "Sequence[Old]") -> bool:
     print_rows(cli, ("session", "last written", "size"), rows)
     sys.stdout.flush()
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        cli.note(f"would delete {_sum(found)}; nothing was deleted: give --yes to do it")
+        cli.note(f"would delete {_sum(found, lost)}; nothing was deleted: give --yes to do it")
         return False
-    return typer.confirm(f"Delete {_sum(found)}?", err=True)
+    return typer.confirm(f"Delete {_sum(found, lost)}?", err=True)
 
 
 def _remove(cli: Cli, found: "Sequence[Old]") -> "list[Old]":
@@ -76,15 +91,20 @@ def _remove(cli: Cli, found: "Sequence[Old]") -> "list[Old]":
             failed = error
             cli.warn(error.message)
     if failed is not None:
-        cli.note(f"deleted {_sum(gone)}")
+        cli.note(f"deleted {_sum(gone, ())}")
         raise failed
     return gone
 
 
-def _sum(found: "Sequence[Old]") -> str:
+def _sum(found: "Sequence[Old]", lost: "Sequence[Orphan]") -> str:
     from llmgine_cli.cli.logs.figures import plural, volume
 
-    return f"{plural(len(found), 'session')}, {volume(sum(one.size for one in found))}"
+    attachments = f" and {plural(len(lost), 'attachment')}" if lost else ""
+    return f"{plural(len(found), 'session')}{attachments}, {volume(_bytes(found, lost))}"
+
+
+def _bytes(found: "Sequence[Old]", lost: "Sequence[Orphan]") -> int:
+    return sum(one.size for one in found) + sum(one.size for one in lost)
 
 
 def _rows(found: "Sequence[Old]") -> list[dict[str, Any]]:

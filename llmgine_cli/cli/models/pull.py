@@ -32,15 +32,15 @@ def pull(
     ] = None,
 ) -> None:
     """Get a model that runs on this machine; what was cut off goes on where it stopped."""
-    from llmgine_cli.providers import fetching, pulling, weights
+    from llmgine_cli.providers import downloading, pulling, weights
 
     if not _is_url(model) and (name or sha256):
         raise UsageError("--name and --sha256 are for a model at a URL", hint="leave them out")
     with _progress(cli) as progress:
         if _is_url(model):
-            wanted = fetching.source(model, name=name, sha256=sha256)
+            wanted = downloading.source(model, name=name, sha256=sha256)
             cli.note(f"fetching {wanted.name} from {wanted.url}")
-            stored = fetching.fetch(wanted, progress)
+            stored = downloading.fetch(wanted, progress)
         elif _is_path(model):
             stored = pulling.add(Path(model).expanduser().absolute(), progress)
         elif model != weights.SMOLLM2.name:

@@ -20,7 +20,7 @@ from llmgine_cli.cli.screen.attempts import next_step, why_not
 from llmgine_cli.cli.screen.panels import panel
 from llmgine_cli.cli.screen.spinner import Spinner
 from llmgine_cli.cli.wrapping import fitted
-from llmgine_cli.errors import StorageError
+from llmgine_cli.errors import InvalidAnswerError, StorageError
 from llmgine_cli.llm.events import (
     LLMAttemptFailed,
     LLMCallFailed,
@@ -31,6 +31,7 @@ from llmgine_cli.llm.events import (
     StatusChanged,
     TextChunk,
 )
+from llmgine_cli.structured.shape import Shape
 from llmgine_cli.toolkit.messages import ToolCallFinished, ToolCallStarted, ToolPrinted
 
 
@@ -60,6 +61,7 @@ class Screen:
         styled = cli.styled(stderr=True)
         self.cli = cli
         self._shows_answer = answer
+        self._raw = raw
         self._answer: Answer = RenderedAnswer(cli, width=width) if rendered else PlainAnswer(raw=raw)
         self._spinner = Spinner(enabled=terminal and not cli.quiet, styled=styled)
         self._thoughts = _Thoughts(styled=styled) if (cli.verbose if reasoning is None else reasoning) else None
@@ -84,20 +86,36 @@ class Screen:
         bus.subscribe(ToolCallFinished, self._on_tool_finished)
         bus.subscribe(StatusChanged, self._on_status)
 
+    def await_form(self, shape: Shape | None) -> None:
+        """Show no answer while it comes if it must have a form; `show_result` shows it once that is known."""
+        self._shows_answer = self._shows_answer and shape is None
+
     def show_result(self, result: Any) -> None:
         """Show what an engine returned, unless it was on the screen while it came, as a `Reply` was.
 
-        A text is shown as an answer, an object with a `__rich__` method as it draws itself, other things as JSON.
+        A text is shown as an answer, one that was held to a form as its JSON, an object with a `__rich__` method as it
+        draws itself, other things as JSON.
 
         Raises:
             BrokenPipeError: Whoever reads stdout has gone.
             StorageError: Stdout cannot be written for another reason, such as a full disk.
         """
+        from llmgine_cli.engine import Structured
         from llmgine_cli.llm.stream import Reply
+        from llmgine_cli.structured.shape import plain
 
         if result is None or isinstance(result, Reply):
             return
         self._clear()
+        if isinstance(result, Structured):
+            if self._raw:
+                self._write_raw(result.reply.text)
+                return
+            result = plain(result.value)
+            if isinstance(result, str):  # it was asked for as JSON
+                self._output(lambda: self.cli.json(result))
+                self._raise_if_broken()
+                return
         if isinstance(result, str) or hasattr(result, "__rich__"):
             if isinstance(result, str) or not sys.stdout.isatty():
                 self._output(lambda: self._answer.write(str(result)))
@@ -106,6 +124,21 @@ class Screen:
                 self._output(lambda: self.cli.console().print(result))
         else:
             self._output(lambda: self.cli.json(as_plain(result)))
+        self._raise_if_broken()
+
+    def show_unfit(self, error: BaseException) -> None:
+        """Show an answer that has not the form that was asked for, if the user wants it raw; of other errors nothing.
+
+        Raises:
+            BrokenPipeError: Whoever reads stdout has gone.
+            StorageError: Stdout cannot be written for another reason, such as a full disk.
+        """
+        if self._raw and isinstance(error, InvalidAnswerError):
+            self._write_raw(error.answer)
+
+    def _write_raw(self, text: str) -> None:
+        self._output(lambda: self._answer.write(text))
+        self._output(self._answer.close)
         self._raise_if_broken()
 
     async def finish(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmgine_cli.errors import NotFoundError, StorageError, UsageError
-from llmgine_cli.llm.messages import Message, ToolResult
+from llmgine_cli.llm.messages import File, Image, Message, Part, Text, ToolResult, named
 
 if TYPE_CHECKING:
     from llmgine_cli.cli.talk.dialogue import Dialogue
@@ -101,6 +101,27 @@ async def _save_over(chat: "Dialogue", name: str) -> None:
     _write(chat, name, overwrite=True)
 
 
+async def _attach(chat: "Dialogue", place: str) -> None:
+    from llmgine_cli.cli.talk.attaching import STDIN, Source, fetch_rest, limit_of, read_local
+
+    talk = chat.talk
+    if place == "none":
+        talk.attached = ()
+    elif place:
+        if place == STDIN:
+            raise UsageError("stdin is where the messages of a chat come from", hint="as in /attach photo.png")
+        read = read_local([Source(place)], limit_of(chat.app.settings))
+        talk.attached += await fetch_rest(chat.app, talk.conversation.model, read)
+    names = ", ".join(_attachment(part) for part in talk.attached)
+    chat.say_aside(f"with the next message: {names or 'nothing'}")
+
+
+def _attachment(part: Part) -> str:
+    if isinstance(part, Image | File):
+        return named(part)
+    return part.text.partition("\n")[0] if isinstance(part, Text) else ""
+
+
 async def _retry(chat: "Dialogue", _: str) -> None:
     await chat.retry()
 
@@ -109,6 +130,7 @@ COMMANDS = {
     "help": SlashCommand("", "list the commands", _help),
     "model": SlashCommand("[NAME]", "show the model, or go on with another one", _model),
     "tools": SlashCommand("[NAME ... | none]", "show the tools, or grant these and no others", _tools),
+    "attach": SlashCommand("[PATH | URL | none]", "send a picture, PDF or text file with the next message", _attach),
     "retry": SlashCommand("", "send the last message again", _retry),
     "clear": SlashCommand("", "forget what was said", _clear),
     "save": SlashCommand("FILE", "write the conversation as markdown; /save! overwrites", _save),
@@ -138,7 +160,8 @@ def as_markdown(messages: tuple[Message, ...]) -> str:
 
 
 def _body(message: Message) -> str:
-    parts = [message.text] if message.text else []
+    parts = [f"[attached: {named(part)}]" for part in message.parts if isinstance(part, Image | File)]
+    parts += [message.text] if message.text else []
     parts += [_code(f"{call.name} {call.arguments}", "json") for call in message.tool_calls]
     parts += [_code(part.content, "") for part in message.parts if isinstance(part, ToolResult)]
     return "\n\n".join(parts)

@@ -27,7 +27,7 @@ from llmgine_cli.llm.stream import Reply
 
 if TYPE_CHECKING:
     from llmgine_cli.bus import CommandResult
-    from llmgine_cli.llm.messages import Message
+    from llmgine_cli.llm.messages import Message, Part
 
 
 class _Standing(NamedTuple):
@@ -75,6 +75,7 @@ class Dialogue:
         self.talk = talk
         self.turns = 0
         self.last_text = ""
+        self._last_attached: tuple[Part, ...] = ()
         self._screen = screen
         self._typed = typed
         self._before = self._start = _Standing.of(talk.conversation.history.messages)
@@ -113,7 +114,8 @@ class Dialogue:
             BrokenPipeError: Whoever read the answers has gone.
         """
         history = self.talk.conversation.history
-        self.last_text, self._before = text, _Standing.of(history.messages)
+        self.last_text, self._last_attached = text, self.talk.attached
+        self._before = _Standing.of(history.messages)
         self._space()
         self._task = asyncio.ensure_future(self.talk.send(text))
         try:
@@ -124,6 +126,7 @@ class Dialogue:
                 raise
             if all(message.role in ("system", "user") for message in self._turn()):
                 await self._rewind()  # nothing came: the turn leaves no trace
+                self.talk.attached = self._last_attached
             await history.answer_open_calls("stopped by the user")
             await self._screen.finish()
             self.cli.note("stopped")
@@ -153,6 +156,7 @@ class Dialogue:
         if not self.last_text:
             raise UsageError("nothing was said yet")
         await self._rewind()
+        self.talk.attached = self._last_attached
         await self.say(self.last_text)
 
     async def _forget_failed_turn(self) -> None:
@@ -162,6 +166,7 @@ class Dialogue:
             await history.answer_open_calls("the turn failed before it was run")
         else:
             await self._rewind()
+            self.talk.attached = self._last_attached
 
     async def _rewind(self) -> None:
         """Forget the last turn; if it was the first, the next one opens the conversation."""

@@ -118,6 +118,7 @@ class Errands:
             account.attach(app.bus)
             try:
                 async with open_talk(self._cli, app, job.opening, session_id=session_id) as talk:
+                    screen.await_form(talk.conversation.shape)
                     await app.bus.publish(replace(job, session_id=session_id))
                     outcome = await talk.put(job.turn)
             finally:

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from llmgine_cli.errors import UsageError
 
 
-def prompt_text(words: Sequence[str]) -> str:
-    """Join piped stdin and the arguments, stdin first, with an empty line between.
+def prompt_text(words: Sequence[str], *, fragments: Sequence[str] = (), piped: bool = True) -> str:
+    """Join fragments, piped stdin and the arguments, in this order, with an empty line between.
+
+    Args:
+        words: The arguments.
+        fragments: Texts that come first.
+        piped: Whether stdin is text of the prompt.
 
     Raises:
         UsageError: stdin is not UTF-8 text.
     """
-    parts = (_piped_text(), " ".join(words).strip())
+    parts = (*fragments, _piped_text() if piped else "", " ".join(words).strip())
     return "\n\n".join(part for part in parts if part)
 
 
@@ -25,10 +30,11 @@ def _piped_text() -> str:
     except UnicodeDecodeError as error:
         raise UsageError(
             f"stdin is not text: byte {error.start} (0x{data[error.start]:02x}) is not UTF-8",
-            hint="convert it first, as with iconv or pdftotext",
+            hint="convert it first, as with iconv; a picture or a PDF is attached with -a -",
         ) from error
     if "\0" in text:
         raise UsageError(
-            f"stdin is not text: byte {text.index(chr(0))} is NUL", hint="only text can be piped into a prompt"
+            f"stdin is not text: byte {text.index(chr(0))} is NUL",
+            hint="only text can be piped into a prompt; -a - attaches a picture or a PDF",
         )
     return text.strip("\n")

@@ -17,7 +17,7 @@ from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.talk.moments import When, shown
 from llmgine_cli.cli.talk.opening import Opening, Talk, Turn, open_talk
 from llmgine_cli.errors import UsageError
-from llmgine_cli.llm.messages import Message
+from llmgine_cli.llm.messages import Message, Part
 
 if TYPE_CHECKING:
     from llmgine_cli.bus.schedule import Entry, ScheduleStore
@@ -35,6 +35,10 @@ class PromptDue(Event):
         text: What the user says; empty when `messages` says it all.
         system: The system message.
         messages: Messages that come before the text, as a template wrote them.
+        attachments: What goes with it.
+        schema: JSON Schema of the answer; None: any text, or with `is_json` any JSON object.
+        is_json: Whether the answer must be JSON.
+        many: Whether it must be a list of what the schema says.
         engine: The engine's name, or the path of its file.
         model: `provider:model`.
         tools: What is granted: names, or paths of files.
@@ -49,6 +53,10 @@ class PromptDue(Event):
     text: str
     system: str | None = None
     messages: tuple[Message, ...] = ()
+    attachments: tuple[Part, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    is_json: bool = False
+    many: bool = False
     engine: str
     model: str
     tools: tuple[str, ...] = ()
@@ -62,14 +70,21 @@ class PromptDue(Event):
     @property
     def opening(self) -> Opening:
         """How its conversation is opened."""
+        from llmgine_cli.structured.shape import Shape
+
         return Opening(
-            engine=self.engine, model=self.model, tools=self.tools, options=dict(self.options), stream=self.stream
+            engine=self.engine,
+            model=self.model,
+            tools=self.tools,
+            options=dict(self.options),
+            stream=self.stream,
+            shape=Shape(schema=self.schema, many=self.many) if self.is_json else None,
         )
 
     @property
     def turn(self) -> Turn:
         """What is said in it."""
-        return Turn(text=self.text, system=self.system, messages=self.messages)
+        return Turn(text=self.text, system=self.system, messages=self.messages, attachments=self.attachments)
 
     @property
     def line(self) -> str:
@@ -196,12 +211,17 @@ async def _settle(cli: Cli, settings: "Settings", opening: Opening, text: str) -
 
 
 def _job(settings: "Settings", opening: Opening, talk: Talk, turn: Turn) -> PromptDue:
+    shape = talk.conversation.shape
     return PromptDue(
         session_id=None,
         parent_id=None,
         text=turn.text,
         system=turn.system,
         messages=turn.messages,
+        attachments=turn.attachments,
+        schema=shape.schema if shape else None,  # of a model, too: it is not imported again
+        is_json=shape is not None,
+        many=shape is not None and shape.many,
         engine=_settled(talk.engine),
         model=str(talk.conversation.model),
         tools=tuple(_settled(name) for name in opening.tools),

@@ -15,10 +15,12 @@ from llmgine_cli.errors import UsageError
 if TYPE_CHECKING:
     from llmgine_cli.bootstrap import Application, Conversation
     from llmgine_cli.bus import CommandResult
+    from llmgine_cli.cli.talk.attaching import Source
     from llmgine_cli.engine import Engine
-    from llmgine_cli.llm.messages import Message
+    from llmgine_cli.llm.messages import Message, Part
     from llmgine_cli.prompting.template import Template
     from llmgine_cli.settings import Settings
+    from llmgine_cli.structured.shape import Shape
 
 EngineName = Annotated[
     str | None,
@@ -97,6 +99,8 @@ class Opening:
     rounds: int | None = None
     stream: bool = True
     overrides: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    attached: "tuple[Part | Source, ...]" = ()
+    shape: "Shape | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +178,7 @@ class Turn:
     text: str
     system: str | None = None
     messages: "tuple[Message, ...]" = ()
+    attachments: "tuple[Part, ...]" = ()
 
 
 class Talk:
@@ -183,6 +188,7 @@ class Talk:
         conversation: Where the turns go.
         engine: The engine as it was named: by the flag, the template, a setting or default.
         options: All options, the template's included, as they were given.
+        attached: What goes with the next turn.
     """
 
     def __init__(
@@ -195,11 +201,13 @@ class Talk:
         *,
         engine: str,
         options: Mapping[str, Any],
+        attached: "tuple[Part, ...]" = (),
     ) -> None:
         self._cli = cli
         self.conversation = conversation
         self.engine = engine
         self.options = options
+        self.attached = attached
         self._opening = opening
         self._template = template
         self._engine_options = engine_options
@@ -216,13 +224,18 @@ class Talk:
         """Have the engine answer what `compose` makes of the text."""
         turn = self.compose(text)
         self._turns += 1
+        self.attached = ()
         self.tell_model()
         return await self.put(turn)
 
     async def put(self, turn: Turn) -> "CommandResult[Any]":
         """Have the engine answer a turn that is composed."""
         return await self.conversation.send(
-            turn.text, system=turn.system, messages=turn.messages, **self._engine_options
+            turn.text,
+            system=turn.system,
+            messages=turn.messages,
+            attachments=turn.attachments,
+            **self._engine_options,
         )
 
     def compose(self, text: str) -> Turn:
@@ -242,9 +255,9 @@ class Talk:
             system = system or rendered.system
             messages, text = rendered.messages, ""
             self._tell_missing(rendered.missing)
-        if not (text or messages):
+        if not (text or messages or self.attached):
             raise UsageError("there is nothing to ask", hint="the prompt template needs your text beside it")
-        return Turn(text=text, system=system, messages=messages)
+        return Turn(text=text, system=system, messages=messages, attachments=self.attached)
 
     def begin_anew(self) -> None:
         """Let the next turn open the conversation again: what was said is forgotten."""
@@ -285,6 +298,9 @@ async def open_talk(
         SettingsError: No model can be chosen, or its key is missing.
         StorageError: The earlier conversation cannot be read.
     """
+    from llmgine_cli.cli.talk.attaching import fetch_rest
+    from llmgine_cli.cli.talk.forms import shape_of_template
+
     template = _find_template(cli, app, opening)
     before = take_up(cli, app, going_on)
     engine = opening.engine or (template.engine if template else None)
@@ -303,14 +319,16 @@ async def open_talk(
         session_id=before.session_id or session_id,
         messages=before.messages,
         stream=opening.stream,
+        shape=opening.shape or (shape_of_template(template) if template else None),
     ) as conversation:
+        attached = await fetch_rest(app, conversation.model, opening.attached)
         await before.enter(cli, app, conversation)
         if conversation.history.messages and opening.system:
             # Now, because a turn that fails is counted from what was there before it.
             from llmgine_cli.llm.messages import system
 
             await conversation.history.change_system(system(opening.system))
-        yield Talk(cli, conversation, opening, template, own, engine=engine, options=given)
+        yield Talk(cli, conversation, opening, template, own, engine=engine, options=given, attached=attached)
 
 
 def _rounds(engine: "Engine", opening: Opening) -> dict[str, str]:
@@ -348,8 +366,6 @@ def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template 
             f"the prompt {template.name!r} wants to send fields of its own to the vendor, and only you can allow that",
             hint="take config.extra out of it, and give it with -o extra '{…}'",
         )
-    if remark := template.unenforced:
-        cli.note(remark)
     missing = [name for name in template.tools if name not in opening.tools]
     if missing:
         grants = " ".join(f"-T {name}" for name in missing)

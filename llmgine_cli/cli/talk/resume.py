@@ -188,7 +188,7 @@ def recap(messages: "tuple[Message, ...]") -> str:
     """Say in one line what the conversation was about."""
     from llmgine_cli.cli.screen.spinner import clip
 
-    asked = [message.text for message in messages if message.role == "user" and message.text]
+    asked = [message.question for message in messages if message.role == "user" and message.question]
     last = f"; the last question: {clip(asked[-1], SHOWN)}" if asked else ""
     return f"going on with {len(messages)} messages{last}"
 
@@ -278,6 +278,8 @@ def _tell(cli: Cli, earlier: "Earlier", conversation: "Conversation", *, coming:
     if earlier.skipped:
         lines = "a line" if earlier.skipped == 1 else f"{earlier.skipped} lines"
         cli.warn(f"{lines} of the log could not be read: what they said is missing")
+    if earlier.gone:
+        cli.warn(f"attachments are not kept any more, and the model is told so: {', '.join(earlier.gone)}")
     if earlier.interrupted:
         last = earlier.messages[-1] if earlier.messages else None
         came = clip(last.text, SHOWN) if last is not None and last.role == "assistant" else ""

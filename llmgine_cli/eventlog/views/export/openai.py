@@ -8,16 +8,17 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from llmgine_cli.eventlog.attachments import Attachments
 from llmgine_cli.eventlog.codec import decode
 from llmgine_cli.eventlog.conversation import replay
 from llmgine_cli.eventlog.reader import Record
 from llmgine_cli.llm.events import LLMCallStarted
-from llmgine_cli.llm.messages import File, Image, Message, ModelOptions, Text, ToolCall, ToolResult
+from llmgine_cli.llm.messages import File, Image, Message, ModelOptions, ResponseFormat, Text, ToolCall, ToolResult
 
 _TYPES = frozenset({"SessionStarted", "MessageAdded", "SystemChanged", "HistoryRewound", "LLMCallStarted"})
 
 
-def request_of(records: Iterable[Record]) -> dict[str, Any]:
+def request_of(records: Iterable[Record], attachments: Attachments | None = None) -> dict[str, Any]:
     """Return the conversation of a session as the body of a request.
 
     What was taken back is not in it, and a tool call without a result has one that says so. Of the tools, the log has
@@ -25,15 +26,17 @@ def request_of(records: Iterable[Record]) -> dict[str, Any]:
 
     Args:
         records: The events of the session.
+        attachments: Where the bytes are that are not in the log itself.
     """
     told = [decode(record.line) for record in records if record.type in _TYPES]
     calls = [event for event in told if isinstance(event, LLMCallStarted)]
     body: dict[str, Any] = {}
     if calls:
         body["model"] = calls[-1].model.partition(":")[2] or calls[-1].model
-    body["messages"] = messages_of(replay(told))
+    messages = replay(told)
+    body["messages"] = messages_of(messages if attachments is None else attachments.filled(messages)[0])
     if calls:
-        body |= _options(calls[-1].options)
+        body |= _options(calls[-1].options) | _form(calls[-1].response_format)
     names = dict.fromkeys(name for call in calls for name in call.tools)
     if names:
         body["tools"] = [{"type": "function", "function": {"name": name}} for name in names]
@@ -109,3 +112,11 @@ def _options(options: ModelOptions) -> dict[str, Any]:
         "seed": options.seed,
     }
     return {name: value for name, value in named.items() if value is not None}
+
+
+def _form(form: ResponseFormat | None) -> dict[str, Any]:
+    if form is None:
+        return {}
+    if form.schema is None:
+        return {"response_format": {"type": "json_object"}}
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": form.name, "schema": form.schema}}}

@@ -12,7 +12,8 @@ TITLE = 80  # characters
 
 def heading_of(story: Story) -> str:
     """Return the first question, or what else names the session."""
-    asked = next((said.message.text for said in story.said if said.message.role == "user" and said.message.text), "")
+    questions = (said.message.question for said in story.said if said.message.role == "user")
+    asked = next(filter(None, questions), "")
     title = one_line(asked) or f"Session {story.session_id or 'without a name'}"
     return title if len(title) <= TITLE else title[: TITLE - 1] + "…"
 
