@@ -562,7 +562,8 @@ class TestDotenv:
 class TestExplain:
     def test_every_setting_is_told(self) -> None:
         assert [item.key for item in explain()] == [
-            "model", "embedding_model", "fallback", "engine", "aliases", "limits.connect_timeout", "limits.idle_timeout",
+            "model", "embedding_model", "fallback", "engine", "aliases",
+            "limits.connect_timeout", "limits.idle_timeout",
             "limits.retries", "limits.retry_after_cap", "limits.breaker_failures", "limits.breaker_cooldown",
             "limits.attachment_mb",
             "chat.engine", "chat.tools", "chat.vi_mode", "chat.width", "log.enabled", "log.sinks", "log.dir",
