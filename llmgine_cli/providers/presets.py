@@ -363,8 +363,6 @@ _ROWS = (
             Quirk(models=r"smollm2", drops=("reasoning_effort",)),
         ),
     ),
-    Vendor(name="echo", protocol="echo", default_model="echo"),
-    Vendor(name="local", protocol="local", default_model="smollm2-135m", quirks=(Quirk(models="", images=False),)),
     Vendor(name="echo", protocol="echo", default_model="echo", takes_files=True),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ROWS}
