@@ -170,6 +170,8 @@ def _short(text: str) -> str:
 
 
 def _key_hint(endpoint: Endpoint) -> str:
+    if endpoint.key is None and endpoint.sign_in:
+        return f"it was asked with the credentials of this machine; to get others: {endpoint.sign_in}"
     if endpoint.key is None:
         variable = endpoint.key_env or "its api_key_env"
         return f"no key was sent; set {variable}"

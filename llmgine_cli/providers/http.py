@@ -4,7 +4,7 @@ httpx2 is imported with the first request: listing or choosing models must not w
 """
 
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llmgine_cli.errors import (
@@ -55,18 +55,11 @@ class HttpTransport:
             ProviderError: The vendor could not be reached, or answered with an error.
             SettingsError: The key was refused, or the address is no address.
         """
-        with mapped(self._endpoint):
-            client = self._open()
-            request = client.build_request(
-                "POST",
-                self._endpoint.base_url + path,
-                content=encode(body),
-                headers={"Content-Type": "application/json", "Accept": "text/event-stream, application/json"},
-            )
-            response = await client.send(request, stream=True)
+        with self._mapped():
+            response = await self._send("POST", path, body)
         try:
             await self._check(response)
-            answer = HttpAnswer(self._endpoint, response)
+            answer = self._answer(response)
             await answer.look()
             yield answer
         finally:
@@ -87,13 +80,11 @@ class HttpTransport:
 
         try:
             async with asyncio.timeout(seconds):
-                with mapped(self._endpoint):
-                    client = self._open()
-                    request = client.build_request("GET", self._endpoint.base_url + path)
-                    response = await client.send(request, stream=True)
+                with self._mapped():
+                    response = await self._send("GET", path)
                 try:
                     await self._check(response)
-                    return await HttpAnswer(self._endpoint, response).whole()
+                    return await self._answer(response).whole()
                 finally:
                     await response.aclose()
         except TimeoutError as error:
@@ -104,6 +95,25 @@ class HttpTransport:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> "httpx2.Response":
+        """Return the answer to a request once its headers are there; the caller closes it."""
+        client = self._open()
+        request = client.build_request(
+            method,
+            self._endpoint.base_url + path,
+            content=None if body is None else encode(body),
+            headers=None
+            if body is None
+            else {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"},
+        )
+        return await client.send(request, stream=True)
+
+    def _mapped(self) -> AbstractContextManager[None]:
+        return mapped(self._endpoint)
+
+    def _answer(self, response: "httpx2.Response") -> "HttpAnswer":
+        return HttpAnswer(self._endpoint, response)
 
     def _open(self) -> "httpx2.AsyncClient":
         if self._client is None:
@@ -128,7 +138,7 @@ class HttpTransport:
                     verify=not plain,
                 )
             except UnicodeEncodeError as error:
-                raise _unfit_key(endpoint) from error
+                raise unfit_key(endpoint) from error
             except (ImportError, OSError, ValueError) as error:
                 raise SettingsError(
                     f"no connection can be made with these proxy or certificate settings: {error}",
@@ -229,7 +239,7 @@ def mapped(endpoint: Endpoint, *, midway: bool = False) -> Generator[None, None,
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.CookieConflict, httpx2.StreamError) as error:
         raise translated(error, endpoint, midway=midway) from error
     except UnicodeEncodeError as error:
-        raise _unfit_key(endpoint) from error
+        raise unfit_key(endpoint) from error
     except EventTooLargeError as error:
         raise faults.bad_data(endpoint, error) from error
 
@@ -253,7 +263,7 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
             return _no_address(endpoint)
         case httpx2.LocalProtocolError():
-            return _unfit_key(endpoint)
+            return unfit_key(endpoint)
         case httpx2.NetworkError() | httpx2.RemoteProtocolError() if midway:
             return TruncatedError(
                 f"the connection to {name} broke in the middle of the answer",
@@ -300,7 +310,8 @@ def _no_address(endpoint: Endpoint) -> SettingsError:
     )
 
 
-def _unfit_key(endpoint: Endpoint) -> CredentialsError:
+def unfit_key(endpoint: Endpoint) -> CredentialsError:
+    """Return the error for a key, or another header, that HTTP cannot carry."""
     return CredentialsError(
         f"the key of {endpoint.provider}, or a header set for it, has characters that cannot be sent",
         hint=f"look at {endpoint.key_env or 'its headers'}: a key has neither spaces, line ends nor accents in it",

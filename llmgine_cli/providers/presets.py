@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 Protocol: TypeAlias = Literal["chat", "anthropic", "local", "echo"]
+Platform: TypeAlias = Literal["azure", "bedrock", "vertex"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +55,15 @@ class Vendor:
         call_signatures: Whether it signs tool calls and wants the signatures back.
         quirks: What some of its models want otherwise.
         starter: For a server on the user's own machine: how to start it.
+        transport: Who carries the bytes: our own HTTP client, or the vendor's SDK.
+        platform: The cloud that serves another vendor's models; it has addresses and signatures of its own, which the
+            SDK knows.
+        api_version: Of a cloud's API.
+        region: Of a cloud: in its address and in signatures.
+        project: At a cloud.
+        variables: What of the last three it cannot do without → the variables that say it where no setting does.
+        region_urls: The base URLs of regions that do not follow the pattern in `base_url`.
+        sign_in: For a cloud that is asked with the credentials of its own command line: how to get these.
     """
 
     name: str
@@ -73,6 +83,14 @@ class Vendor:
     call_signatures: bool = False
     quirks: tuple[Quirk, ...] = ()
     starter: str | None = None
+    transport: Literal["http", "sdk"] = "http"
+    platform: Platform | None = None
+    api_version: str | None = None
+    region: str | None = None
+    project: str | None = None
+    variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    region_urls: Mapping[str, str] = field(default_factory=dict[str, str])
+    sign_in: str | None = None
 
     @property
     def key_envs(self) -> tuple[str, ...]:
@@ -88,13 +106,37 @@ class Vendor:
         said = variable(self.base_url_env) if self.base_url_env else None
         if said and self.base_url_env == "OLLAMA_HOST":
             said = ollama_url(said)
-        return (said or self.base_url).strip().rstrip("/")
+        return (said or self._usual_address(variable)).strip().rstrip("/")
+
+    def found(self, field: str, variable: Callable[[str], str | None]) -> str | None:
+        """Return `api_version`, `region` or `project`: what a setting says, else what a variable says.
+
+        Args:
+            field: Which of them.
+            variable: Gives the value of an environment variable.
+        """
+        said = getattr(self, field)
+        return said or next((value for name in self.variables.get(field, ()) if (value := variable(name))), None)
+
+    def _usual_address(self, variable: Callable[[str], str | None]) -> str:
+        region = self.found("region", variable)
+        if region is None:
+            return self.base_url
+        return self.region_urls.get(region) or self.base_url.replace("{region}", region)
 
 
 # o-series and the GPTs that always think take no sampling options; see also the tools below. GPT-5.1 to 5.4 think only
 # when asked to, and take them.
 _THINKERS = r"o\d|gpt-5(-(mini|nano|pro|codex|20).*)?$|gpt-5\.[5-9]|gpt-([6-9]|\d\d)"
 _SAMPLING = ("temperature", "top_p")
+# Up to Opus and Sonnet 4.6 and Haiku 4.5 the models take sampling options; later ones refuse them.
+_NEW_CLAUDES = r"claude-(opus-4-[7-9]|[a-z]+-([5-9]|\d\d)\b|mythos|fable)"
+_OPENAI_QUIRKS = (
+    Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
+    Quirk(models=r"o\d", drops=("stop",)),
+    # These answer tools on chat completions only when told not to think (400 otherwise).
+    Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
+)
 
 _ROWS = (
     Vendor(
@@ -106,12 +148,7 @@ _ROWS = (
         own_models=r"gpt-\d|chatgpt-|o\d(-|$)",
         names={"max_tokens": "max_completion_tokens"},
         takes_files=True,
-        quirks=(
-            Quirk(models=_THINKERS, drops=_SAMPLING, unless=("reasoning_effort", "none")),
-            Quirk(models=r"o\d", drops=("stop",)),
-            # These answer tools on chat completions only when told not to think (400 otherwise).
-            Quirk(models=r"gpt-5\.[6-9]|gpt-([6-9]|\d\d)", with_tools={"reasoning_effort": "none"}),
-        ),
+        quirks=_OPENAI_QUIRKS,
     ),
     Vendor(
         name="anthropic",
@@ -124,8 +161,7 @@ _ROWS = (
         names={"stop": "stop_sequences", "seed": None},
         max_tokens=16_384,
         takes_files=True,
-        # Up to Opus and Sonnet 4.6 and Haiku 4.5 the models take sampling options; later ones refuse them.
-        quirks=(Quirk(models=r"claude-(opus-4-[7-9]|[a-z]+-([5-9]|\d\d)\b|mythos|fable)", drops=_SAMPLING),),
+        quirks=(Quirk(models=_NEW_CLAUDES, drops=_SAMPLING),),
     ),
     Vendor(
         name="openrouter",
@@ -183,6 +219,55 @@ _ROWS = (
         default_model="openai/gpt-oss-120b",
     ),
     Vendor(
+        name="azure",
+        base_url_env="AZURE_OPENAI_ENDPOINT",
+        key_env="AZURE_OPENAI_API_KEY",
+        more_key_envs=("AZURE_OPENAI_AD_TOKEN",),
+        names={"max_tokens": "max_completion_tokens"},
+        takes_files=True,
+        quirks=_OPENAI_QUIRKS,  # a deployment is usually called what its model is called
+        transport="sdk",
+        platform="azure",
+        variables={"api_version": ("OPENAI_API_VERSION",)},
+    ),
+    Vendor(
+        name="bedrock",
+        protocol="anthropic",
+        base_url="https://bedrock-runtime.{region}.amazonaws.com",
+        base_url_env="ANTHROPIC_BEDROCK_BASE_URL",
+        key_env="AWS_BEARER_TOKEN_BEDROCK",
+        names={"stop": "stop_sequences", "seed": None},
+        max_tokens=16_384,
+        takes_files=True,
+        quirks=(Quirk(models=rf"([\w-]+\.)*{_NEW_CLAUDES}", drops=_SAMPLING),),
+        transport="sdk",
+        platform="bedrock",
+        variables={"region": ("AWS_REGION", "AWS_DEFAULT_REGION")},
+        sign_in="aws configure, aws sso login, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    ),
+    Vendor(
+        name="vertex",
+        protocol="anthropic",
+        base_url="https://{region}-aiplatform.googleapis.com/v1",
+        base_url_env="ANTHROPIC_VERTEX_BASE_URL",
+        names={"stop": "stop_sequences", "seed": None},
+        max_tokens=16_384,
+        takes_files=True,
+        quirks=(Quirk(models=_NEW_CLAUDES, drops=_SAMPLING),),
+        transport="sdk",
+        platform="vertex",
+        variables={
+            "region": ("CLOUD_ML_REGION",),
+            "project": ("ANTHROPIC_VERTEX_PROJECT_ID", "GOOGLE_CLOUD_PROJECT"),
+        },
+        region_urls={
+            "global": "https://aiplatform.googleapis.com/v1",
+            "us": "https://aiplatform.us.rep.googleapis.com/v1",
+            "eu": "https://aiplatform.eu.rep.googleapis.com/v1",
+        },
+        sign_in="gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS",
+    ),
+    Vendor(
         name="ollama",
         base_url="http://127.0.0.1:11434/v1",
         base_url_env="OLLAMA_HOST",
@@ -228,7 +313,9 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
 
 
 def _own(name: str, said: Mapping[str, Any]) -> Vendor:
-    """A vendor nobody knows: as generous as its protocol allows."""
+    """A vendor nobody knows: as generous as its protocol allows, or as a cloud's own row where it is one."""
+    if platform := said.get("platform"):
+        return replace(VENDORS[platform], **{**said, "name": name})
     model = VENDORS["anthropic"] if said.get("protocol") == "anthropic" else None
     basis = (
         Vendor(name=name, names=model.names, max_tokens=model.max_tokens, takes_files=True)

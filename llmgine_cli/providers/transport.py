@@ -19,6 +19,7 @@ class Endpoint:
         key_env: The variable it came from, or should come from.
         key_source: Where that variable was set: "environment" or ".env".
         starter: For a server on the user's own machine: how to start it.
+        sign_in: For a cloud that is asked with the credentials of its own command line: how to get these.
         connect_timeout: Seconds to wait for a connection.
         idle_timeout: Seconds to wait for the next byte of an answer.
     """
@@ -29,6 +30,7 @@ class Endpoint:
     key_env: str | None = None
     key_source: str | None = None
     starter: str | None = None
+    sign_in: str | None = None
     connect_timeout: float = 10.0
     idle_timeout: float = 60.0
 

@@ -26,6 +26,15 @@ def encode(body: Mapping[str, Any]) -> bytes:
         return msgspec.json.encode(_scrubbed(body))
 
 
+def sendable(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the body so that any library can make the JSON of it that `encode` makes."""
+    try:
+        msgspec.json.encode(body)
+    except UnicodeEncodeError:
+        return cast("dict[str, Any]", _scrubbed(body))
+    return body
+
+
 def decode(data: bytes, decoder: msgspec.json.Decoder[T], endpoint: Endpoint) -> T:
     """Read JSON of the given type.
 

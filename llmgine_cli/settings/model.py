@@ -66,6 +66,17 @@ class ProviderSettings(_Table):
         dict[str, str],
         Field(description="Sent with every request.", examples=[{"X-Title": "llmgine"}], repr=False),
     ] = {}
+    transport: Annotated[
+        Literal["http", "sdk"],
+        Field(description="What carries the requests: llmgine's own client, or the vendor's official library."),
+    ] = "http"
+    platform: Annotated[
+        Literal["azure", "bedrock", "vertex"] | None,
+        Field(description="The cloud it is a part of, as one more region or resource there.", examples=["azure"]),
+    ] = None
+    api_version: Annotated[str | None, Field(description="Of Azure's API.", examples=["2025-04-01-preview"])] = None
+    region: Annotated[str | None, Field(description="Of Bedrock or Vertex.", examples=["us-east-1"])] = None
+    project: Annotated[str | None, Field(description="At Google, for Vertex.", examples=["my-project"])] = None
 
 
 class ToolsSettings(_Table):

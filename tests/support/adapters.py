@@ -9,10 +9,12 @@ from llmgine_cli.llm.stream import Reply, StreamEvent, fold
 from llmgine_cli.providers.anthropic import AnthropicProvider
 from llmgine_cli.providers.chat import ChatProvider
 from llmgine_cli.providers.presets import VENDORS, Vendor
+from llmgine_cli.providers.sdk import SdkTransport
 from llmgine_cli.providers.transport import Endpoint
 from tests.support.server import FakeVendor
 
 Protocol = Literal["chat", "anthropic"]
+Transport = Literal["http", "sdk"]
 PROTOCOLS: tuple[Protocol, ...] = ("chat", "anthropic")
 PRESETS = {"chat": VENDORS["openai"], "anthropic": VENDORS["anthropic"]}
 KEY = "sk-test-0123456789"
@@ -25,13 +27,19 @@ WEATHER = ToolSpec(
 
 @asynccontextmanager
 async def provider(
-    protocol: Protocol, base_url: str, *, preset: Vendor | None = None, **endpoint: Any
+    protocol: Protocol,
+    base_url: str,
+    *,
+    preset: Vendor | None = None,
+    transport: Transport = "http",
+    **endpoint: Any,
 ) -> AsyncIterator[ChatProvider | AnthropicProvider]:
     """A provider for a base URL, closed afterwards."""
     vendor = preset or PRESETS[protocol]
     settings: dict[str, Any] = {"key": KEY, "key_env": vendor.key_env, "key_source": "environment", **endpoint}
     place = Endpoint(provider=vendor.name, base_url=base_url, **settings)
-    made = (ChatProvider if protocol == "chat" else AnthropicProvider)(vendor, place)
+    carrier = SdkTransport(vendor, place) if transport == "sdk" else None
+    made = (ChatProvider if protocol == "chat" else AnthropicProvider)(vendor, place, carrier)
     try:
         yield made
     finally:
