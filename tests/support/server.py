@@ -23,6 +23,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.noise import laid_out, surprising, with_surprises
 from tests.support.wire import (
     PROTOCOLS,
     Answer,
@@ -36,6 +37,9 @@ from tests.support.wire import (
     html,
     sse,
 )
+from tests.support.wire_clouds import Bedrock, Vertex, asked
+
+KINDS = (*PROTOCOLS, Bedrock, Vertex)
 
 __all__ = [
     "Answer",
@@ -61,6 +65,7 @@ class Recorded:
         path: With its query.
         headers: Names in lower case.
         body: The JSON, decoded; None when there was none.
+        raw: The body's bytes.
         hung_up: Set when the client went away while it was being answered.
     """
 
@@ -68,6 +73,7 @@ class Recorded:
     path: str
     headers: dict[str, str]
     body: Any
+    raw: bytes = b""
     hung_up: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
@@ -190,7 +196,7 @@ class _Connection(socketserver.StreamRequestHandler):
             name, _, value = row.partition(":")
             headers[name.strip().lower()] = value.strip()
         data = self.rfile.read(int(headers.get("content-length", 0)))
-        return Recorded(line[0], line[1], headers, json.loads(data) if data else None)
+        return Recorded(line[0], line[1], headers, json.loads(data) if data else None, data)
 
     def _answer(self, request: Recorded) -> bool:
         """Answer; say whether the connection can be used again."""
@@ -201,11 +207,11 @@ class _Connection(socketserver.StreamRequestHandler):
                 return self._follow(self.vendor.lookup, PROTOCOLS[0]({}, 0), request)
             models = [{"id": name, "object": "model", "display_name": name} for name in self.vendor.models]
             return self._send(200, {"object": "list", "data": models, "has_more": False})
-        kinds = [kind for kind in PROTOCOLS if path.endswith(kind.path)]
+        kinds = [kind for kind in KINDS if path.endswith(kind.path)]
         if request.method != "POST" or not kinds or not isinstance(request.body, dict):
             return self._send(404, {"error": {"message": f"no such page: {path}", "type": "not_found"}})
         script, number = self.vendor.next(request)
-        protocol = kinds[0](request.body, number)
+        protocol = kinds[0](asked(path, request.body), number)
         if not self._may(request):
             script = Fault(401, "Incorrect API key provided", "invalid_request_error", "invalid_api_key")
         return self._follow(script, protocol, request)
@@ -228,19 +234,26 @@ class _Connection(socketserver.StreamRequestHandler):
                 return self._say(script, protocol, request)
 
     def _may(self, request: Recorded) -> bool:
-        given = request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
+        given = (
+            request.headers.get("x-api-key")
+            or request.headers.get("api-key")
+            or request.headers.get("authorization", "").removeprefix("Bearer ")
+        )
         return self.vendor.key is None or given == self.vendor.key
 
     def _say(self, answer: Answer, protocol: Protocol, request: Recorded) -> bool:
         if answer.delay:
             self.vendor.closing.wait(answer.delay)
-        streamed = bool(request.body.get("stream")) if answer.streamed is None else answer.streamed
+        streamed = bool(asked(request.path, request.body).get("stream")) if answer.streamed is None else answer.streamed
         if not streamed:
+            whole = protocol.whole(answer)
             return self._send(
-                200, protocol.whole(answer), "application/json" if answer.content_type is None else answer.content_type
+                200,
+                surprising(whole) if answer.surprises else whole,
+                "application/json" if answer.content_type is None else answer.content_type,
             )
         if answer.then == "silence":
-            self._start(200, "text/event-stream")
+            self._start(200, protocol.stream_type)
             for event in protocol.events(answer):
                 self._chunk(event)
             return self._wait_for_hang_up(request)
@@ -248,19 +261,25 @@ class _Connection(socketserver.StreamRequestHandler):
         if answer.shred:
             whole = b"".join(body)
             body = iter([whole[at : at + answer.shred] for at in range(0, len(whole), answer.shred)])
-        kind = "text/event-stream" if answer.content_type is None else answer.content_type
+        kind = protocol.stream_type if answer.content_type is None else answer.content_type
         return self._stream(body, kind, gap=answer.gap, cut=answer.then == "cut")
 
     def _rendered(self, answer: Answer, protocol: Protocol) -> Iterator[bytes]:
         """The stream's body; of an answer given again and again it is kept, so that a benchmark measures its client."""
         if answer is not self.vendor.always:
             return self._body(answer, protocol)
-        key = (protocol.path, protocol.model, getattr(protocol, "wants_usage", True))
+        key = (type(protocol).__name__, protocol.model, getattr(protocol, "wants_usage", True))
         if key not in self.vendor.kept:
             self.vendor.kept[key] = list(self._body(answer, protocol))
         return iter(self.vendor.kept[key])
 
     def _body(self, answer: Answer, protocol: Protocol) -> Iterator[bytes]:
+        body = self._plain(answer, protocol)
+        if answer.surprises:
+            body = with_surprises(body, protocol.strangers())
+        yield from laid_out(body, answer.layout)
+
+    def _plain(self, answer: Answer, protocol: Protocol) -> Iterator[bytes]:
         yield from protocol.events(answer)
         if answer.then == "finish":
             yield from protocol.ending(answer)

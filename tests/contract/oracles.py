@@ -1,0 +1,95 @@
+"""What the vendors' own SDKs see in an answer, in plain values: the oracles that our adapters are held against.
+
+A further protocol is a function here and a row in `ORACLES`.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from llmgine_cli.llm.stream import Reply
+from tests.support.adapters import KEY, Protocol
+from tests.support.server import FakeVendor
+
+Seen = dict[str, Any]
+
+
+def seen(reply: Reply) -> Seen:
+    """What we see."""
+    return {
+        "text": reply.text,
+        "reasoning": reply.reasoning,
+        "calls": [(call.id, call.name, json.loads(call.arguments)) for call in reply.tool_calls],
+        "reason": reply.finish_reason,
+        "input": reply.usage.input_tokens,
+        "output": reply.usage.output_tokens,
+        "cached": reply.usage.cached_tokens,
+        "thought": reply.usage.reasoning_tokens,
+        "model": reply.model,
+        "id": reply.response_id,
+    }
+
+
+async def chat(vendor: FakeVendor, *, stream: bool) -> Seen:
+    """What `openai` sees in chat completions."""
+    from openai import AsyncOpenAI
+    from openai.lib.streaming.chat import ChatCompletionStreamState
+
+    asked: dict[str, Any] = {"model": "test-model", "messages": [{"role": "user", "content": "hi"}]}
+    async with AsyncOpenAI(api_key=KEY, base_url=vendor.url, max_retries=0) as client:
+        if stream:
+            state: Any = ChatCompletionStreamState()
+            chunks = await client.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True})
+            async for chunk in chunks:
+                state.handle_chunk(chunk)
+            theirs: Any = state.current_completion_snapshot
+        else:
+            theirs = await client.chat.completions.create(**asked)
+    message, usage = theirs.choices[0].message, theirs.usage
+    calls = message.tool_calls or ()
+    return {
+        "text": (message.content or "") + (message.refusal or ""),
+        "reasoning": getattr(message, "reasoning_content", None) or "",
+        "calls": [(call.id, call.function.name, json.loads(call.function.arguments)) for call in calls],
+        "reason": "refusal" if message.refusal else theirs.choices[0].finish_reason,
+        "input": usage.prompt_tokens,
+        "output": usage.completion_tokens,
+        "cached": usage.prompt_tokens_details.cached_tokens,
+        "thought": usage.completion_tokens_details.reasoning_tokens,
+        "model": theirs.model,
+        "id": theirs.id,
+    }
+
+
+async def anthropic(vendor: FakeVendor, *, stream: bool) -> Seen:
+    """What `anthropic` sees in its messages."""
+    from anthropic import AsyncAnthropic
+
+    reasons = {"end_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls", "content_filter": "other"}
+    asked: dict[str, Any] = {
+        "model": "test-model",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+    async with AsyncAnthropic(api_key=KEY, base_url=vendor.root, max_retries=0) as client:
+        if stream:
+            async with client.messages.stream(**asked) as events:
+                theirs: Any = await events.get_final_message()
+        else:
+            theirs = await client.messages.create(**asked)
+    blocks, usage = theirs.content, theirs.usage
+    return {
+        "text": "".join(block.text for block in blocks if block.type == "text"),
+        "reasoning": "".join(block.thinking for block in blocks if block.type == "thinking"),
+        "calls": [(block.id, block.name, block.input) for block in blocks if block.type == "tool_use"],
+        "reason": reasons.get(theirs.stop_reason, theirs.stop_reason),
+        "input": usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
+        "output": usage.output_tokens,
+        "cached": usage.cache_read_input_tokens,
+        "thought": usage.output_tokens_details.thinking_tokens if usage.output_tokens_details else None,
+        "model": theirs.model,
+        "id": theirs.id,
+    }
+
+
+ORACLES: dict[Protocol, Callable[..., Awaitable[Seen]]] = {"chat": chat, "anthropic": anthropic}
