@@ -273,6 +273,7 @@ class Catalog:
             key_source=self._key_source(variable) if self._key_source and variable else None,
             starter=vendor.starter,
             sign_in=vendor.sign_in,
+            models_page=vendor.models_page,
             connect_timeout=self._connect_timeout,
             idle_timeout=self._idle_timeout,
         )

@@ -23,10 +23,12 @@ _TOO_LONG = re.compile(
     r"context[_ ](length|window|size)|too many tokens|prompt is too long|maximum context", re.IGNORECASE
 )
 _NO_MODEL = re.compile(
-    r"model[_ ]not[_ ](found|exist|available)|invalid[_ ]model\b|not a valid model|unknown model|no such model"
+    r"model[_ ]not[_ ](found|exist|available)|DeploymentNotFound|invalid[_ ]model\b|not a valid model|unknown model|no such model"
     r"|\bmodels?\b.{0,120}?\b(does not exist|not exist|not found|not_found)",
     re.IGNORECASE | re.DOTALL,
 )
+# Kinds of an error in mid-stream that the same request would meet again.
+_FINAL = frozenset({"invalid_request_error", "authentication_error", "permission_error", "validationException"})
 _LONGEST = 400  # characters of a vendor's message that are shown
 
 
@@ -104,8 +106,7 @@ def stream_error(endpoint: Endpoint, error: Any) -> BadResponseError:
         f"{endpoint.provider} broke the answer off: {said}",
         provider=endpoint.provider,
         status=status,
-        retryable=kind not in {"invalid_request_error", "authentication_error", "permission_error"}
-        and (status is None or status in _RETRYABLE or status >= 500),
+        retryable=kind not in _FINAL and (status is None or status in _RETRYABLE or status >= 500),
         hint="the part that came is in the event log; try again",
     )
 

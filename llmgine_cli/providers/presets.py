@@ -64,6 +64,7 @@ class Vendor:
         variables: What of the last three it cannot do without → the variables that say it where no setting does.
         region_urls: The base URLs of regions that do not follow the pattern in `base_url`.
         sign_in: For a cloud that is asked with the credentials of its own command line: how to get these.
+        models_page: For a cloud that does not tell programs which models it has: where people find them.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Vendor:
     variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     region_urls: Mapping[str, str] = field(default_factory=dict[str, str])
     sign_in: str | None = None
+    models_page: str | None = None
 
     @property
     def key_envs(self) -> tuple[str, ...]:
@@ -229,6 +231,7 @@ _ROWS = (
         transport="sdk",
         platform="azure",
         variables={"api_version": ("OPENAI_API_VERSION",)},
+        models_page="the deployments of the resource at https://ai.azure.com: their names are the models here",
     ),
     Vendor(
         name="bedrock",
@@ -243,6 +246,7 @@ _ROWS = (
         transport="sdk",
         platform="bedrock",
         variables={"region": ("AWS_REGION", "AWS_DEFAULT_REGION")},
+        models_page="the catalogue at https://console.aws.amazon.com/bedrock",
         sign_in="aws configure, aws sso login, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     ),
     Vendor(
@@ -265,6 +269,7 @@ _ROWS = (
             "us": "https://aiplatform.us.rep.googleapis.com/v1",
             "eu": "https://aiplatform.eu.rep.googleapis.com/v1",
         },
+        models_page="the model garden at https://console.cloud.google.com/vertex-ai",
         sign_in="gcloud auth application-default login, or GOOGLE_APPLICATION_CREDENTIALS",
     ),
     Vendor(
@@ -303,7 +308,8 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
             said["key_env"] = said.pop("api_key_env")
             said["more_key_envs"] = ()
         if "base_url" in said:
-            said["base_url_env"] = None  # what a setting says is not overruled by a variable of the old address
+            # What a setting says is not overruled by a variable of the old address, nor by a region.
+            said |= {"base_url_env": None, "region_urls": {}}
         known = result.get(name)
         if known is None:
             result[name] = _own(name, said)

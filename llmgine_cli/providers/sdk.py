@@ -49,19 +49,19 @@ class SdkTransport(HttpTransport):
             # A refusal becomes our error before the SDK reads it: it would read a page without end to its end.
             http.event_hooks = {"response": [self._check]}
             self._sdk = open_sdk(self._vendor, self._endpoint, http)
-        return await self._sdk.send(method, self._path(path), body and sendable(body))
+        return await self._sdk.send(method, self._path(method, path), body and sendable(body))
 
-    def _path(self, path: str) -> str:
+    def _path(self, method: str, path: str) -> str:
         """The path under which the SDK knows the page."""
-        if self._vendor.platform not in {"bedrock", "vertex"}:
-            return path
-        if not path.endswith("/messages"):
+        endpoint = self._endpoint
+        if method == "GET" and endpoint.models_page:
             raise ProviderError(
-                f"{self._endpoint.provider} does not tell which models it has",
-                provider=self._endpoint.provider,
-                hint="its console lists them",
+                f"{endpoint.provider} does not tell which models it has",
+                provider=endpoint.provider,
+                hint=f"look at {endpoint.models_page}",
             )
-        return "/v1/messages"  # from which these clients make the path of the cloud
+        # These clients make the path of the cloud from the one that Anthropic itself has.
+        return "/v1/messages" if self._vendor.platform in {"bedrock", "vertex"} else path
 
     def _mapped(self) -> AbstractContextManager[None]:
         return sdk_faults.mapped(self._endpoint)

@@ -114,4 +114,6 @@ def _library(kind: type) -> str:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """What it says; those of Google have more arguments, which say the same again."""
+    first: object = error.args[0] if error.args else ""
+    return " ".join((first if isinstance(first, str) else str(error)).split()) or type(error).__name__

@@ -120,7 +120,8 @@ async def with_near_misses(
         known = await list_models(transport, endpoint, path, seconds=_LOOKUP_TIMEOUT)
     except LlmgineError:
         known = []  # the hint was worth a try, and the error is told without it
-    error.hint = near_miss(model, known) or f"see which models {endpoint.provider} has"
+    where = f"look at {endpoint.models_page}" if endpoint.models_page else f"see which models {endpoint.provider} has"
+    error.hint = near_miss(model, known) or where
     return error
 
 

@@ -288,7 +288,7 @@ class _Connection(socketserver.StreamRequestHandler):
         elif answer.then == "garbage":
             yield b"data: {this is no JSON\n\n"
         elif answer.then == "cut":
-            yield b'data: {"id":"chatcm'
+            yield protocol.cut_off
 
     def _scripted(self, script: Events) -> Iterator[bytes]:
         for event in script.events:

@@ -154,11 +154,17 @@ def sse(data: Any, event: str | None = None) -> bytes:
     return f"{head}data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
-class Chat:
+class Wire:
+    """What all protocols have that stream server-sent events."""
+
+    stream_type = "text/event-stream"
+    cut_off = b'data: {"id":"chatcm'  # the beginning of an event
+
+
+class Chat(Wire):
     """OpenAI chat completions."""
 
     path: str | tuple[str, ...] = "/chat/completions"
-    stream_type = "text/event-stream"
 
     def __init__(self, request: dict[str, Any], number: int) -> None:
         """Take the request's body and the number of the request, for the ids."""
@@ -240,11 +246,10 @@ class Chat:
         }
 
 
-class Messages:
+class Messages(Wire):
     """Anthropic messages."""
 
     path: str | tuple[str, ...] = "/messages"
-    stream_type = "text/event-stream"
     reasons: dict[str, str] = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}  # noqa: RUF012 -- never changed
 
     def __init__(self, request: dict[str, Any], number: int) -> None:

@@ -41,6 +41,7 @@ class Bedrock(Messages):
 
     path = ("/invoke", "/invoke-with-response-stream")
     stream_type = "application/vnd.amazon.eventstream"
+    cut_off = b"\x00\x00\x01\x00\x00\x00\x00\x40"
 
     def error(self, fault: Fault) -> dict[str, Any]:
         """The error object."""
