@@ -74,9 +74,11 @@ def _usual(vendor: "Vendor") -> str:
 
 def _key_state(vendor: "Vendor", settings: "Settings") -> tuple[str, str]:
     """Whether its key is there, and the variable it is in or is missing from."""
+    found = _key_variable(vendor, settings)
+    if vendor.sign_in and not found:
+        return "its own sign-in", vendor.sign_in
     if not vendor.key_envs:
         return "no key needed", vendor.address(settings.address)
-    found = _key_variable(vendor, settings)
     return ("key set", found) if found else ("no key", vendor.key_envs[0])
 
 
@@ -92,7 +94,7 @@ def _provider(vendor: "Vendor", settings: "Settings") -> dict[str, str | bool | 
         "base_url": vendor.address(settings.address) or None,
         "key_variable": variable or vendor.key_env,
         "key_source": settings.key_source(variable) if variable else None,
-        "needs_key": bool(vendor.key_envs),
+        "needs_key": bool(vendor.key_envs) and vendor.sign_in is None,
     }
 
 

@@ -23,8 +23,8 @@ _TOO_LONG = re.compile(
     r"context[_ ](length|window|size)|too many tokens|prompt is too long|maximum context", re.IGNORECASE
 )
 _NO_MODEL = re.compile(
-    r"model[_ ]not[_ ](found|exist|available)|DeploymentNotFound|invalid[_ ]model\b|not a valid model|unknown model|no such model"
-    r"|\bmodels?\b.{0,120}?\b(does not exist|not exist|not found|not_found)",
+    r"model[_ ]not[_ ](found|exist|available)|invalid[_ ]model\b|not a valid model|unknown model|no such model"
+    r"|DeploymentNotFound|\bmodels?\b.{0,120}?\b(does not exist|not exist|not found|not_found)",
     re.IGNORECASE | re.DOTALL,
 )
 # Kinds of an error in mid-stream that the same request would meet again.

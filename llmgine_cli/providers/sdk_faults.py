@@ -51,7 +51,7 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
         if isinstance(cause, httpx2.HTTPError | httpx2.InvalidURL | httpx2.CookieConflict | httpx2.StreamError):
             return http.translated(cause, endpoint, midway=midway)
     kinds = {kind.__name__ for kind in type(error).__mro__ if _library(kind) in _LIBRARIES}
-    said = _line(error)
+    said = _line(list(_causes(error))[-1])
     if "APIStatusError" in kinds:
         return _status(error, endpoint)
     if "APITimeoutError" in kinds:
@@ -74,7 +74,10 @@ def _status(error: Any, endpoint: Endpoint) -> LlmgineError:
         return faults.stream_error(
             endpoint, cast("dict[str, Any]", said).get("error") if isinstance(said, dict) else said
         )
-    body = error.response.content if error.response.is_closed else b""
+    try:
+        body = error.response.content
+    except RuntimeError:  # it was never read
+        body = b""
     return faults.refusal(endpoint, error.status_code, error.response.headers, body)
 
 
@@ -84,14 +87,16 @@ def _of_python(error: Exception, said: str, endpoint: Endpoint, *, midway: bool)
         return faults.bad_data(endpoint, error)
     if isinstance(error, RuntimeError) and endpoint.sign_in:
         return _no_credentials(said, endpoint)
-    if isinstance(error, OSError | EOFError):
+    if isinstance(error, RuntimeError | ValueError | TypeError):
+        return SettingsError(
+            f"{endpoint.provider} cannot be asked: {said}",
+            hint=f"look at the model's name and at [providers.{endpoint.provider}] in the settings",
+        )
+    if isinstance(error, OSError):
         import httpx2
 
         return http.translated(httpx2.ConnectError(said), endpoint)
-    return SettingsError(
-        f"{endpoint.provider} cannot be asked: {said}",
-        hint=f"look at the model's name and at [providers.{endpoint.provider}] in the settings",
-    )
+    return ProviderError(f"the talk with {endpoint.provider} failed: {said}", provider=endpoint.provider)
 
 
 def _no_credentials(said: str, endpoint: Endpoint) -> CredentialsError:
@@ -113,7 +118,7 @@ def _library(kind: type) -> str:
     return kind.__module__.partition(".")[0]
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """What it says; those of Google have more arguments, which say the same again."""
     first: object = error.args[0] if error.args else ""
     return " ".join((first if isinstance(first, str) else str(error)).split()) or type(error).__name__

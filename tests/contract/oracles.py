@@ -6,12 +6,22 @@ A further protocol is a function here and a row in `ORACLES`.
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
+from typing import Protocol as Shape
 
 from llmgine_cli.llm.stream import Reply
 from tests.support.adapters import KEY, Protocol
-from tests.support.server import FakeVendor
 
 Seen = dict[str, Any]
+SAID: dict[str, Any] = {"model": "test-model", "messages": [{"role": "user", "content": "hi"}]}
+
+
+class Server(Shape):
+    """Where somebody serves: `url` ends in `/v1`, `root` does not."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def root(self) -> str: ...
 
 
 def seen(reply: Reply) -> Seen:
@@ -30,13 +40,13 @@ def seen(reply: Reply) -> Seen:
     }
 
 
-async def chat(vendor: FakeVendor, *, stream: bool) -> Seen:
-    """What `openai` sees in chat completions."""
+async def chat(server: Server, *, stream: bool, key: str = KEY, **more: Any) -> Seen:
+    """What `openai` sees in chat completions; `more` is asked for as well, or otherwise."""
     from openai import AsyncOpenAI
     from openai.lib.streaming.chat import ChatCompletionStreamState
 
-    asked: dict[str, Any] = {"model": "test-model", "messages": [{"role": "user", "content": "hi"}]}
-    async with AsyncOpenAI(api_key=KEY, base_url=vendor.url, max_retries=0) as client:
+    asked = SAID | more
+    async with AsyncOpenAI(api_key=key, base_url=server.url, max_retries=0) as client:
         if stream:
             state: Any = ChatCompletionStreamState()
             chunks = await client.chat.completions.create(**asked, stream=True, stream_options={"include_usage": True})
@@ -55,23 +65,19 @@ async def chat(vendor: FakeVendor, *, stream: bool) -> Seen:
         "input": usage.prompt_tokens,
         "output": usage.completion_tokens,
         "cached": usage.prompt_tokens_details.cached_tokens,
-        "thought": usage.completion_tokens_details.reasoning_tokens,
+        "thought": usage.completion_tokens_details.reasoning_tokens if usage.completion_tokens_details else None,
         "model": theirs.model,
         "id": theirs.id,
     }
 
 
-async def anthropic(vendor: FakeVendor, *, stream: bool) -> Seen:
-    """What `anthropic` sees in its messages."""
+async def anthropic(server: Server, *, stream: bool, key: str = KEY, **more: Any) -> Seen:
+    """What `anthropic` sees in its messages; `more` is asked for as well, or otherwise."""
     from anthropic import AsyncAnthropic
 
     reasons = {"end_turn": "stop", "max_tokens": "length", "tool_use": "tool_calls", "content_filter": "other"}
-    asked: dict[str, Any] = {
-        "model": "test-model",
-        "max_tokens": 9,
-        "messages": [{"role": "user", "content": "hi"}],
-    }
-    async with AsyncAnthropic(api_key=KEY, base_url=vendor.root, max_retries=0) as client:
+    asked = SAID | {"max_tokens": 9} | more
+    async with AsyncAnthropic(api_key=key, base_url=server.root, max_retries=0) as client:
         if stream:
             async with client.messages.stream(**asked) as events:
                 theirs: Any = await events.get_final_message()
@@ -83,7 +89,7 @@ async def anthropic(vendor: FakeVendor, *, stream: bool) -> Seen:
         "reasoning": "".join(block.thinking for block in blocks if block.type == "thinking"),
         "calls": [(block.id, block.name, block.input) for block in blocks if block.type == "tool_use"],
         "reason": reasons.get(theirs.stop_reason, theirs.stop_reason),
-        "input": usage.input_tokens + usage.cache_read_input_tokens + usage.cache_creation_input_tokens,
+        "input": usage.input_tokens + (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0),
         "output": usage.output_tokens,
         "cached": usage.cache_read_input_tokens,
         "thought": usage.output_tokens_details.thinking_tokens if usage.output_tokens_details else None,
