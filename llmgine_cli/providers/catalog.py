@@ -235,6 +235,8 @@ class Catalog:
         places: dict[str, Any] = {}
         for field in ("api_version", "region", "project"):
             value = vendor.found(field, self._address)
+            if value is None and vendor.platform == "bedrock" and field == "region":
+                value = _profile_region()
             variables = vendor.variables.get(field)
             if variables and value:
                 places[field] = value
@@ -286,6 +288,12 @@ class Catalog:
         """The key in a variable; what is blank is none."""
         secret = self._key(variable)
         return (secret.get_secret_value().strip() or None) if secret else None
+
+
+def _profile_region() -> str | None:
+    from llmgine_cli.providers.aws import profile_region
+
+    return profile_region()
 
 
 def _sdk_transport(vendor: Vendor, endpoint: Endpoint) -> Transport:

@@ -305,6 +305,29 @@ async def test_a_second_resource_of_a_cloud_is_a_table_in_the_settings() -> None
     assert vendor.requests[0].path == "/openai/deployments/gpt-eu/chat/completions?api-version=2026-01-01"
 
 
+@pytest.mark.usefixtures("signed_in")
+async def test_the_region_of_an_aws_profile_counts_where_nothing_else_says_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_REGION")
+    (tmp_path / "aws").write_text("[default]\nregion = ap-south-1\n[profile work]\nregion = ca-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    with FakeVendor(always=Answer("hi")) as vendor:
+        await ask("bedrock", vendor)
+        monkeypatch.setenv("AWS_PROFILE", "work")
+        await ask("bedrock", vendor)
+    regions = [sent.headers["authorization"].split("/")[2] for sent in vendor.requests]
+    assert regions == ["ap-south-1", "ca-west-1"]
+
+
+@pytest.mark.usefixtures("signed_in")
+async def test_an_aws_profile_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")  # the SDK keeps credentials by region
+    with FakeVendor() as vendor, pytest.raises(CredentialsError, match="nobodys"):
+        await ask("bedrock", vendor)
+
+
 # -- faults
 
 
