@@ -60,8 +60,9 @@ class SdkTransport(HttpTransport):
                 provider=endpoint.provider,
                 hint=f"look at {endpoint.models_page}",
             )
-        # These clients make the path of the cloud from the one that Anthropic itself has.
-        return "/v1/messages" if self._vendor.platform in {"bedrock", "vertex"} else path
+        # These clients make the path of the cloud from the one that Anthropic itself has, whatever the base URL.
+        in_cloud = self._vendor.platform in {"bedrock", "vertex"} and path.endswith("/messages")
+        return "/v1/messages" if in_cloud else path
 
     def _mapped(self) -> AbstractContextManager[None]:
         return sdk_faults.mapped(self._endpoint)

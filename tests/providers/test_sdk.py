@@ -44,7 +44,12 @@ async def test_the_body_is_the_one_that_plain_http_sends(protocol: Protocol, str
         Message("tool", (ToolResult(call_id="call_1", name="f", content="no", is_error=True),)),
         Message("user", (File(name="a.pdf", data=b"%PDF", media_type="application/pdf"), Text("and?"))),
     ]
-    options = {"temperature": 0, "max_tokens": 7, "stop": ("\n",), "extra": {"metadata": {"user_id": None}}}
+    options: dict[str, Any] = {
+        "temperature": 0,
+        "max_tokens": 7,
+        "stop": ("\n",),
+        "extra": {"metadata": {"user_id": None}},
+    }
     asked = request(*talk, stream=stream, tools=[WEATHER], **options)
     with FakeVendor(always=Answer("ok")) as vendor:
         await ask(protocol, vendor, asked, transport="http")

@@ -64,7 +64,8 @@ def an(exception: type[Exception]) -> Exception:
         made.response = httpx2.Response(418, json={"error": {"message": "boom"}}, request=REQUEST)
         made.status_code = 418
         made.body = None
-    return made
+    raised: Exception = made
+    return raised
 
 
 def test_there_are_exceptions_to_look_at() -> None:

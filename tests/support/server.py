@@ -246,10 +246,10 @@ class _Connection(socketserver.StreamRequestHandler):
             self.vendor.closing.wait(answer.delay)
         streamed = bool(asked(request.path, request.body).get("stream")) if answer.streamed is None else answer.streamed
         if not streamed:
-            whole = protocol.whole(answer)
+            reply = protocol.whole(answer)
             return self._send(
                 200,
-                surprising(whole) if answer.surprises else whole,
+                surprising(reply) if answer.surprises else reply,
                 "application/json" if answer.content_type is None else answer.content_type,
             )
         if answer.then == "silence":
