@@ -88,7 +88,7 @@ class HttpTransport:
                 finally:
                     await response.aclose()
         except TimeoutError as error:
-            raise _silent(self._endpoint, seconds) from error
+            raise silent(self._endpoint, seconds) from error
 
     async def aclose(self) -> None:
         """Close all connections. Harmless the second time."""
@@ -259,7 +259,7 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
         case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
             return _unreachable(endpoint, f"no connection within {endpoint.connect_timeout:g} s")
         case httpx2.TimeoutException():
-            return _silent(endpoint, endpoint.idle_timeout)
+            return silent(endpoint, endpoint.idle_timeout)
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
             return _no_address(endpoint)
         case httpx2.LocalProtocolError():
@@ -294,7 +294,8 @@ def _unreachable(endpoint: Endpoint, why: str) -> UnreachableError:
     )
 
 
-def _silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
+def silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
+    """Return the error for an answer that has stood still for so many seconds."""
     return TimedOutError(
         f"{endpoint.provider} has said nothing for {seconds:g} s",
         provider=endpoint.provider,

@@ -5,12 +5,12 @@ go, so the two cannot differ in what they see. Retries are not the SDK's busines
 """
 
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from llmgine_cli.errors import ProviderError
 from llmgine_cli.providers import sdk_faults
-from llmgine_cli.providers.http import HttpAnswer, HttpTransport
+from llmgine_cli.providers.http import HttpAnswer, HttpTransport, silent
 from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.transport import Endpoint
 from llmgine_cli.providers.wire import sendable
@@ -49,7 +49,23 @@ class SdkTransport(HttpTransport):
             # A refusal becomes our error before the SDK reads it: it would read a page without end to its end.
             http.event_hooks = {"response": [self._check]}
             self._sdk = open_sdk(self._vendor, self._endpoint, http)
-        return await self._sdk.send(method, self._path(method, path), body and sendable(body))
+        async with self._signed_in_time():
+            return await self._sdk.send(method, self._path(method, path), body and sendable(body))
+
+    @asynccontextmanager
+    async def _signed_in_time(self) -> AsyncGenerator[None, None]:
+        """Give up on a cloud's sign-in that hangs: the libraries that do it would wait for minutes."""
+        import asyncio
+
+        endpoint = self._endpoint
+        in_all = (
+            endpoint.connect_timeout + 2 * endpoint.idle_timeout
+        )  # for the sign-in, and for the first byte after it
+        try:
+            async with asyncio.timeout(in_all if endpoint.sign_in and endpoint.key is None else None):
+                yield
+        except TimeoutError as error:
+            raise silent(endpoint, in_all) from error
 
     def _path(self, method: str, path: str) -> str:
         """The path under which the SDK knows the page."""

@@ -4,15 +4,16 @@ The classes are known by their names: both SDKs are made by one generator and ca
 that is not in use would take a second or two.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Set
 from contextlib import contextmanager
 from typing import Any, cast
 
-from llmgine_cli.errors import CredentialsError, LlmgineError, ProviderError, SettingsError
+from llmgine_cli.errors import CredentialsError, LlmgineError, ProviderError, SettingsError, UnreachableError
 from llmgine_cli.providers import faults, http
 from llmgine_cli.providers.transport import Endpoint
 
-_LIBRARIES = frozenset({"openai", "anthropic", "botocore", "boto3", "google", "httpx2"})
+_SDKS = frozenset({"openai", "anthropic"})
+_SIGN_IN = frozenset({"botocore", "boto3", "google"})
 
 
 @contextmanager
@@ -50,21 +51,44 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
             return cause
         if isinstance(cause, httpx2.HTTPError | httpx2.InvalidURL | httpx2.CookieConflict | httpx2.StreamError):
             return http.translated(cause, endpoint, midway=midway)
-    kinds = {kind.__name__ for kind in type(error).__mro__ if _library(kind) in _LIBRARIES}
     said = _line(list(_causes(error))[-1])
+    kinds = {kind.__name__ for kind in type(error).__mro__ if _library(kind) in _SDKS}
+    if kinds:
+        return _of_sdk(error, kinds, said, endpoint, midway=midway)
+    if _library(type(error)) in _SIGN_IN:
+        return _of_sign_in(error, said, endpoint)
+    return _of_python(error, said, endpoint, midway=midway)
+
+
+def _of_sdk(error: Exception, kinds: Set[str], said: str, endpoint: Endpoint, *, midway: bool) -> LlmgineError:
+    import httpx2
+
     if "APIStatusError" in kinds:
         return _status(error, endpoint)
     if "APITimeoutError" in kinds:
         return http.translated(httpx2.ReadTimeout(said), endpoint, midway=midway)
-    if kinds & {"APIConnectionError", "HTTPClientError", "ConnectionError", "TransportError"}:
+    if "APIConnectionError" in kinds:
         return http.translated(httpx2.ConnectError(said), endpoint, midway=midway)
-    if kinds & {"APIResponseValidationError", "ParserError", "ResponseParserError"}:
+    if "APIResponseValidationError" in kinds:
         return faults.bad_data(endpoint, error)
-    if _library(type(error)) in {"botocore", "boto3", "google"} or "CredentialsError" in kinds:
+    if "CredentialsError" in kinds:
         return _no_credentials(said, endpoint)
-    if kinds:
-        return ProviderError(f"the talk with {endpoint.provider} failed: {said}", provider=endpoint.provider)
-    return _of_python(error, said, endpoint, midway=midway)
+    return ProviderError(f"the talk with {endpoint.provider} failed: {said}", provider=endpoint.provider)
+
+
+def _of_sign_in(error: Exception, said: str, endpoint: Endpoint) -> LlmgineError:
+    """The libraries of the clouds sign in; that of AWS also reads the frames of its streams."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if kinds & {"ParserError", "ResponseParserError"}:
+        return faults.bad_data(endpoint, error)
+    if kinds & {"HTTPClientError", "ConnectionError", "TransportError"}:
+        return UnreachableError(
+            f"the sign-in for {endpoint.provider} cannot be reached: {said}",
+            provider=endpoint.provider,
+            retryable=True,
+            hint="is there a connection to the network?",
+        )
+    return _no_credentials(said, endpoint)
 
 
 def _status(error: Any, endpoint: Endpoint) -> LlmgineError:

@@ -1,8 +1,10 @@
 """Azure OpenAI, Bedrock and Vertex through the official SDKs, against servers on loopback that answer as they do."""
 
 import json
+import os
+import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,13 +19,15 @@ from llmgine_cli.errors import (
     ProviderError,
     RateLimitedError,
     SettingsError,
+    TimedOutError,
     TruncatedError,
+    UnreachableError,
 )
 from llmgine_cli.llm.stream import Reply, fold
 from llmgine_cli.providers.presets import VENDORS, merged
 from tests.contract.oracles import Seen, seen
 from tests.support.adapters import WEATHER, request
-from tests.support.server import Answer, Events, FakeVendor, Fault, Tokens, ToolCalls, html
+from tests.support.server import Answer, Events, FakeVendor, Fault, Tokens, ToolCalls, dead_url, html
 from tests.support.serving import Serving
 from tests.support.wire_clouds import frame
 
@@ -91,6 +95,18 @@ def google(account: Path) -> Iterator[Path]:
     account.write_text(json.dumps(content))
     with Serving(server):
         yield account
+
+
+def moved_account(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Take the account of `signed_in` and have it get its tokens at a port that is told later."""
+    known = json.loads(Path(os.environ["GOOGLE_APPLICATION_CREDENTIALS"]).read_text(encoding="utf-8"))
+
+    def move(port: int) -> None:
+        moved = folder / "moved.json"
+        moved.write_text(json.dumps({**known, "token_uri": f"http://127.0.0.1:{port}/token"}))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(moved))
+
+    return move
 
 
 class _Tokens(BaseHTTPRequestHandler):
@@ -378,6 +394,33 @@ async def test_without_a_sign_in_the_ways_to_one_are_named(cloud: str, monkeypat
     assert str(VENDORS[cloud].sign_in) in str(caught.value.hint)
     assert "\n" not in str(caught.value)
     assert not vendor.requests
+
+
+@pytest.mark.usefixtures("signed_in")
+async def test_a_sign_in_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    account = moved_account(tmp_path, monkeypatch)
+    monkeypatch.setenv("LLMGINE_LIMITS__IDLE_TIMEOUT", "0.1")
+    monkeypatch.setenv("LLMGINE_LIMITS__CONNECT_TIMEOUT", "0.1")
+    with socket.create_server(("127.0.0.1", 0)) as hanging, FakeVendor() as vendor:
+        account(hanging.getsockname()[1])
+        try:
+            with pytest.raises(TimedOutError):
+                await ask("vertex", vendor)
+        finally:
+            hanging.accept()[0].close()  # or the thread that signs in would go on waiting
+        hanging.close()
+    assert not vendor.requests
+
+
+@pytest.mark.usefixtures("signed_in")
+async def test_a_sign_in_that_cannot_be_reached_is_no_fault_of_the_vendor(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    account = moved_account(tmp_path, monkeypatch)
+    account(int(dead_url().rpartition(":")[2].removesuffix("/v1")))
+    with FakeVendor() as vendor, pytest.raises(UnreachableError, match="sign-in") as caught:
+        await ask("vertex", vendor)
+    assert vendor.root not in str(caught.value)
 
 
 @pytest.mark.parametrize("cloud", ["bedrock", "vertex"])
