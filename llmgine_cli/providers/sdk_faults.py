@@ -4,7 +4,7 @@ The classes are known by their names: both SDKs are made by one generator and ca
 that is not in use would take a second or two.
 """
 
-from collections.abc import Generator, Iterator, Set
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -60,7 +60,7 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
     return _of_python(error, said, endpoint, midway=midway)
 
 
-def _of_sdk(error: Exception, kinds: Set[str], said: str, endpoint: Endpoint, *, midway: bool) -> LlmgineError:
+def _of_sdk(error: Exception, kinds: set[str], said: str, endpoint: Endpoint, *, midway: bool) -> LlmgineError:
     import httpx2
 
     if "APIStatusError" in kinds:

@@ -1,6 +1,7 @@
 """The transport over the vendors' own SDKs: what it sends, and what it keeps to itself."""
 
 import asyncio
+import gzip
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -119,6 +120,13 @@ async def test_an_endless_error_page_is_not_read_to_its_end() -> None:
                 await transport.post("/chat/completions", {}).__aenter__()
         assert await asyncio.to_thread(vendor.requests[0].hung_up.wait, 20)
     assert len(str(caught.value)) < 600
+
+
+async def test_a_compressed_answer_is_read() -> None:
+    fault = Fault(200, body=gzip.compress(b'{"hello": 1}'), headers={"Content-Encoding": "gzip"})
+    with FakeVendor([fault]) as vendor:
+        async with connected(vendor.url) as transport, transport.post("/chat/completions", {}) as answer:
+            assert await answer.whole() == b'{"hello": 1}'
 
 
 async def test_a_page_that_never_comes_times_out() -> None:
