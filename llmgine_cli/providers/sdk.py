@@ -58,9 +58,7 @@ class SdkTransport(HttpTransport):
         import asyncio
 
         endpoint = self._endpoint
-        in_all = (
-            endpoint.connect_timeout + 2 * endpoint.idle_timeout
-        )  # for the sign-in, and for the first byte after it
+        in_all = endpoint.connect_timeout + 2 * endpoint.idle_timeout  # once for the sign-in, once for the first byte
         try:
             async with asyncio.timeout(in_all if endpoint.sign_in and endpoint.key is None else None):
                 yield

@@ -131,6 +131,8 @@ def test_models_on_this_machine_and_the_state_of_keys_are_listed(cli: Program, m
     assert state["groq"] == ["key set", "GROQ_API_KEY"]
     assert state["openai"] == ["no key", "OPENAI_API_KEY"]
     assert state["ollama"] == ["no key needed", "http://127.0.0.1:11434/v1"]
+    assert state["azure"] == ["no key", "AZURE_OPENAI_API_KEY"]
+    assert [state[cloud][0] for cloud in ("bedrock", "vertex")] == ["its own sign-in"] * 2
     assert "secret" not in done.stdout + done.stderr
     assert done.stderr == "llmgine models pull gets a small model that runs on this machine\n"
 
@@ -159,6 +161,8 @@ def test_the_list_as_json(cli: Program, models: Path) -> None:
         "needs_key": True,
     }
     assert providers["openai"]["key_source"] is None
-    assert providers["lmstudio"]["needs_key"] is False
+    assert [providers[name]["needs_key"] for name in ("lmstudio", "azure", "bedrock", "vertex")] == [
+        False, True, False, False,
+    ]  # fmt: skip
     assert "local" not in providers
     assert "secret" not in done.stdout
