@@ -458,19 +458,40 @@ class TestUntrusted:
         from llmgine_cli.settings.harmless import split
 
         everything = {
-            "model": "a:b", "engine": "a", "aliases": {"a": "a:b"}, "engines": {"a": {"b": 1}}, "providers": {"a": {}},
-            "sinks": {"a": {"b": 1}}, "fallback": ["a:b"],
+            "model": "a:b", "embedding_model": "a:b", "engine": "a", "aliases": {"a": "a:b"},
+            "engines": {"a": {"b": 1}}, "providers": {"a": {}}, "sinks": {"a": {"b": 1}}, "fallback": ["a:b"],
             **{name: getattr(reading.settings, name).model_dump() for name in ("limits", "chat", "log", "tools")},
         }  # fmt: skip
         assert everything.keys() == Settings.model_fields.keys()
         assert split(everything)[0] == {
-            "model": "a:b", "engine": "a",
+            "model": "a:b", "embedding_model": "a:b", "engine": "a",
             "limits": {
                 "connect_timeout": 10.0, "idle_timeout": 60.0, "retries": 2, "retry_after_cap": 60.0,
                 "breaker_failures": 5, "breaker_cooldown": 30.0,
             },
             "chat": {"engine": "tool_chat", "vi_mode": False, "width": None}, "log": {}, "tools": {},
         }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            'transport = "sdk"', 'platform = "azure"', 'api_version = "1"', 'region = "eu"', 'project = "mine"',
+            'base_url = "http://evil"', 'api_key_env = "AWS_SECRET_ACCESS_KEY"',
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("vendor", ["azure", "bedrock", "vertex", "openai", "mine"])
+    def test_a_project_nobody_trusted_cannot_say_how_a_vendor_is_reached(self, vendor: str, line: str) -> None:
+        file = project_file(f"[providers.{vendor}]\n{line}\n", trusted=False)
+        settings = load()
+        assert settings.providers == {}
+        assert f"ignored providers.{vendor}.{line.partition(' ')[0]}" in settings.notices[0]
+        TrustStore().trust([file])
+        assert line.partition(" ")[0] in load().providers[vendor].model_dump(exclude_unset=True)
+
+
+ADDRESSES = {vendor.base_url_env or "ALL_PROXY" for vendor in VENDORS.values()} | {
+    name for vendor in VENDORS.values() for names in vendor.variables.values() for name in names
+}
 
 
 class TestDotenv:
@@ -513,7 +534,7 @@ class TestDotenv:
         monkeypatch.setenv("OLLAMA_HOST", "http://mine")
         assert load().notices == ()
 
-    @pytest.mark.parametrize("name", sorted({vendor.base_url_env or "ALL_PROXY" for vendor in VENDORS.values()}))
+    @pytest.mark.parametrize("name", sorted(ADDRESSES))
     def test_the_address_of_no_vendor_is_ignored_in_silence(self, name: str) -> None:
         Path(".env").write_text(f"{name}=http://evil\n")
         assert load().notices[0].startswith(f".env: ignored {name}: ")
@@ -562,8 +583,8 @@ class TestDotenv:
 class TestExplain:
     def test_every_setting_is_told(self) -> None:
         assert [item.key for item in explain()] == [
-            "model", "fallback", "engine", "aliases", "limits.connect_timeout", "limits.idle_timeout",
-            "limits.retries", "limits.retry_after_cap", "limits.breaker_failures", "limits.breaker_cooldown",
+            "model", "embedding_model", "fallback", "engine", "aliases", "limits.connect_timeout",
+            "limits.idle_timeout", "limits.retries", "limits.retry_after_cap", "limits.breaker_failures", "limits.breaker_cooldown",
             "chat.engine", "chat.tools", "chat.vi_mode", "chat.width", "log.enabled", "log.sinks", "log.dir",
             "tools.approve", "tools.timeout", "tools.options", "engines", "sinks", "providers",
         ]  # fmt: skip

@@ -12,7 +12,8 @@ from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, Se
 from llmgine_cli.llm.provider import Provider
 from llmgine_cli.providers.catalog import Catalog
 from llmgine_cli.providers.chat import ChatProvider
-from llmgine_cli.providers.presets import VENDORS, merged
+from llmgine_cli.providers.own_vendors import merged
+from llmgine_cli.providers.presets import VENDORS
 from llmgine_cli.providers.responses import ResponsesProvider
 from tests.support.adapters import request
 from tests.support.server import Answer, FakeVendor, Fault, dead_url

@@ -238,7 +238,7 @@ async def test_a_prompt_longer_than_the_context_is_told_in_tokens(provider: Loca
     error = await failure(provider, request("word " * 20_000))
     assert isinstance(error, ProviderError)
     assert error.message == "the conversation has 20031 tokens, and smollm2-135m takes 8192 at most"
-    assert error.hint == "shorten it, start a new one, or use a larger model"
+    assert error.hint == "that is 11839 too many: shorten it, start a new one, or take a larger model"
 
 
 @real

@@ -5,24 +5,31 @@ import re
 import pytest
 
 from llmgine_cli.llm.messages import ModelOptions, ReasoningEffort
-from llmgine_cli.providers.presets import VENDORS, Vendor, merged, ollama_url
+from llmgine_cli.providers.own_vendors import merged
+from llmgine_cli.providers.presets import VENDORS
+from llmgine_cli.providers.vendor import Vendor, ollama_url
 
 
 def test_the_order_of_choice_is_fixed() -> None:
     assert list(VENDORS) == [
-        "openai", "anthropic", "openrouter", "deepseek", "gemini", "xai", "groq", "mistral", "together", "ollama",
-        "lmstudio", "vllm", "local", "echo",
+        "openai", "anthropic", "openrouter", "deepseek", "gemini", "xai", "groq", "mistral", "together", "azure",
+        "bedrock", "vertex", "ollama", "lmstudio", "vllm", "local", "echo",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
 def test_every_row_is_whole(vendor: Vendor) -> None:
     assert VENDORS[vendor.name] is vendor
-    if vendor.protocol in {"chat", "responses", "anthropic"}:
+    if vendor.platform:
+        assert vendor.transport == "sdk"
+        assert set(vendor.variables) <= {"api_version", "region", "project"}
+        assert vendor.base_url_env
+        assert vendor.sign_in or vendor.key_env
+    elif vendor.protocol in {"chat", "responses", "anthropic"}:
         assert re.match(r"https?://", vendor.base_url)
         assert not vendor.base_url.endswith("/")
         assert (vendor.key_env is None) == (vendor.starter is not None)
-    if vendor.key_env:
+    if vendor.key_env and not vendor.platform:
         assert vendor.base_url.startswith("https://")
         assert vendor.default_model
     for quirk in vendor.quirks:
