@@ -584,7 +584,8 @@ class TestExplain:
     def test_every_setting_is_told(self) -> None:
         assert [item.key for item in explain()] == [
             "model", "embedding_model", "fallback", "engine", "aliases", "limits.connect_timeout",
-            "limits.idle_timeout", "limits.retries", "limits.retry_after_cap", "limits.breaker_failures", "limits.breaker_cooldown",
+            "limits.idle_timeout", "limits.retries", "limits.retry_after_cap", "limits.breaker_failures",
+            "limits.breaker_cooldown",
             "chat.engine", "chat.tools", "chat.vi_mode", "chat.width", "log.enabled", "log.sinks", "log.dir",
             "tools.approve", "tools.timeout", "tools.options", "engines", "sinks", "providers",
         ]  # fmt: skip

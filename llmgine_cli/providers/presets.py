@@ -201,7 +201,9 @@ _ROWS = (
         names={"stop": "stop_sequences", "seed": None},
         max_tokens=16_384,
         takes_files=True,
-        quirks=CLAUDE_QUIRKS,
+        # Schemas are off there until an organization's policy allows them:
+        # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/structured_outputs
+        quirks=(*CLAUDE_QUIRKS, Quirk(models="", formats=())),
         transport="sdk",
         platform="vertex",
         variables={

@@ -1,5 +1,6 @@
 """What goes wrong is the same error, with the same words, for every adapter over every transport, streamed or not."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ from tests.support.server import (
     dead_url,
     html,
 )
+from tests.support.tunnel import DrippingHeaders
 
 pytestmark = pytest.mark.parametrize("peer", PEERS, ids=str)
 streamed_or_not = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
@@ -202,6 +204,15 @@ async def test_silence_before_the_answer_times_out(peer: Peer, stream: bool) -> 
     assert error.retryable
     assert "0.2 s" in str(error)
     assert "idle_timeout" in str(error.hint)
+
+
+async def test_a_head_that_drips_without_end_times_out(peer: Peer) -> None:
+    with DrippingHeaders() as server:
+        async with peer.provider(server.url, idle_timeout=0.3, connect_timeout=0.1) as made:
+            with pytest.raises(TimedOutError) as caught:
+                [event async for event in made.stream(request())]
+        assert await asyncio.to_thread(server.hung_up.wait, 20)
+    assert "has said nothing for 0.3 s" in str(caught.value)
 
 
 async def test_silence_in_mid_stream_times_out_after_the_text_so_far(peer: Peer) -> None:
