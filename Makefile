@@ -69,7 +69,7 @@ $(USER_STAMP): pyproject.toml | $(BIN)/python
 
 $(DEV_STAMP): pyproject.toml | $(BIN)/python
 	@echo 'installing llmgine, its libraries and the development tools into .venv (about two minutes, once)' >&2
-	@$(PIP) --editable '.[local,otel,dev]'
+	@$(PIP) --editable '.[local,otel,bedrock,vertex,dev]'
 	@touch $(USER_STAMP) $@
 
 # Tried by running it: a name on PATH may be a version manager's shim for a Python that is not switched on.

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from llmgine_cli.llm.embeddings import Embeddings
     from llmgine_cli.plugins import Plugins
     from llmgine_cli.providers.catalog import Catalog
-    from llmgine_cli.providers.presets import Vendor
+    from llmgine_cli.providers.vendor import Vendor
     from llmgine_cli.settings import Settings
     from llmgine_cli.sinks import Sink
     from llmgine_cli.toolkit.runner import ToolRunner
@@ -425,7 +425,8 @@ def build(
         SettingsError: A setting is wrong.
     """
     from llmgine_cli.plugins import Plugins
-    from llmgine_cli.providers.presets import VENDORS, merged
+    from llmgine_cli.providers.own_vendors import merged
+    from llmgine_cli.providers.presets import VENDORS
     from llmgine_cli.settings import load
     from llmgine_cli.trust import TrustStore
 

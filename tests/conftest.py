@@ -22,7 +22,9 @@ FOREIGN = (
     "PYTHONUNBUFFERED", "TTY_COMPATIBLE", "TTY_INTERACTIVE",
 )  # fmt: skip
 FOREIGN_ENDS = ("_API_KEY", "_BASE_URL", "_PROXY")
-FOREIGN_STARTS = ("LLMGINE_", "_TYPER_", "_LLMGINE_")
+FOREIGN_STARTS = (
+    "ANTHROPIC_", "AWS_", "AZURE_", "CLOUD_ML_", "GOOGLE_", "LLMGINE_", "OPENAI_", "_LLMGINE_", "_TYPER_",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -76,7 +76,7 @@ def test_the_second_call_installs_nothing_and_a_changed_project_installs_again(c
         assert make(checkout, "install", f"PYTHON={python}").returncode == 0
     calls = (checkout / "calls").read_text(encoding="utf-8").splitlines()
     assert len(calls) == 1
-    assert calls[0].endswith("install -qq --editable .[local,otel,dev]")
+    assert calls[0].endswith("install -qq --editable .[local,otel,bedrock,vertex,dev]")
     for stamp in (checkout / ".venv").glob(".installed*"):
         os.utime(stamp, (0, 0))  # as if pyproject.toml had changed since
     assert make(checkout, "install").returncode == 0

@@ -163,7 +163,10 @@ def test_every_library_that_is_imported_is_declared() -> None:
     extras = project()["optional-dependencies"]
     assert isinstance(requirements, list)
     assert isinstance(extras, dict)
-    declared = {canonical(requirement) for requirement in [*requirements, *extras["local"], *extras["otel"]]}
+    declared = {canonical(requirement) for requirement in requirements}
+    declared |= {
+        canonical(requirement) for extra in ("bedrock", "local", "otel", "vertex") for requirement in extras[extra]
+    }
     declared.add("pydantic-core")  # pydantic demands one exact version of it: they are one library in two parts
     declared.add("pytest")  # llmgine_cli.testing.fixtures alone may import it (tests/test_layers.py), and pytest does
     owners = packages_distributions()

@@ -472,6 +472,27 @@ class TestUntrusted:
             "chat": {"engine": "tool_chat", "vi_mode": False, "width": None}, "log": {}, "tools": {},
         }  # fmt: skip
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            'transport = "sdk"', 'platform = "azure"', 'api_version = "1"', 'region = "eu"', 'project = "mine"',
+            'base_url = "http://evil"', 'api_key_env = "AWS_SECRET_ACCESS_KEY"',
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize("vendor", ["azure", "bedrock", "vertex", "openai", "mine"])
+    def test_a_project_nobody_trusted_cannot_say_how_a_vendor_is_reached(self, vendor: str, line: str) -> None:
+        file = project_file(f"[providers.{vendor}]\n{line}\n", trusted=False)
+        settings = load()
+        assert settings.providers == {}
+        assert f"ignored providers.{vendor}.{line.partition(' ')[0]}" in settings.notices[0]
+        TrustStore().trust([file])
+        assert line.partition(" ")[0] in load().providers[vendor].model_dump(exclude_unset=True)
+
+
+ADDRESSES = {vendor.base_url_env or "ALL_PROXY" for vendor in VENDORS.values()} | {
+    name for vendor in VENDORS.values() for names in vendor.variables.values() for name in names
+}
+
 
 class TestDotenv:
     def test_keys_come_from_the_environment_then_from_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -513,7 +534,7 @@ class TestDotenv:
         monkeypatch.setenv("OLLAMA_HOST", "http://mine")
         assert load().notices == ()
 
-    @pytest.mark.parametrize("name", sorted({vendor.base_url_env or "ALL_PROXY" for vendor in VENDORS.values()}))
+    @pytest.mark.parametrize("name", sorted(ADDRESSES))
     def test_the_address_of_no_vendor_is_ignored_in_silence(self, name: str) -> None:
         Path(".env").write_text(f"{name}=http://evil\n")
         assert load().notices[0].startswith(f".env: ignored {name}: ")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.program import PROGRAM, TIMEOUT
+from tests.support.server import Answer, FakeVendor
 
 SDKS = {"openai", "anthropic"}
 NETWORK = SDKS | {"httpx2", "xllamacpp"}
@@ -62,6 +63,17 @@ def test_a_command_does_not_import_what_it_does_not_need(command: str) -> None:
     if command.startswith("logs"):  # something to show
         imported(["run", "-m", "echo:echo", "hello"], Path.cwd())
     assert below(imported(command.split(), Path.cwd()), UNNEEDED[command]) == []
+
+
+@pytest.mark.parametrize(("transport", "needed"), [("http", {"httpx2"}), ("sdk", {"httpx2", "openai"})])
+def test_a_vendors_sdk_is_imported_only_to_carry_a_request(
+    transport: str, needed: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    monkeypatch.setenv("LLMGINE_PROVIDERS__OPENAI__TRANSPORT", transport)
+    with FakeVendor([Answer("hi")]) as vendor:
+        monkeypatch.setenv("OPENAI_BASE_URL", vendor.url)
+        assert set(below(imported(["run", "-m", "openai:m", "hello"], Path.cwd()), NETWORK)) == needed
 
 
 def test_the_report_shows_what_is_imported() -> None:

@@ -118,7 +118,8 @@ def _templates() -> Iterator[Offer]:
 
 def _models() -> Iterator[Offer]:
     from llmgine_cli.providers import weights
-    from llmgine_cli.providers.presets import VENDORS, merged
+    from llmgine_cli.providers.own_vendors import merged
+    from llmgine_cli.providers.presets import VENDORS
     from llmgine_cli.settings import load
 
     settings = load()
@@ -137,7 +138,8 @@ def _aliases() -> Iterator[Offer]:
 
 
 def _keyed() -> Iterator[Offer]:
-    from llmgine_cli.providers.presets import VENDORS, merged
+    from llmgine_cli.providers.own_vendors import merged
+    from llmgine_cli.providers.presets import VENDORS
     from llmgine_cli.settings import load
 
     for vendor in merged(VENDORS, load().vendor_changes).values():

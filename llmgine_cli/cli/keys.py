@@ -12,7 +12,7 @@ from llmgine_cli.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmgine_cli.providers.presets import Vendor
+    from llmgine_cli.providers.vendor import Vendor
     from llmgine_cli.settings import Settings
 
 app = typer.Typer(name="keys", help="Keep the keys of providers.", no_args_is_help=True)
@@ -97,7 +97,8 @@ def _used(settings: "Settings") -> "Mapping[str, list[str]]":
 
 
 def _vendors(settings: "Settings") -> "Mapping[str, Vendor]":
-    from llmgine_cli.providers.presets import VENDORS, merged
+    from llmgine_cli.providers.own_vendors import merged
+    from llmgine_cli.providers.presets import VENDORS
 
     return merged(VENDORS, settings.vendor_changes)
 

@@ -3,15 +3,19 @@
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, SettingsError, UsageError, near_miss
 from llmgine_cli.llm.messages import File, Image, Part
 from llmgine_cli.llm.provider import Model, Provider
-from llmgine_cli.providers.presets import VENDORS, Vendor
+from llmgine_cli.providers.presets import VENDORS
 from llmgine_cli.providers.quirks import Protocol as WireFormat
-from llmgine_cli.providers.transport import Endpoint
+from llmgine_cli.providers.transport import Endpoint, Transport
+from llmgine_cli.providers.vendor import Vendor
 from llmgine_cli.providers.wire import quoted_file
+
+_ARTICLES = {"api_version": "the version of its API", "region": "a region", "project": "a project"}
 
 
 class Secret(Protocol):
@@ -306,26 +310,55 @@ class Catalog:
             from llmgine_cli.providers.local import LocalProvider
 
             return LocalProvider(connect_timeout=self._connect_timeout, idle_timeout=self._idle_timeout)
+        vendor = self._placed(vendor)
         endpoint = self._endpoint(vendor)
+        transport = _sdk_transport(vendor, endpoint) if vendor.transport == "sdk" else None
         if protocol == "anthropic":
             from llmgine_cli.providers.anthropic import AnthropicProvider
 
-            return AnthropicProvider(vendor, endpoint)
+            return AnthropicProvider(vendor, endpoint, transport)
         if protocol == "responses":
             from llmgine_cli.providers.responses import ResponsesProvider
 
-            return ResponsesProvider(vendor, endpoint)
+            return ResponsesProvider(vendor, endpoint, transport)
         from llmgine_cli.providers.chat import ChatProvider
 
-        return ChatProvider(vendor, endpoint)
+        return ChatProvider(vendor, endpoint, transport)
+
+    def _placed(self, vendor: Vendor) -> Vendor:
+        """Return it with region, project and version of the API filled in, as a cloud needs them."""
+        table = f"[providers.{vendor.name}]"
+        if vendor.platform and vendor.transport != "sdk":
+            raise SettingsError(
+                f"{table} has transport = {vendor.transport!r}, and {vendor.platform} is reached through the SDK alone",
+                hint="take transport out",
+            )
+        places: dict[str, Any] = {}
+        for field in ("api_version", "region", "project"):
+            value = vendor.found(field, self._address)
+            if value is None and vendor.platform == "bedrock" and field == "region":
+                value = _profile_region()
+            variables = vendor.variables.get(field)
+            if variables and value:
+                places[field] = value
+            elif variables:
+                raise SettingsError(
+                    f"{vendor.name} needs {_ARTICLES[field]}: {' or '.join(variables)} is not set",
+                    hint=f"export {variables[0]}=…, or set {field} in {table}",
+                )
+            elif value:
+                raise SettingsError(f"{table} has {field}, and {vendor.name} has none", hint=f"take {field} out")
+        return replace(vendor, **places)
 
     def _endpoint(self, vendor: Vendor) -> Endpoint:
         variable = self._variable(vendor)
         key = self._secret(variable) if variable else None
         url = vendor.address(self._address)
         if not url:
+            variable_too = f"export {vendor.base_url_env}=…, or " if vendor.base_url_env else ""
             raise SettingsError(
-                f"provider {vendor.name!r} has no base URL", hint=f"set base_url in [providers.{vendor.name}]"
+                f"provider {vendor.name!r} has no base URL",
+                hint=f"{variable_too}set base_url in [providers.{vendor.name}]",
             )
         if self._lacks_key(vendor):
             raise CredentialsError(
@@ -339,6 +372,8 @@ class Catalog:
             key_env=variable or vendor.key_env,
             key_source=self._key_source(variable) if self._key_source and variable else None,
             starter=vendor.starter,
+            sign_in=vendor.sign_in,
+            models_page=vendor.models_page,
             connect_timeout=self._connect_timeout,
             idle_timeout=self._idle_timeout,
         )
@@ -346,9 +381,13 @@ class Catalog:
     def _lacks_key(self, vendor: Vendor) -> bool:
         """Whether it cannot be asked for want of a key.
 
-        A server of the user's own may do without one; a vendor's own address never does.
+        A server of the user's own may do without one, and so may a cloud that has a sign-in of its own; a vendor's own
+        address never does, nor any other cloud.
         """
-        return self._is_at_home(vendor) and bool(vendor.key_env) and self._variable(vendor) is None
+        if vendor.key_env is None or vendor.sign_in is not None:
+            return False
+        needs_one = vendor.platform is not None or self._is_at_home(vendor)
+        return needs_one and self._variable(vendor) is None
 
     def _is_at_home(self, vendor: Vendor) -> bool:
         """Whether it is asked at its own address."""
@@ -363,6 +402,18 @@ class Catalog:
         """The key in a variable; what is blank is none."""
         secret = self._key(variable)
         return (secret.get_secret_value().strip() or None) if secret else None
+
+
+def _profile_region() -> str | None:
+    from llmgine_cli.providers.aws import profile_region
+
+    return profile_region()
+
+
+def _sdk_transport(vendor: Vendor, endpoint: Endpoint) -> Transport:
+    from llmgine_cli.providers.sdk import SdkTransport
+
+    return SdkTransport(vendor, endpoint)
 
 
 def _local_model() -> str | None:

@@ -10,8 +10,8 @@ import msgspec
 
 from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import File, Image, Message, Reasoning, Text, ToolCall, ToolResult, ToolSpec
-from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.quirks import SystemRole
+from llmgine_cli.providers.vendor import Vendor
 from llmgine_cli.providers.wire import arguments_text, data_url, is_call_signature, quoted_file
 
 

@@ -24,10 +24,12 @@ _NO_CREDIT = re.compile(
 )
 _NO_MODEL = re.compile(
     r"model[_ ]not[_ ](found|exist|available)|invalid[_ ]model\b|not a valid model|unknown model|no such model"
-    r"|\bmodels?\b.{0,120}?\b(does not exist|not exist|not found|not_found)",
+    r"|DeploymentNotFound|\bmodels?\b.{0,120}?\b(does not exist|not exist|not found|not_found)",
     re.IGNORECASE | re.DOTALL,
 )
 _RETRY_INFO = re.compile(rb'"retryDelay":\s*"(\d+(?:\.\d+)?)s"')
+# Kinds of an error in mid-stream that the same request would meet again.
+_FINAL = frozenset({"invalid_request_error", "authentication_error", "permission_error", "validationException"})
 _LONGEST = 400  # characters of a vendor's message that are shown
 
 
@@ -126,8 +128,7 @@ def stream_error(endpoint: Endpoint, error: Any) -> ProviderError:
         f"{endpoint.provider} broke the answer off: {said}",
         provider=endpoint.provider,
         status=status,
-        retryable=kind not in {"invalid_request_error", "authentication_error", "permission_error"}
-        and (status is None or status in _RETRYABLE or status >= 500),
+        retryable=kind not in _FINAL and (status is None or status in _RETRYABLE or status >= 500),
         hint="the part that came is in the event log; try again",
     )
 
@@ -192,6 +193,8 @@ def _short(text: str) -> str:
 
 
 def _key_hint(endpoint: Endpoint) -> str:
+    if endpoint.key is None and endpoint.sign_in:
+        return f"it was asked with the credentials of this machine; to get others: {endpoint.sign_in}"
     if endpoint.key is None:
         variable = endpoint.key_env or "its api_key_env"
         return f"no key was sent; set {variable}"

@@ -4,7 +4,7 @@ httpx2 is imported with the first request: listing or choosing models must not w
 """
 
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from llmgine_cli.errors import (
@@ -57,18 +57,11 @@ class HttpTransport:
             ProviderError: The vendor could not be reached, or answered with an error.
             SettingsError: The key was refused, or the address is no address.
         """
-        with mapped(self._endpoint):
-            client = self._open()
-            request = client.build_request(
-                "POST",
-                self._endpoint.base_url + path,
-                content=encode(body),
-                headers={"Content-Type": "application/json", "Accept": "text/event-stream, application/json"},
-            )
-            response = await self._send(client, request)
+        with self._mapped():
+            response = await self._send("POST", path, body)
         try:
             await self._check(response)
-            answer = HttpAnswer(self._endpoint, response)
+            answer = self._answer(response)
             await answer.look()
             yield answer
         finally:
@@ -89,23 +82,63 @@ class HttpTransport:
 
         try:
             async with asyncio.timeout(seconds):
-                with mapped(self._endpoint):
-                    client = self._open()
-                    request = client.build_request("GET", self._endpoint.base_url + path)
-                    response = await client.send(request, stream=True)
+                with self._mapped():
+                    response = await self._send("GET", path)
                 try:
                     await self._check(response)
-                    return await HttpAnswer(self._endpoint, response).whole()
+                    return await self._answer(response).whole()
                 finally:
                     await response.aclose()
         except TimeoutError as error:
-            raise _silent(self._endpoint, seconds) from error
+            raise silent(self._endpoint, seconds) from error
 
     async def aclose(self) -> None:
         """Close all connections. Harmless the second time."""
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> "httpx2.Response":
+        """Return the answer to a request once its head is there; the caller closes it."""
+        client = self._open()
+        request = client.build_request(
+            method,
+            self._endpoint.base_url + path,
+            content=None if body is None else encode(body),
+            headers=None
+            if body is None
+            else {"Content-Type": "application/json", "Accept": "text/event-stream, application/json"},
+        )
+        async with self._begun_in_time(int(request.headers.get("content-length", 0))):
+            return await client.send(request, stream=True)
+
+    @asynccontextmanager
+    async def _begun_in_time(self, upload: int, *, more: float = 0.0) -> AsyncGenerator[None, None]:
+        """Give up when the head of an answer is late: all of it, not only its next byte.
+
+        Args:
+            upload: Bytes that are sent first.
+            more: Seconds for what goes before that.
+
+        Raises:
+            TimedOutError: It is not there in time.
+        """
+        import asyncio
+
+        endpoint = self._endpoint
+        try:
+            async with asyncio.timeout(
+                endpoint.connect_timeout + endpoint.idle_timeout + upload / _SLOWEST_UPLOAD + more
+            ):
+                yield
+        except TimeoutError as error:
+            raise silent(endpoint, endpoint.idle_timeout + more) from error
+
+    def _mapped(self) -> AbstractContextManager[None]:
+        return mapped(self._endpoint)
+
+    def _answer(self, response: "httpx2.Response") -> "HttpAnswer":
+        return HttpAnswer(self._endpoint, response)
 
     def _open(self) -> "httpx2.AsyncClient":
         if self._client is None:
@@ -130,29 +163,13 @@ class HttpTransport:
                     verify=False if plain else httpx2.create_ssl_context(),
                 )
             except UnicodeEncodeError as error:
-                raise _unfit_key(endpoint) from error
+                raise unfit_key(endpoint) from error
             except (ImportError, OSError, ValueError) as error:
                 raise SettingsError(
                     f"no connection can be made with these proxy or certificate settings: {error}",
                     hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
                 ) from error
         return self._client
-
-    async def _send(self, client: "httpx2.AsyncClient", request: "httpx2.Request") -> "httpx2.Response":
-        """Send a request and wait for the head of the answer: for all of it, not only for its next byte.
-
-        Raises:
-            TimedOutError: It is not there in time.
-        """
-        import asyncio
-
-        endpoint = self._endpoint
-        upload = int(request.headers.get("content-length", 0)) / _SLOWEST_UPLOAD
-        try:
-            async with asyncio.timeout(endpoint.connect_timeout + endpoint.idle_timeout + upload):
-                return await client.send(request, stream=True)
-        except TimeoutError as error:
-            raise _silent(endpoint, endpoint.idle_timeout) from error
 
     async def _check(self, response: "httpx2.Response") -> None:
         if response.is_success:
@@ -247,7 +264,7 @@ def mapped(endpoint: Endpoint, *, midway: bool = False) -> Generator[None, None,
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.CookieConflict, httpx2.StreamError) as error:
         raise translated(error, endpoint, midway=midway) from error
     except UnicodeEncodeError as error:
-        raise _unfit_key(endpoint) from error
+        raise unfit_key(endpoint) from error
     except EventTooLargeError as error:
         raise faults.bad_data(endpoint, error) from error
 
@@ -267,11 +284,11 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
         case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
             return unreachable(endpoint, f"no connection within {endpoint.connect_timeout:g} s")
         case httpx2.TimeoutException():
-            return _silent(endpoint, endpoint.idle_timeout)
+            return silent(endpoint, endpoint.idle_timeout)
         case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
             return _no_address(endpoint)
         case httpx2.LocalProtocolError():
-            return _unfit_key(endpoint)
+            return unfit_key(endpoint)
         case httpx2.NetworkError() | httpx2.RemoteProtocolError() if midway:
             return TruncatedError(
                 f"the connection to {name} broke in the middle of the answer",
@@ -287,7 +304,8 @@ def translated(error: Exception, endpoint: Endpoint, *, midway: bool = False) ->
             return ProviderError(f"the talk with {name} failed: {str(error) or type(error).__name__}", provider=name)
 
 
-def _silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
+def silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
+    """Return the error for an answer that has stood still for so many seconds."""
     return TimedOutError(
         f"{endpoint.provider} has said nothing for {seconds:g} s",
         provider=endpoint.provider,
@@ -303,7 +321,8 @@ def _no_address(endpoint: Endpoint) -> SettingsError:
     )
 
 
-def _unfit_key(endpoint: Endpoint) -> CredentialsError:
+def unfit_key(endpoint: Endpoint) -> CredentialsError:
+    """Return the error for a key, or another header, that HTTP cannot carry."""
     return CredentialsError(
         f"the key of {endpoint.provider}, or a header set for it, has characters that cannot be sent",
         hint=f"look at {endpoint.key_env or 'its headers'}: a key has neither spaces, line ends nor accents in it",

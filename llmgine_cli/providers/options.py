@@ -11,8 +11,8 @@ import msgspec
 from llmgine_cli.errors import UsageError, near_miss
 from llmgine_cli.llm.messages import ModelOptions, Request, ResponseFormat
 from llmgine_cli.providers import forms
-from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.quirks import Form, Quirk, Traits, traits_of
+from llmgine_cli.providers.vendor import Vendor
 
 # What an adapter makes of the conversation itself; another value here would be another request.
 OWNED = frozenset({"model", "messages", "system", "tools", "stream", "stream_options"})

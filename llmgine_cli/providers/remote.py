@@ -13,8 +13,8 @@ from llmgine_cli.providers.embedding import embed
 from llmgine_cli.providers.http import HttpTransport
 from llmgine_cli.providers.options import Options
 from llmgine_cli.providers.overflow import explain
-from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.transport import Answer, Endpoint, Transport
+from llmgine_cli.providers.vendor import Vendor
 from llmgine_cli.providers.wire import list_models, with_near_misses
 
 

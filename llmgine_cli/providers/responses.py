@@ -10,13 +10,13 @@ from llmgine_cli.errors import BadResponseError, ProviderError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
 from llmgine_cli.providers.forms import instructed
-from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.remote import RemoteProvider
 from llmgine_cli.providers.responses_input import input_of, instructions_of, tools_of
 from llmgine_cli.providers.responses_options import ResponsesOptions
 from llmgine_cli.providers.responses_reading import Reading
 from llmgine_cli.providers.responses_wire import Event, Response
 from llmgine_cli.providers.transport import Answer, Endpoint, Transport
+from llmgine_cli.providers.vendor import Vendor
 from llmgine_cli.providers.wire import decode, decode_whole, drain
 
 

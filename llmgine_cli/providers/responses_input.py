@@ -9,8 +9,8 @@ from typing import Any
 
 from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import File, Image, Message, Part, Reasoning, Text, ToolCall, ToolResult, ToolSpec
-from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.responses_kept import Kept, read
+from llmgine_cli.providers.vendor import Vendor
 from llmgine_cli.providers.wire import arguments_text, data_url, quoted_file
 
 Item = dict[str, Any]

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, cast
 from llmgine_cli.llm.messages import ModelOptions, Request, ResponseFormat
 from llmgine_cli.providers import forms
 from llmgine_cli.providers.options import OWNED, Fields, Filling, Options, kind_of
-from llmgine_cli.providers.presets import Vendor
 from llmgine_cli.providers.quirks import Traits
+from llmgine_cli.providers.vendor import Vendor
 
 # What is asked for although the user did not, and how a vendor says that this model, or this account, may not have it.
 _SUMMARY, _ENCRYPTED = "summary of its thoughts", "encrypted thoughts"

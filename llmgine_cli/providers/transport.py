@@ -25,6 +25,8 @@ class Endpoint:
         key_env: The variable it came from, or should come from.
         key_source: Where that variable was set: "environment" or ".env".
         starter: For a server on the user's own machine: how to start it.
+        sign_in: For a cloud that is asked with the credentials of its own command line: how to get these.
+        models_page: For a cloud that does not tell programs which models it has: where people find them.
         connect_timeout: Seconds to wait for a connection.
         idle_timeout: Seconds to wait for the next byte of an answer.
     """
@@ -35,6 +37,8 @@ class Endpoint:
     key_env: str | None = None
     key_source: str | None = None
     starter: str | None = None
+    sign_in: str | None = None
+    models_page: str | None = None
     connect_timeout: float = 10.0
     idle_timeout: float = 60.0
 

@@ -26,6 +26,15 @@ def encode(body: Mapping[str, Any]) -> bytes:
         return msgspec.json.encode(_scrubbed(body))
 
 
+def sendable(body: Mapping[str, Any]) -> tuple[Mapping[str, Any], int]:
+    """Return the body so that any library can make the JSON of it that `encode` makes, and the bytes that this has."""
+    try:
+        return body, len(msgspec.json.encode(body))
+    except UnicodeEncodeError:
+        clean = cast("dict[str, Any]", _scrubbed(body))
+        return clean, len(msgspec.json.encode(clean))
+
+
 def decode(data: bytes, decoder: msgspec.json.Decoder[T], endpoint: Endpoint) -> T:
     """Read JSON of the given type.
 
@@ -124,7 +133,8 @@ async def with_near_misses(
         known = await list_models(transport, endpoint, path, seconds=_LOOKUP_TIMEOUT)
     except LlmgineError:
         known = []  # the hint was worth a try, and the error is told without it
-    error.hint = near_miss(model, known) or f"see which models {endpoint.provider} has"
+    where = f"look at {endpoint.models_page}" if endpoint.models_page else f"see which models {endpoint.provider} has"
+    error.hint = near_miss(model, known) or where
     return error
 
 

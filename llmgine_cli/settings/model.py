@@ -216,6 +216,18 @@ class ProviderSettings(_Table):
         """How fast it may be asked; all the rest is about the vendor."""
         return {"requests_per_minute": self.requests_per_minute, "max_concurrency": self.max_concurrency}
 
+    transport: Annotated[
+        Literal["http", "sdk"],
+        Field(description="What carries the requests: llmgine's own client, or the vendor's official library."),
+    ] = "http"
+    platform: Annotated[
+        Literal["azure", "bedrock", "vertex"] | None,
+        Field(description="The cloud it is a part of, as one more region or resource there.", examples=["azure"]),
+    ] = None
+    api_version: Annotated[str | None, Field(description="Of Azure's API.", examples=["2025-04-01-preview"])] = None
+    region: Annotated[str | None, Field(description="Of Bedrock or Vertex.", examples=["us-east-1"])] = None
+    project: Annotated[str | None, Field(description="At Google, for Vertex.", examples=["my-project"])] = None
+
 
 class ToolsSettings(_Table):
     """How tools run."""
@@ -482,7 +494,7 @@ class Settings(BaseSettings):
 
     @property
     def vendor_changes(self) -> dict[str, dict[str, Any]]:
-        """What is said of each provider, and nothing that is not: see `providers.presets.merged`."""
+        """What is said of each provider, and nothing that is not: see `providers.own_vendors.merged`."""
         return {
             name: table.model_dump(exclude_unset=True, exclude={*table.pace}) for name, table in self.providers.items()
         }

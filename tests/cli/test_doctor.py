@@ -69,6 +69,16 @@ def test_a_provider_that_cannot_be_reached_is_wrong_and_the_rest_is_looked_at(cl
     assert "ollama" not in said
 
 
+def test_a_cloud_is_told_when_it_is_set_up_and_what_it_lacks_is_wrong(cli: Program) -> None:
+    key = {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": dead_url()}
+    said = found(cli("doctor", env={**key, "OPENAI_API_VERSION": "2025-04-01-preview"}))
+    assert said["azure"][:2] == ["note", "does not tell programs which models it has"]
+    assert "https://ai.azure.com" in said["azure"][2]
+    assert not {"bedrock", "vertex"} & set(said)
+    said = found(cli("doctor", env={**key}))
+    assert said["azure"][:2] == ["wrong", "azure needs the version of its API: OPENAI_API_VERSION is not set"]
+
+
 def test_offline_asks_nobody(cli: Program) -> None:
     with FakeVendor() as vendor:
         done = cli("doctor", "--offline", env={"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url})

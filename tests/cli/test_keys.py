@@ -75,7 +75,7 @@ def test_keys_are_listed_with_where_they_are_set_and_never_shown(cli: Program, h
     assert done.stderr == f"keys.json is {home / 'config' / 'keys.json'}\n"
     listed = json.loads(cli("keys", "list", "--json").stdout)
     assert listed[0] == {"variable": "OPENAI_API_KEY", "providers": ["openai"], "source": "keys.json"}
-    for words in (["keys", "list"], ["models", "list"], ["config", "show"]):
+    for words in (["keys", "list"], ["models", "list", "--all", "--json"], ["config", "show"]):
         assert KEY not in cli(*words).stdout
 
 

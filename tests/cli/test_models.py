@@ -181,6 +181,28 @@ def test_a_server_of_ones_own_is_listed_while_it_runs(cli: Program, home: Path) 
         assert ["mine:m-1", "-", "-", "-"] in rows(cli("models", "list").stdout)
 
 
+def test_a_cloud_that_is_set_up_is_not_asked_and_the_page_with_its_models_is_told(cli: Program) -> None:
+    env = {
+        "AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": dead_url(), "OPENAI_API_VERSION": "2025-04-01-preview",
+        "AWS_REGION": "us-east-1", "CLOUD_ML_REGION": "global", "GOOGLE_CLOUD_PROJECT": "p",
+    }  # fmt: skip
+    done = cli("models", "list", env=env)
+    assert done.code == 0
+    for cloud, page in (("azure", "ai.azure.com"), ("bedrock", "aws.amazon.com"), ("vertex", "cloud.google.com")):
+        (line,) = [line for line in done.stderr.splitlines() if line.startswith(f"{cloud} ")]
+        assert line.startswith(f"{cloud} does not tell programs which models it has: look at the ")
+        assert page in line
+    assert "warning" not in done.stderr
+
+
+def test_a_cloud_that_is_not_set_up_is_not_spoken_of_unless_it_wants_a_key(cli: Program) -> None:
+    done = cli("models", "list")
+    (keyless,) = [line for line in done.stderr.splitlines() if line.startswith("no key is set for ")]
+    assert "azure" in keyless
+    assert "bedrock" not in done.stderr
+    assert "vertex" not in done.stderr
+
+
 def test_names_are_searched_for(cli: Program) -> None:
     with FakeVendor(models=["gpt-4.1", "gpt-4.1-mini", "o3"]) as vendor:
         env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
@@ -230,9 +252,14 @@ def test_the_list_as_json(cli: Program) -> None:
         "key_variable": "ANTHROPIC_API_KEY",
         "key_source": None,
         "needs_key": True,
+        "models_page": None,
         "reachable": None,
         "error": None,
     }
+    assert [providers[name]["needs_key"] for name in ("lmstudio", "azure", "bedrock", "vertex")] == [
+        False, True, False, False,
+    ]  # fmt: skip
+    assert providers["azure"]["models_page"].startswith("the deployments of the resource at https://")
     assert "secret" not in done.stdout
 
 
@@ -275,6 +302,17 @@ def test_a_model_of_no_provider_is_an_error(cli: Program) -> None:
     done = cli("models", "show", "opnai:gpt-4.1")
     assert (done.code, done.stdout) == (2, "")
     assert "did you mean openai:gpt-4.1?" in done.stderr
+
+
+def test_how_a_cloud_is_signed_in_to_is_shown(cli: Program) -> None:
+    name = "bedrock:us.anthropic.claude-haiku-4-5-20251001-v1:0"
+    done = cli("models", "show", name, env={"AWS_REGION": "us-east-1"})
+    shown = {line[:16].strip(): line[16:] for line in done.stdout.splitlines()}
+    assert shown["provider"] == "bedrock, anthropic protocol over the vendor's SDK"
+    assert shown["address"] == "https://bedrock-runtime.us-east-1.amazonaws.com"
+    assert shown["key"].startswith("none needed: it is asked with the credentials of this machine (aws configure")
+    done = cli("models", "show", name, env={"AWS_BEARER_TOKEN_BEDROCK": "k"})
+    assert "AWS_BEARER_TOKEN_BEDROCK, set in the environment" in done.stdout
 
 
 # -- default

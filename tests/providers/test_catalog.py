@@ -12,7 +12,8 @@ from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, Se
 from llmgine_cli.llm.provider import Provider
 from llmgine_cli.providers.catalog import Catalog
 from llmgine_cli.providers.chat import ChatProvider
-from llmgine_cli.providers.presets import VENDORS, merged
+from llmgine_cli.providers.own_vendors import merged
+from llmgine_cli.providers.presets import VENDORS
 from llmgine_cli.providers.responses import ResponsesProvider
 from tests.support.adapters import request
 from tests.support.server import Answer, FakeVendor, Fault, dead_url
@@ -311,6 +312,33 @@ async def test_an_own_vendor_of_the_responses_protocol_is_spoken_to_in_it() -> N
         await made.aclose()
     assert vendor.requests[0].path == "/v1/responses"
     assert vendor.requests[0].body["include"] == ["reasoning.encrypted_content"]
+
+
+@pytest.mark.parametrize("transport", ["http", "sdk"])
+@pytest.mark.parametrize(
+    ("protocol", "path"),
+    [("chat", "/v1/chat/completions"), ("responses", "/v1/responses"), ("anthropic", "/v1/messages")],
+)
+async def test_every_protocol_goes_over_the_transport_of_the_settings(protocol: str, path: str, transport: str) -> None:
+    with FakeVendor([Answer("hi")], models=["m"]) as vendor:
+        url = vendor.root if protocol == "anthropic" else vendor.url
+        made = catalog(providers={"acme": {"base_url": url, "protocol": protocol, "transport": transport}})
+        assert [event async for event in made.model("acme:m").provider.stream(request())]
+        assert await made.models("acme", seconds=10) == ["m"]
+        await made.aclose()
+    assert vendor.requests[0].path == path
+    assert [("x-stainless-lang" in sent.headers) for sent in (*vendor.requests, *vendor.lookups)] == [
+        transport == "sdk"
+    ] * 2
+
+
+@pytest.mark.parametrize("name", ["azure", "eu"])
+def test_a_cloud_that_takes_keys_alone_needs_one(name: str) -> None:
+    place = {"base_url": "https://eu.example", "api_version": "v1"}
+    made = catalog(providers={name: {"platform": "azure", **place}})
+    with pytest.raises(CredentialsError, match="AZURE_OPENAI_API_KEY or AZURE_OPENAI_AD_TOKEN is not set") as caught:
+        made.model(f"{name}:mine")
+    assert f"llmgine keys set {name}" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,9 @@ from llmgine_cli.llm.messages import (
     user,
 )
 from llmgine_cli.llm.stream import Reply, Usage
-from llmgine_cli.providers.presets import VENDORS, Vendor
+from llmgine_cli.providers.presets import VENDORS
 from llmgine_cli.providers.quirks import Quirk, SystemRole
+from llmgine_cli.providers.vendor import Vendor
 from tests.support.adapters import WEATHER, ask, provider, request
 from tests.support.server import Answer, Events, FakeVendor, Fault
 

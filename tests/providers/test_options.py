@@ -9,7 +9,8 @@ from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import ModelOptions, ResponseFormat, Routing
 from llmgine_cli.providers.anthropic_options import AnthropicOptions
 from llmgine_cli.providers.options import Options
-from llmgine_cli.providers.presets import VENDORS, merged
+from llmgine_cli.providers.own_vendors import merged
+from llmgine_cli.providers.presets import VENDORS
 from tests.support.adapters import WEATHER, request
 
 EVERYTHING: dict[str, Any] = {"temperature": 0.5, "max_tokens": 9, "top_p": 0.9, "stop": ("END",), "seed": 7}

@@ -1,28 +1,34 @@
-"""The vendors as data."""
+"""The vendors that are known, as data."""
 
 import re
 
 import pytest
 
-from llmgine_cli.llm.messages import ModelOptions, ReasoningEffort
-from llmgine_cli.providers.presets import VENDORS, Vendor, merged, ollama_url
+from llmgine_cli.llm.messages import ModelOptions
+from llmgine_cli.providers.presets import VENDORS
+from llmgine_cli.providers.vendor import Vendor
 
 
 def test_the_order_of_choice_is_fixed() -> None:
     assert list(VENDORS) == [
-        "openai", "anthropic", "openrouter", "deepseek", "gemini", "xai", "groq", "mistral", "together", "ollama",
-        "lmstudio", "vllm", "local", "echo",
+        "openai", "anthropic", "openrouter", "deepseek", "gemini", "xai", "groq", "mistral", "together", "azure",
+        "bedrock", "vertex", "ollama", "lmstudio", "vllm", "local", "echo",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
 def test_every_row_is_whole(vendor: Vendor) -> None:
     assert VENDORS[vendor.name] is vendor
-    if vendor.protocol in {"chat", "responses", "anthropic"}:
+    if vendor.platform:
+        assert vendor.transport == "sdk"
+        assert set(vendor.variables) <= {"api_version", "region", "project"}
+        assert vendor.base_url_env
+        assert vendor.sign_in or vendor.key_env
+    elif vendor.protocol in {"chat", "responses", "anthropic"}:
         assert re.match(r"https?://", vendor.base_url)
         assert not vendor.base_url.endswith("/")
         assert (vendor.key_env is None) == (vendor.starter is not None)
-    if vendor.key_env:
+    if vendor.key_env and not vendor.platform:
         assert vendor.base_url.startswith("https://")
         assert vendor.default_model
     for quirk in vendor.quirks:
@@ -41,67 +47,11 @@ def test_keys_are_in_the_vendors_own_variables(name: str, variable: str) -> None
     assert VENDORS[name].key_env == variable
 
 
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("127.0.0.1", "http://127.0.0.1:11434/v1"),
-        ("127.0.0.1:8080", "http://127.0.0.1:8080/v1"),
-        ("0.0.0.0", "http://127.0.0.1:11434/v1"),
-        ("0.0.0.0:9999", "http://127.0.0.1:9999/v1"),
-        (":8080", "http://127.0.0.1:8080/v1"),
-        ("box", "http://box:11434/v1"),
-        ("http://box", "http://box:80/v1"),
-        ("https://box", "https://box:443/v1"),
-        ("http://box:11434", "http://box:11434/v1"),
-        ("http://box:11434/", "http://box:11434/v1"),
-        ("http://box:11434/v1", "http://box:11434/v1"),
-        ("https://box/ollama/", "https://box:443/ollama/v1"),
-        ("box/ollama", "http://box:11434/ollama/v1"),
-        ("[::1]:7", "http://[::1]:7/v1"),
-        ("::1", "http://[::1]:11434/v1"),
-        ("[::]", "http://[::1]:11434/v1"),
-        (' "box:1" ', "http://box:1/v1"),
-        ("box:99999", "http://box:11434/v1"),
-        ("", "http://127.0.0.1:11434/v1"),
-    ],
-)
-def test_ollama_host_is_understood_in_all_its_forms(host: str, url: str) -> None:
-    assert ollama_url(host) == url
-
-
 def test_a_variable_moves_a_vendor() -> None:
     moved = {"OPENAI_BASE_URL": "http://box/v1/", "OLLAMA_HOST": "box:1"}
     assert VENDORS["openai"].address(moved.get) == "http://box/v1"
     assert VENDORS["ollama"].address(moved.get) == "http://box:1/v1"
     assert VENDORS["groq"].address(moved.get) == "https://api.groq.com/openai/v1"
-
-
-def test_a_base_url_makes_a_new_vendor() -> None:
-    vendors = merged(VENDORS, {"acme": {"base_url": "http://acme/v1", "api_key_env": "ACME_KEY", "protocol": "chat"}})
-    acme = vendors["acme"]
-    assert (acme.name, acme.base_url, acme.key_env, acme.protocol) == ("acme", "http://acme/v1", "ACME_KEY", "chat")
-    assert list(vendors) == [*VENDORS, "acme"]
-    assert "acme" not in VENDORS
-
-
-def test_a_new_vendor_of_the_anthropic_protocol_has_its_names() -> None:
-    acme = merged(VENDORS, {"acme": {"base_url": "http://acme", "protocol": "anthropic"}})["acme"]
-    assert acme.max_tokens
-    assert acme.names["stop"] == "stop_sequences"
-    assert acme.key_env is None
-
-
-def test_a_new_vendor_of_the_responses_protocol_has_its_thoughts_sent_back() -> None:
-    acme = merged(VENDORS, {"acme": {"base_url": "http://acme/v1", "protocol": "responses"}})["acme"]
-    assert acme.thinkers == VENDORS["openai"].thinkers
-    assert (acme.takes_files, acme.quirks, acme.names) == (True, (), {})
-
-
-@pytest.mark.parametrize("said", ["chat", "responses"])
-def test_a_protocol_in_the_settings_holds_for_all_of_the_vendors_models(said: str) -> None:
-    changed = merged(VENDORS, {"openai": {"protocol": said}})["openai"]
-    assert {changed.protocol_of(model) for model in ("gpt-4.1", "gpt-5-pro", "gpt-6-sol")} == {said}
-    assert [quirk.drops for quirk in changed.quirks] == [quirk.drops for quirk in VENDORS["openai"].quirks]
 
 
 @pytest.mark.parametrize(
@@ -117,28 +67,6 @@ def test_it_is_known_which_models_think(model: str, thinks: bool) -> None:
     thinkers = VENDORS["openai"].thinkers
     assert thinkers is not None
     assert (re.match(thinkers, model) is not None) is thinks
-
-
-def test_a_known_vendor_can_be_changed_in_part() -> None:
-    changed = merged(VENDORS, {"openai": {"headers": {"X-Team": "blue"}, "base_url": None}})["openai"]
-    assert changed.headers == {"X-Team": "blue"}
-    assert changed.base_url == VENDORS["openai"].base_url
-    assert changed.quirks == VENDORS["openai"].quirks
-
-
-def test_a_base_url_in_the_settings_goes_before_the_vendors_variable() -> None:
-    changed = merged(VENDORS, {"openai": {"base_url": "http://mine/v1"}})["openai"]
-    assert changed.address({"OPENAI_BASE_URL": "http://other/v1"}.get) == "http://mine/v1"
-
-
-def test_another_key_variable_replaces_all_of_the_vendors() -> None:
-    changed = merged(VENDORS, {"gemini": {"api_key_env": "WORK_KEY"}})["gemini"]
-    assert changed.key_envs == ("WORK_KEY",)
-    assert VENDORS["gemini"].key_envs == ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-
-
-def test_a_vendor_does_not_show_its_headers() -> None:
-    assert "secret" not in repr(Vendor(name="x", headers={"Authorization": "secret"}))
 
 
 # -- what models can do
@@ -181,12 +109,6 @@ def test_it_is_known_which_models_take_pictures(vendor: str, model: str, taken: 
     assert VENDORS[vendor].takes_images(model) is taken
 
 
-def test_of_a_vendor_nobody_knows_it_is_known_too_for_models_that_others_serve() -> None:
-    acme = merged(VENDORS, {"acme": {"base_url": "http://acme/v1"}})["acme"]
-    assert not acme.takes_images("openai/gpt-oss-20b")
-    assert acme.takes_images("acme-1")
-
-
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=VENDORS)
 def test_quirks_speak_of_options_that_there_are(vendor: Vendor) -> None:
     options = {*ModelOptions.__struct_fields__, "response_format"} - {"extra"}
@@ -198,25 +120,23 @@ def test_quirks_speak_of_options_that_there_are(vendor: Vendor) -> None:
     assert vendor.carries.keys() <= VENDORS.keys()
 
 
-def test_every_option_of_ours_can_be_named_in_the_settings() -> None:
-    """The settings list them by themselves, for they may not know the layer that has them."""
-    from typing import get_args
+@pytest.mark.parametrize("cloud", ["bedrock", "vertex"])
+@pytest.mark.parametrize(
+    ("model", "later"),
+    [
+        ("us.anthropic.claude-opus-4-7-v1:0", True), ("anthropic.claude-haiku-4-5-20251001-v1:0", False),
+        ("claude-opus-4-7@20260416", True), ("claude-haiku-4-5@20251001", False),
+    ],
+)  # fmt: skip
+def test_claude_has_its_quirks_under_the_names_that_clouds_give_it(cloud: str, model: str, later: bool) -> None:
+    traits = VENDORS[cloud].traits(model)
+    assert ("temperature" in traits.drops) is later
+    assert bool(traits.budgets) is not later
+    # At Google an organization must allow schemas first; there a tool that must be called has the schema.
+    assert traits.formats == (("json_schema",) if cloud == "bedrock" else ())
 
-    from llmgine_cli.settings.model import Effort, Option
 
-    assert {*get_args(Option)} == {*ModelOptions.__struct_fields__, "response_format"} - {"extra"}
-    assert {*get_args(Effort)} == {*get_args(ReasoningEffort)}
-
-
-def test_names_and_aliases_of_the_settings_are_added_to_those_that_are_known() -> None:
-    change = {"names": {"seed": False, "stop": "halt"}, "aliases": {"quick": "gpt-4.1-nano"}}
-    changed = merged(VENDORS, {"openai": change})["openai"]
-    assert changed.names == {"max_tokens": "max_completion_tokens", "seed": None, "stop": "halt"}
-    assert changed.aliases == {"quick": "gpt-4.1-nano"}
-
-
-def test_a_proxy_of_the_anthropic_protocol_knows_what_claude_wants() -> None:
-    proxy = merged(VENDORS, {"acme": {"base_url": "http://acme", "protocol": "anthropic"}})["acme"]
-    assert "temperature" in proxy.traits("claude-opus-5").drops
-    assert proxy.traits("claude-3-5-haiku-20241022").most == {"max_tokens": 8192}
-    assert proxy.traits("kimi-k2").formats == ()
+def test_a_deployment_of_azure_is_what_its_name_says() -> None:
+    azure = VENDORS["azure"]
+    assert "temperature" in azure.traits("o3-mini").drops
+    assert azure.traits("gpt-4.1").names["max_tokens"] == "max_completion_tokens"

@@ -8,8 +8,9 @@ import pytest
 
 from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import ModelOptions, ResponseFormat
-from llmgine_cli.providers.presets import VENDORS, Vendor
+from llmgine_cli.providers.presets import VENDORS
 from llmgine_cli.providers.responses_options import ResponsesOptions
+from llmgine_cli.providers.vendor import Vendor
 from tests.support.adapters import WEATHER, request
 
 PERSON = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}

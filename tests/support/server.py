@@ -23,6 +23,7 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.noise import laid_out, surprising, with_surprises
 from tests.support.wire import (
     Answer,
     Chat,
@@ -36,10 +37,11 @@ from tests.support.wire import (
     html,
     sse,
 )
+from tests.support.wire_clouds import Bedrock, Vertex, asked
 from tests.support.wire_responses import Responses
 
 Protocol = Chat | Messages | Responses
-PROTOCOLS: tuple[type[Chat], type[Messages], type[Responses]] = (Chat, Messages, Responses)
+KINDS: tuple[type[Protocol], ...] = (Chat, Messages, Responses, Bedrock, Vertex)
 
 __all__ = [
     "Answer",
@@ -65,6 +67,7 @@ class Recorded:
         path: With its query.
         headers: Names in lower case.
         body: The JSON, decoded; None when there was none.
+        raw: The body's bytes.
         hung_up: Set when the client went away while it was being answered.
     """
 
@@ -72,6 +75,7 @@ class Recorded:
     path: str
     headers: dict[str, str]
     body: Any
+    raw: bytes = b""
     hung_up: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
@@ -199,7 +203,7 @@ class _Connection(socketserver.StreamRequestHandler):
             name, _, value = row.partition(":")
             headers[name.strip().lower()] = value.strip()
         data = self.rfile.read(int(headers.get("content-length", 0)))
-        return Recorded(line[0], line[1], headers, json.loads(data) if data else None)
+        return Recorded(line[0], line[1], headers, json.loads(data) if data else None, data)
 
     def _answer(self, request: Recorded) -> bool:
         """Answer; say whether the connection can be used again."""
@@ -207,19 +211,19 @@ class _Connection(socketserver.StreamRequestHandler):
         if request.method == "GET" and path.endswith("/models"):
             self.vendor.lookups.append(request)
             if self.vendor.lookup is not None:
-                return self._follow(self.vendor.lookup, PROTOCOLS[0]({}, 0), request)
+                return self._follow(self.vendor.lookup, KINDS[0]({}, 0), request)
             models = [{"id": name, "object": "model", "display_name": name} for name in self.vendor.models]
             return self._send(200, {"object": "list", "data": models, "has_more": False})
         if request.method == "POST" and path.endswith("/embeddings") and isinstance(request.body, dict):
             self.vendor.embedded.append(request)
             if (fault := next(self.vendor.embedding_faults, None)) is not None:
-                return self._follow(fault, PROTOCOLS[0]({}, 0), request)
+                return self._follow(fault, KINDS[0]({}, 0), request)
             return self._send(200, embeddings(request.body))
-        kinds = [kind for kind in PROTOCOLS if path.endswith(kind.path)]
+        kinds = [kind for kind in KINDS if path.endswith(kind.path)]
         if request.method != "POST" or not kinds or not isinstance(request.body, dict):
             return self._send(404, {"error": {"message": f"no such page: {path}", "type": "not_found"}})
         script, number = self.vendor.next(request)
-        protocol = kinds[0](request.body, number)
+        protocol = kinds[0](asked(path, request.body), number)
         if not self._may(request):
             script = Fault(401, "Incorrect API key provided", "invalid_request_error", "invalid_api_key")
         return self._follow(script, protocol, request)
@@ -242,19 +246,26 @@ class _Connection(socketserver.StreamRequestHandler):
                 return self._say(script, protocol, request)
 
     def _may(self, request: Recorded) -> bool:
-        given = request.headers.get("x-api-key") or request.headers.get("authorization", "").removeprefix("Bearer ")
+        given = (
+            request.headers.get("x-api-key")
+            or request.headers.get("api-key")
+            or request.headers.get("authorization", "").removeprefix("Bearer ")
+        )
         return self.vendor.key is None or given == self.vendor.key
 
     def _say(self, answer: Answer, protocol: Protocol, request: Recorded) -> bool:
         if answer.delay:
             self.vendor.closing.wait(answer.delay)
-        streamed = bool(request.body.get("stream")) if answer.streamed is None else answer.streamed
+        streamed = bool(asked(request.path, request.body).get("stream")) if answer.streamed is None else answer.streamed
         if not streamed:
+            reply = protocol.whole(answer)
             return self._send(
-                200, protocol.whole(answer), "application/json" if answer.content_type is None else answer.content_type
+                200,
+                surprising(reply) if answer.surprises else reply,
+                "application/json" if answer.content_type is None else answer.content_type,
             )
         if answer.then == "silence":
-            self._start(200, "text/event-stream")
+            self._start(200, protocol.stream_type)
             for event in protocol.events(answer):
                 self._chunk(event)
             return self._wait_for_hang_up(request)
@@ -262,19 +273,25 @@ class _Connection(socketserver.StreamRequestHandler):
         if answer.shred:
             whole = b"".join(body)
             body = iter([whole[at : at + answer.shred] for at in range(0, len(whole), answer.shred)])
-        kind = "text/event-stream" if answer.content_type is None else answer.content_type
+        kind = protocol.stream_type if answer.content_type is None else answer.content_type
         return self._stream(body, kind, gap=answer.gap, cut=answer.then == "cut")
 
     def _rendered(self, answer: Answer, protocol: Protocol) -> Iterator[bytes]:
         """The stream's body; of an answer given again and again it is kept, so that a benchmark measures its client."""
         if answer is not self.vendor.always:
             return self._body(answer, protocol)
-        key = (protocol.path, protocol.model, getattr(protocol, "wants_usage", True))
+        key = (type(protocol).__name__, protocol.model, getattr(protocol, "wants_usage", True))
         if key not in self.vendor.kept:
             self.vendor.kept[key] = list(self._body(answer, protocol))
         return iter(self.vendor.kept[key])
 
     def _body(self, answer: Answer, protocol: Protocol) -> Iterator[bytes]:
+        body = self._plain(answer, protocol)
+        if answer.surprises:
+            body = with_surprises(body, protocol.strangers())
+        yield from laid_out(body, answer.layout)
+
+    def _plain(self, answer: Answer, protocol: Protocol) -> Iterator[bytes]:
         yield from protocol.events(answer)
         if answer.then == "finish":
             yield from protocol.ending(answer)
@@ -283,7 +300,7 @@ class _Connection(socketserver.StreamRequestHandler):
         elif answer.then == "garbage":
             yield b"data: {this is no JSON\n\n"
         elif answer.then == "cut":
-            yield b'data: {"id":"chatcm'
+            yield protocol.cut_off
 
     def _scripted(self, script: Events) -> Iterator[bytes]:
         for event in script.events:

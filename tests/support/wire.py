@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tests.support.noise import Layout
+
 # What happens to a stream after its text: nothing special, the connection breaks inside an event, it ends properly but
 # without a finish marker, an error object, something that is no JSON, or nothing for as long as the client waits.
 Then = Literal["finish", "cut", "end", "error", "garbage", "silence"]
@@ -37,6 +39,9 @@ class Answer:
         delay: Seconds before the first byte.
         gap: Seconds between the pieces.
         shred: Send the body in slices of this many bytes, whatever they cut through.
+        fragment: Characters in each piece of a call's arguments.
+        layout: How the events of a stream are written down.
+        surprises: Whether there are fields and events nobody knows.
         streamed: Overrules what the client asked for.
         content_type: Instead of the right one.
     """
@@ -52,6 +57,9 @@ class Answer:
     delay: float = 0.0
     gap: float = 0.0
     shred: int | None = None
+    fragment: int = 5
+    layout: Layout = "plain"
+    surprises: bool = False
     streamed: bool | None = None
     content_type: str | None = None
 
@@ -146,10 +154,17 @@ def sse(data: Any, event: str | None = None) -> bytes:
     return f"{head}data: {json.dumps(data, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
-class Chat:
+class Wire:
+    """What all protocols have that stream server-sent events."""
+
+    stream_type = "text/event-stream"
+    cut_off = b'data: {"id":"chatcm'  # the beginning of an event
+
+
+class Chat(Wire):
     """OpenAI chat completions."""
 
-    path = "/chat/completions"
+    path: str | tuple[str, ...] = "/chat/completions"
 
     def __init__(self, request: dict[str, Any], number: int) -> None:
         """Take the request's body and the number of the request, for the ids."""
@@ -189,7 +204,7 @@ class Chat:
             opening = {"index": number, **self._call(number, (call[0], ""))}
             yield self._chunk({"tool_calls": [opening]})
         # The fragments of parallel calls are interleaved, as the protocol allows.
-        fragments = [split(arguments_of(call)) for call in answer.calls]
+        fragments = [split(arguments_of(call), answer.fragment) for call in answer.calls]
         for turn in range(max(map(len, fragments), default=0)):
             for number, of_call in enumerate(fragments):
                 if turn < len(of_call):
@@ -205,6 +220,10 @@ class Chat:
     def stream_error(self) -> bytes:
         """An error in mid-stream."""
         return sse({"error": {"message": "the model crashed", "type": "server_error", "code": None}})
+
+    def strangers(self) -> Iterator[bytes]:
+        """Events nobody knows."""
+        yield sse({**self._head(), "object": "chat.completion.sparkle", "choices": [], "sparkle": 1})
 
     def _head(self) -> dict[str, Any]:
         return {"id": self.id, "object": "chat.completion.chunk", "created": 1_790_000_000, "model": self.model}
@@ -227,10 +246,10 @@ class Chat:
         }
 
 
-class Messages:
+class Messages(Wire):
     """Anthropic messages."""
 
-    path = "/messages"
+    path: str | tuple[str, ...] = "/messages"
     reasons: dict[str, str] = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}  # noqa: RUF012 -- never changed
 
     def __init__(self, request: dict[str, Any], number: int) -> None:
@@ -280,7 +299,7 @@ class Messages:
         for number, call in enumerate(answer.calls):
             block = {"type": "tool_use", "id": f"{self.call_id}{number}", "name": call[0], "input": {}}
             yield self._start(index, block)
-            for piece in ["", *split(arguments_of(call))]:
+            for piece in ["", *split(arguments_of(call), answer.fragment)]:
                 yield self._delta(index, {"type": "input_json_delta", "partial_json": piece})
             if answer.then == "finish":
                 yield self._event("content_block_stop", index=index)
@@ -296,6 +315,10 @@ class Messages:
     def stream_error(self) -> bytes:
         """An error in mid-stream."""
         return self._event("error", error={"type": "overloaded_error", "message": "the model crashed"})
+
+    def strangers(self) -> Iterator[bytes]:
+        """Events nobody knows."""
+        yield self._event("sparkle", index=0, sparkle={"text": "no answer"})
 
     def _head(self, answer: Answer) -> dict[str, Any]:
         return {

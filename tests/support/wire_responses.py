@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from tests.support.wire import Answer, Fault, Tokens, arguments_of, halves, split, sse
+from tests.support.wire import Answer, Fault, Tokens, Wire, arguments_of, halves, split, sse
 
 
-class Responses:
+class Responses(Wire):
     """OpenAI Responses."""
 
-    path = "/responses"
+    path: str | tuple[str, ...] = "/responses"
     reasons: dict[str, str] = {"length": "max_output_tokens"}  # noqa: RUF012 -- never changed
 
     def __init__(self, request: dict[str, Any], number: int) -> None:
@@ -41,7 +41,7 @@ class Responses:
                 case "message":
                     pieces = self._saying(index, item, answer)
                 case _:
-                    pieces = self._calling(index, item)
+                    pieces = self._calling(index, item, answer.fragment)
             for kind, piece in pieces:
                 if answer.then == "finish" or item["type"] == "reasoning" or not kind.endswith(".done"):
                     yield piece
@@ -54,6 +54,10 @@ class Responses:
     def stream_error(self) -> bytes:
         """An error in mid-stream."""
         return self._event("error", code="server_error", message="the model crashed", param=None)
+
+    def strangers(self) -> Iterator[bytes]:
+        """Events nobody knows."""
+        yield self._event("response.sparkle", output_index=0, sparkle={"text": "no answer"})
 
     # -- items
 
@@ -102,10 +106,10 @@ class Responses:
             yield self._named("response.content_part.done", **place, part=part)
         yield self._item("done", index, item)
 
-    def _calling(self, index: int, item: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    def _calling(self, index: int, item: dict[str, Any], fragment: int) -> Iterator[tuple[str, bytes]]:
         place = {"item_id": item["id"], "output_index": index}
         yield self._item("added", index, {**item, "arguments": "", "status": "in_progress"})
-        for piece in split(item["arguments"]):
+        for piece in split(item["arguments"], fragment):
             yield self._named("response.function_call_arguments.delta", **place, delta=piece)
         yield self._named("response.function_call_arguments.done", **place, arguments=item["arguments"])
         yield self._item("done", index, item)

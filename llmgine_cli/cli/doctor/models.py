@@ -8,12 +8,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from llmgine_cli.cli.doctor.finding import Finding, wrong
-from llmgine_cli.cli.models.group import catalog_of, key_variable, vendors_of
+from llmgine_cli.cli.models.group import catalog_of, is_set_up, key_variable, vendors_of
 from llmgine_cli.errors import LlmgineError
 
 if TYPE_CHECKING:
     from llmgine_cli.providers.catalog import Catalog
-    from llmgine_cli.providers.presets import Vendor
+    from llmgine_cli.providers.vendor import Vendor
     from llmgine_cli.settings import Settings
 
 _SECONDS = 10.0  # that a provider may take
@@ -48,7 +48,11 @@ async def reached(settings: "Settings") -> AsyncIterator[Finding]:
     import asyncio
 
     catalog = catalog_of(settings)
-    vendors = [vendor for vendor in vendors_of(settings).values() if _is_set_up(vendor, settings)]
+    vendors = [
+        vendor
+        for vendor in vendors_of(settings).values()
+        if vendor.protocol not in ("local", "echo") and is_set_up(vendor, settings)
+    ]
     try:
         for found in await asyncio.gather(*(_ask(catalog, vendor) for vendor in vendors)):
             if found is not None:
@@ -96,15 +100,14 @@ async def local(settings: "Settings") -> AsyncIterator[Finding]:
         await catalog.aclose()
 
 
-def _is_set_up(vendor: "Vendor", settings: "Settings") -> bool:
-    if vendor.protocol in ("local", "echo"):
-        return False
-    return not vendor.key_envs or key_variable(vendor, settings) is not None
-
-
 async def _ask(catalog: "Catalog", vendor: "Vendor") -> Finding | None:
     begin = perf_counter()
     try:
+        if vendor.models_page:
+            catalog.model(f"{vendor.name}:MODEL")  # raises if anything is not said that it needs
+            return Finding(
+                vendor.name, "note", "does not tell programs which models it has", f"look at {vendor.models_page}"
+            )
         models = await catalog.models(vendor.name, seconds=_SECONDS)
     except LlmgineError as error:
         # That a server of one's own does not run is no fault.

@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from llmgine_cli.llm.pricelist import Listed
     from llmgine_cli.providers.catalog import Catalog
-    from llmgine_cli.providers.presets import Vendor
+    from llmgine_cli.providers.vendor import Vendor
     from llmgine_cli.settings import Settings
 
 app = typer.Typer(
@@ -18,7 +18,8 @@ app = typer.Typer(
 
 def vendors_of(settings: "Settings") -> "Mapping[str, Vendor]":
     """Return all providers there are here, by name."""
-    from llmgine_cli.providers.presets import VENDORS, merged
+    from llmgine_cli.providers.own_vendors import merged
+    from llmgine_cli.providers.presets import VENDORS
 
     return merged(VENDORS, settings.vendor_changes)
 
@@ -33,6 +34,20 @@ def catalog_of(settings: "Settings") -> "Catalog":
 def key_variable(vendor: "Vendor", settings: "Settings") -> str | None:
     """The variable that holds a vendor's key, if any does."""
     return next((variable for variable in vendor.key_envs if settings.key_source(variable)), None)
+
+
+def is_set_up(vendor: "Vendor", settings: "Settings") -> bool:
+    """Whether what it needs is there: a key; of a cloud with a sign-in of its own, the region and the project."""
+    if key_variable(vendor, settings):
+        return True
+    if vendor.sign_in:
+        return all(vendor.found(field, settings.address) for field in vendor.variables)
+    return not vendor.key_envs
+
+
+def needs_key(vendor: "Vendor") -> bool:
+    """Whether there is no other way to sign in than with a key."""
+    return bool(vendor.key_envs) and vendor.sign_in is None
 
 
 def tokens(count: int | None) -> str:

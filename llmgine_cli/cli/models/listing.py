@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, command
-from llmgine_cli.cli.models.group import app, catalog_of, facts, key_variable, price, tokens, vendors_of
+from llmgine_cli.cli.models.group import (
+    app,
+    catalog_of,
+    facts,
+    is_set_up,
+    key_variable,
+    needs_key,
+    price,
+    tokens,
+    vendors_of,
+)
 
 if TYPE_CHECKING:
     from llmgine_cli.llm.pricelist import Listed
-    from llmgine_cli.providers.presets import Vendor
+    from llmgine_cli.providers.vendor import Vendor
     from llmgine_cli.settings import Settings
 
 ASKED_FOR = 10.0  # seconds that a vendor may take to list its models
@@ -74,7 +84,7 @@ def list_models(
 
 
 async def _ask(cli: Cli, settings: "Settings", vendors: "Mapping[str, Vendor]") -> list[_Asked]:
-    """Ask all providers that can be asked, at the same time."""
+    """Ask all providers that can be asked, at the same time; clouds cannot, they have a page for people."""
     import asyncio
 
     from llmgine_cli.cli.screen.spinner import Spinner
@@ -84,7 +94,7 @@ async def _ask(cli: Cli, settings: "Settings", vendors: "Mapping[str, Vendor]") 
     asked = [_Asked(vendor=vendor) for vendor in vendors.values()]
 
     async def ask(each: _Asked) -> None:
-        if each.vendor.key_envs and key_variable(each.vendor, settings) is None:
+        if each.vendor.models_page or not is_set_up(each.vendor, settings):
             return
         try:
             each.models = sorted(await catalog.models(each.vendor.name, seconds=ASKED_FOR))
@@ -92,7 +102,10 @@ async def _ask(cli: Cli, settings: "Settings", vendors: "Mapping[str, Vendor]") 
             each.error = error.message
 
     spinner = Spinner(enabled=sys.stderr.isatty() and not cli.quiet, styled=cli.styled(stderr=True))
-    spinner.show(f"asking {', '.join(each.vendor.name for each in asked if key_variable(each.vendor, settings))}")
+    busy = [
+        each.vendor.name for each in asked if key_variable(each.vendor, settings) and each.vendor.models_page is None
+    ]
+    spinner.show(f"asking {', '.join(busy)}")
     try:
         await asyncio.gather(*(ask(each) for each in asked))
     finally:
@@ -128,7 +141,11 @@ def _tell(cli: Cli, asked: Sequence[_Asked], settings: "Settings") -> None:
         # That a server of one's own does not run is no news.
         if each.error and (each.vendor.key_envs or cli.verbose):
             cli.warn(each.error)
-    keyless = [each.vendor.name for each in asked if each.vendor.key_envs and not key_variable(each.vendor, settings)]
+        if each.vendor.models_page and is_set_up(each.vendor, settings):
+            cli.note(
+                f"{each.vendor.name} does not tell programs which models it has: look at {each.vendor.models_page}"
+            )
+    keyless = [each.vendor.name for each in asked if needs_key(each.vendor) and not is_set_up(each.vendor, settings)]
     if keyless:
         cli.note(f"no key is set for {', '.join(keyless)}: llmgine keys set NAME stores one")
     if not weights.present():
@@ -143,7 +160,8 @@ def _provider(each: _Asked, settings: "Settings") -> dict[str, Any]:
         "base_url": each.vendor.address(settings.address) or None,
         "key_variable": variable or each.vendor.key_env,
         "key_source": settings.key_source(variable) if variable else None,
-        "needs_key": bool(each.vendor.key_envs),
+        "needs_key": needs_key(each.vendor),
+        "models_page": each.vendor.models_page,
         "reachable": None if each.models is None and each.error is None else each.error is None,
         "error": each.error,
     }

@@ -6,13 +6,13 @@ import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, command
 from llmgine_cli.cli.complete import complete_model
-from llmgine_cli.cli.models.group import app, catalog_of, facts, key_variable, price, tokens
+from llmgine_cli.cli.models.group import app, catalog_of, facts, key_variable, needs_key, price, tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from llmgine_cli.llm.pricelist import Listed
-    from llmgine_cli.providers.presets import Vendor
+    from llmgine_cli.providers.vendor import Vendor
     from llmgine_cli.settings import Settings
 
 
@@ -40,20 +40,28 @@ def show(
 
 
 def _rows(title: str, vendor: "Vendor", about: "Mapping[str, Any]", known: "Listed") -> list[tuple[str, str]]:
-    variable, source = about["key_variable"], about["key_source"]
-    key = f"{variable}, set in the {source}" if source else f"{variable}, not set: llmgine keys set {vendor.name}"
+    carried = " over the vendor's SDK" if vendor.transport == "sdk" else ""
     rows = [
         ("model", title),
         ("about", known.about),
-        ("provider", f"{vendor.name}, {vendor.protocol} protocol"),
+        ("provider", f"{vendor.name}, {vendor.protocol} protocol{carried}"),
         ("address", about["base_url"] or ""),
-        ("key", key if variable else "none needed"),
+        ("key", _key(vendor, about)),
         ("context window", f"{tokens(known.context_window)} tokens" if known.context_window else "not known"),
         ("price", _price(known)),
         ("leaves out", ", ".join(about["refuses"])),
         ("state", "retired by its vendor" if known.retired else ""),
     ]
     return [(label, value) for label, value in rows if value]
+
+
+def _key(vendor: "Vendor", about: "Mapping[str, Any]") -> str:
+    variable, source = about["key_variable"], about["key_source"]
+    if source:
+        return f"{variable}, set in the {source}"
+    if vendor.sign_in:
+        return f"none needed: it is asked with the credentials of this machine ({vendor.sign_in})"
+    return f"{variable}, not set: llmgine keys set {vendor.name}" if needs_key(vendor) else "none needed"
 
 
 def _price(known: "Listed") -> str:
