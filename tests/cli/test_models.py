@@ -311,7 +311,9 @@ def test_how_a_cloud_is_signed_in_to_is_shown(cli: Program) -> None:
     assert shown["provider"] == "bedrock, anthropic protocol over the vendor's SDK"
     assert shown["address"] == "https://bedrock-runtime.us-east-1.amazonaws.com"
     assert shown["key"].startswith("none needed: it is asked with the credentials of this machine (aws configure")
+    assert "not set yet" not in shown
     done = cli("models", "show", name, env={"AWS_BEARER_TOKEN_BEDROCK": "k"})
+    assert "not set yet     AWS_REGION or AWS_DEFAULT_REGION\n" in done.stdout
     assert "AWS_BEARER_TOKEN_BEDROCK, set in the environment" in done.stdout
 
 

@@ -46,6 +46,7 @@ def _rows(title: str, vendor: "Vendor", about: "Mapping[str, Any]", known: "List
         ("about", known.about),
         ("provider", f"{vendor.name}, {vendor.protocol} protocol{carried}"),
         ("address", about["base_url"] or ""),
+        ("not set yet", ", ".join(about["unset"])),
         ("key", _key(vendor, about)),
         ("context window", f"{tokens(known.context_window)} tokens" if known.context_window else "not known"),
         ("price", _price(known)),
@@ -81,6 +82,9 @@ def _vendor_facts(vendor: "Vendor", model: str, settings: "Settings") -> dict[st
         "provider": vendor.name,
         "protocol": vendor.protocol,
         "base_url": vendor.address(settings.address) or None,
+        "unset": [
+            " or ".join(names) for field, names in vendor.variables.items() if not vendor.found(field, settings.address)
+        ],
         "key_variable": variable or vendor.key_env,
         "key_source": settings.key_source(variable) if variable else None,
         "refuses": sorted(refused),
