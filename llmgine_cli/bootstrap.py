@@ -482,6 +482,7 @@ def make_catalog(settings: "Settings", vendors: "Mapping[str, Vendor]") -> "Cata
         key=settings.key,
         key_source=settings.key_source,
         address=settings.address,
+        untrusted={key[1] for key in settings.circumstances.withheld if key[0] in ("providers", "aliases")},
         connect_timeout=min(settings.limits.connect_timeout, settings.limits.idle_timeout),
         idle_timeout=settings.limits.idle_timeout,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from llmgine_cli.errors import SettingsError
+from llmgine_cli.keys import KeyStore
 from llmgine_cli.providers.presets import VENDORS
 from llmgine_cli.settings import ProviderSettings, Settings, explain, load
 from llmgine_cli.settings.example import example
@@ -510,6 +511,25 @@ class TestDotenv:
         assert settings.key_source("GROQ_API_KEY") == ".env"
         assert settings.key("XAI_API_KEY") is None
         assert settings.key_source("MISTRAL_API_KEY") is None
+
+    def test_a_key_of_ones_own_goes_before_that_of_a_folder(self) -> None:
+        Path(".env").write_text("OPENAI_API_KEY=theirs\n")
+        assert load().key_source("OPENAI_API_KEY") == ".env"
+        KeyStore().set("OPENAI_API_KEY", "mine")
+        settings = load()
+        key = settings.key("OPENAI_API_KEY")
+        assert key is not None
+        assert key.get_secret_value() == "mine"
+        assert settings.key_source("OPENAI_API_KEY") == "keys.json"
+
+    def test_a_key_of_a_folder_is_told_once_and_again_when_it_is_another(self) -> None:
+        Path(".env").write_text("OPENAI_API_KEY=theirs\nGREETING=hello\n")
+        settings = load()
+        assert settings.notices == ("OPENAI_API_KEY is from .env: requests go to the account of whoever made the key",)
+        settings.told()
+        assert load().notices == ()
+        Path(".env").write_text("OPENAI_API_KEY=others\n")
+        assert len(load().notices) == 1
 
     def test_an_address_comes_from_the_environment_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(".env").write_text("OPENAI_BASE_URL=http://evil\nOLLAMA_HOST=http://evil\nHTTPS_PROXY=http://evil\n")

@@ -43,10 +43,11 @@ class Earlier:
         path: Its file.
         messages: The conversation, so that any vendor accepts it as a beginning.
         engine: The strategy it was last opened with, if the log says so.
-        model: The `provider:model` that was asked last.
+        model: The `provider:model` that answered last, by the name it was asked for; if none ever did, that was asked.
         tools: Names of the tools that were granted last.
         last_event: Id of its last event.
         interrupted: Whether the last answer was stopped, or its end never came into the log.
+        unended: Whether nothing says that it ended: it may still be coming.
         skipped: How many lines could not be read.
         gone: Names of attachments whose bytes are not kept any more.
     """
@@ -60,6 +61,7 @@ class Earlier:
     last_event: str | None
     interrupted: bool
     skipped: int
+    unended: bool = False
     gone: tuple[str, ...] = ()
 
 
@@ -91,6 +93,7 @@ def recall(path: Path) -> Earlier:
         last_event=last_event,
         interrupted=replayed.interrupted,
         skipped=reader.skipped,
+        unended=replayed.unended,
         gone=gone,
     )
 
@@ -138,12 +141,19 @@ class _Replay:
 
     def __init__(self) -> None:
         self.engine: str | None = None
-        self.model: str | None = None
+        self.unended = False
+        self._asked: str | None = None  # the model that was asked last, and may have failed
+        self._answered: str | None = None
         self.tools: tuple[str, ...] = ()
         self.interrupted = False
         self._messages: list[Message] = []
         self._call_id = ""  # of the answer that is coming
         self._coming: Message | None = None  # as far as it came; None once it is in the conversation
+
+    @property
+    def model(self) -> str | None:
+        """The model to go on with: one that failed is not taken for the user's choice."""
+        return self._answered or self._asked
 
     def take(self, event: BusMessage) -> None:
         match event:
@@ -160,7 +170,7 @@ class _Replay:
                 del self._messages[kept:]
                 self._coming, self.interrupted = None, False
             case ConversationOpened():
-                self.engine, self.model, self.tools = event.engine, event.model, event.tools
+                self.engine, self._asked, self.tools = event.engine, event.model, event.tools
             case _:
                 self._take_call(event)
 
@@ -172,15 +182,19 @@ class _Replay:
     def _take_call(self, event: BusMessage) -> None:
         match event:
             case LLMCallStarted() if event.history:  # without, it was asked aside
-                self._call_id, self._coming, self.interrupted = event.event_id, None, True
-                self.model, self.tools = event.model, event.tools or self.tools
+                self._call_id, self._coming = event.event_id, None
+                self.interrupted = self.unended = True
+                self._asked, self.tools = event.model, event.tools or self.tools
             case ReplyGrew() if event.call_id == self._call_id:
                 self._coming = assistant((self._coming.text if self._coming else "") + event.text)
             case LLMCallFinished() if event.call_id == self._call_id:
-                self._coming, self.interrupted = event.reply.message, False
+                self._coming, self._answered = event.reply.message, self._asked
+                self.interrupted = self.unended = False
             case LLMCallInterrupted() if event.call_id == self._call_id:
                 self._coming = assistant(event.partial.text) if event.partial.text else None
+                self._answered, self.unended = self._asked, False
             case LLMCallFailed() if event.call_id == self._call_id:
-                self._coming, self.interrupted = None, False
+                self._coming = None
+                self.interrupted = self.unended = False
             case _:
                 pass

@@ -73,6 +73,21 @@ def locate(name: str, folders: Folders) -> tuple[str, Path]:
     raise NotFoundError("prompt", name, (known for known, _, _ in _files(folders)), hint="llmgine prompt list")
 
 
+def hidden(name: str, folders: Folders) -> str | None:
+    """Return the folder's label whose prompt of this name a project's takes the place of; None if there is none.
+
+    Args:
+        name: As for `locate`.
+        folders: As for `locate`.
+    """
+    if locate(name, folders)[0] != "project":
+        return None
+    try:
+        return locate(name, [folder for folder in folders if folder[0] != "project"])[0]
+    except (NotFoundError, PromptError):
+        return None
+
+
 def find(name: str, folders: Folders) -> Template:
     """Find and read a prompt.
 

@@ -1,7 +1,7 @@
 """Where models are found: from a name, or from what is configured, to a model that can be called."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Protocol
@@ -36,6 +36,7 @@ class Catalog:
         address: Gives the address that a variable holds.
         connect_timeout: Seconds to wait for a connection.
         idle_timeout: Seconds to wait for the next byte of an answer.
+        untrusted: Names of providers and aliases that a project sets and nobody trusts, for errors.
         key_source: Says where a key's variable was set, for errors.
     """
 
@@ -49,12 +50,14 @@ class Catalog:
         connect_timeout: float,
         idle_timeout: float,
         key_source: Callable[[str], str | None] | None = None,
+        untrusted: Collection[str] = (),
     ) -> None:
         self._vendors = vendors
         self._aliases = aliases
         self._key = key
         self._address = address
         self._key_source = key_source
+        self._untrusted = untrusted
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
         self._providers: dict[tuple[str, WireFormat], Provider] = {}
@@ -218,8 +221,14 @@ class Catalog:
             return self._carried(owner, name) or (owner, name, None)
         if colon:
             missing = NotFoundError("provider", left, self._vendors)
-            missing.hint = self._closest(left, right) or f"write provider:model; {missing.hint}"
+            if left in self._untrusted:
+                missing.hint = "the llmgine.toml of this project sets it, and is not trusted: llmgine trust shows it"
+                raise missing
+            missing.hint = self._closest(left, right) or f"write provider:model; known: {', '.join(self._vendors)}"
             raise missing
+        if name in self._untrusted:
+            advice = "the llmgine.toml of this project makes it an alias, and is not trusted: llmgine trust shows it"
+            raise NotFoundError("model", name, (), hint=advice)
         raise NotFoundError("model", name, (), hint=self._advice(name))
 
     def _unalias(self, name: str) -> str:
@@ -266,7 +275,7 @@ class Catalog:
 
         if "ollama" in self._vendors and re.search(r"[\d./]", left) and re.fullmatch(r"[\w.-]+", right):
             return f"did you mean ollama:{left}:{right}?"  # a model with a tag, as Ollama writes them
-        close = get_close_matches(left, list(self._vendors), n=1, cutoff=0.6)
+        close = get_close_matches(left, list(self._vendors), n=1, cutoff=0.7)
         return f"did you mean {close[0]}:{right}?" if close else None
 
     def _advice(self, name: str) -> str:

@@ -64,6 +64,7 @@ def read(overrides: Mapping[str, Any] | None = None) -> Reading:
         SettingsError: A setting is wrong; the message names the file or variable and the key.
     """
     project = places.project_dir()
+    stored = KeyStore()
     notices: list[Notice] = []
     dotenv: dict[str, tuple[str, Path]] = {}
     sources: list[Source] = [Flags(overrides or {}), _environment(notices)]
@@ -72,10 +73,14 @@ def read(overrides: Mapping[str, Any] | None = None) -> Reading:
         dotenv = {name: (value, file) for name, value in variables.items()} | dotenv
         sources.append(_dotenv(variables, file, notices))
         notices += _addresses(variables, file)
-    sources += _project_file(project, notices) if project else []
+        notices += _keys(variables, file, stored)
+    withheld: list[Key] = []
+    sources += _project_file(project, notices, withheld) if project else []
     sources.append(_user_file())
     settings = _made_of(sources)
-    circumstances = Circumstances(project, tuple(notices), dotenv, _unvouched(sources, ("model",)), KeyStore())
+    circumstances = Circumstances(
+        project, tuple(notices), dotenv, _unvouched(sources, ("model",)), stored, tuple(withheld)
+    )
     return Reading(settings.under(circumstances), tuple(sources))
 
 
@@ -164,8 +169,28 @@ def _addresses(variables: Mapping[str, str], file: Path) -> list[Notice]:
     return [Notice(text, digest(repr(sorted(variables.items())).encode()))]
 
 
-def _project_file(project: Path, notices: list[Notice]) -> list[File]:
-    """The project's `llmgine.toml`: all of it when it is trusted, what is harmless when it is not."""
+def _keys(variables: Mapping[str, str], file: Path, stored: KeyStore) -> list[Notice]:
+    """Tell which keys of a `.env` file count: requests go to the account of whoever made them."""
+    names = [
+        name
+        for name in variables
+        if name.endswith("_API_KEY") and not os.environ.get(name) and stored.where(name) is None
+    ]
+    if not names:
+        return []
+    verb = "is" if len(names) == 1 else "are"
+    text = f"{', '.join(sorted(names))} {verb} from {shown(file)}: requests go to the account of whoever made the key"
+    return [Notice(text, digest(repr(sorted((name, variables[name]) for name in names)).encode()))]
+
+
+def _project_file(project: Path, notices: list[Notice], withheld: list[Key]) -> list[File]:
+    """The project's `llmgine.toml`: all of it when it is trusted, what is harmless when it is not.
+
+    Args:
+        project: Its folder.
+        notices: To which is added what people are to be told.
+        withheld: To which the keys are added that do not count.
+    """
     path = project / places.PROJECT_FILE
     own = path.resolve() == places.config_file().resolve()
     vouched = own or TrustStore().is_trusted(path)
@@ -175,6 +200,7 @@ def _project_file(project: Path, notices: list[Notice]) -> list[File]:
         if own or TrustStore().is_trusted(path, content):  # of this very content
             return data
         kept, ignored = split(data)
+        withheld.extend(ignored)
         told.extend(_not_trusted(path, content, ignored))
         return kept
 

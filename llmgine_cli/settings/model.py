@@ -365,6 +365,7 @@ class Circumstances:
         dotenv: What the `.env` files say: variable → (value, file).
         model_from: Where the model is named, if nobody has vouched for that: a `.env`, or an untrusted project's file.
         stored: The keys that the user has stored with us.
+        withheld: What the project's file sets and does not count for want of trust, as keys: `("providers", "mine")`.
     """
 
     project: Path | None = None
@@ -372,6 +373,7 @@ class Circumstances:
     dotenv: Mapping[str, tuple[str, Path]] = field(default_factory=dict[str, tuple[str, Path]], repr=False)
     model_from: str | None = None
     stored: KeyStore | None = field(default=None, compare=False)
+    withheld: tuple[tuple[str, ...], ...] = ()
 
 
 class Settings(BaseSettings):
@@ -500,7 +502,7 @@ class Settings(BaseSettings):
         }
 
     def key(self, variable: str) -> SecretStr | None:
-        """A key from the environment, else from a `.env` file, else as the user stored it; an empty one is none.
+        """A key from the environment, else as the user stored it, else from a `.env` file; an empty one is none.
 
         Args:
             variable: As `OPENAI_API_KEY`.
@@ -508,19 +510,20 @@ class Settings(BaseSettings):
         Raises:
             SettingsError: The system's keyring has it and cannot be opened.
         """
-        value = os.environ.get(variable) or self._dotenv(variable)
+        value = os.environ.get(variable)
         if not value and (stored := self._circumstances.stored) is not None:
-            value = stored.get(variable)
+            value = stored.get(variable)  # before a `.env`, which comes with a folder: it may be anybody's account
+        value = value or self._dotenv(variable)
         return SecretStr(value) if value else None
 
     def key_source(self, variable: str) -> KeySource | None:
         """Where `key` has it from; the keyring is not opened for this."""
         if os.environ.get(variable):
             return "environment"
-        if self._dotenv(variable):
-            return ".env"
         stored = self._circumstances.stored
-        return stored.where(variable) if stored is not None else None
+        if stored is not None and (where := stored.where(variable)) is not None:
+            return where
+        return ".env" if self._dotenv(variable) else None
 
     def address(self, variable: str) -> str | None:
         """An address from the environment only: a folder's `.env` may not say where keys are sent."""

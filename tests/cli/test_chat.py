@@ -369,6 +369,49 @@ def test_lines_typed_before_the_first_prompt_are_sent_when_it_comes() -> None:
         assert terminal.wait_end() == 0
 
 
+def test_ctrl_c_takes_nothing_of_what_was_typed_for_the_next_prompt() -> None:
+    gate = Gate(Answer("first answer"), Answer("second answer"))
+    with FakeVendor(gate) as vendor, Chat(vendor) as terminal:
+        terminal.type("one\r")
+        type_ahead(terminal, "two\r")
+        terminal.send("\x03")
+        terminal.wait_for("stopped")
+        gate.open()
+        gate.open()
+        wait_until(lambda: len(vendor.requests) == 2)
+        assert said(vendor)[-1] == ("user", "two")
+        terminal.wait_until(lambda: terminal.raw.count(b"\x1b[?2004h") == 3, "the last prompt")
+        terminal.send("\x04")
+        assert terminal.wait_end() == 0
+
+
+def test_ctrl_c_leaves_the_search_in_the_history_and_enter_takes_what_was_found() -> None:
+    with Chat(None) as terminal:
+        terminal.type("an old question\r")
+        terminal.type("\x12xyz")
+        terminal.wait_for("I-search backward")
+        terminal.send("\x03")
+        terminal.wait_gone("I-search backward")
+        terminal.send("\x12old")
+        terminal.wait_for("I-search backward")
+        terminal.send("\r")
+        terminal.wait_gone("I-search backward")
+        terminal.wait_for("> an old question")
+        terminal.send("\x05\x15\x04")
+        assert terminal.wait_end() == 0
+
+
+def test_ctrl_z_at_the_prompt_gives_the_terminal_to_the_shell() -> None:
+    wrap = 'set -m; "$@"; echo "stopped with $?"; fg; echo "left with $?"'
+    with Chat(None, wrap=wrap) as terminal:
+        terminal.type("\x1a")
+        terminal.wait_for("stopped with 14")
+        terminal.wait_until(lambda: terminal.raw.count(b"\x1b[?2004h") >= 2, "the prompt again")
+        terminal.send("\x04")
+        terminal.wait_for("left with 0")
+        assert terminal.wait_end() == 0
+
+
 def test_keys_typed_before_a_question_are_no_answer_to_it_and_those_typed_after_it_are_kept() -> None:
     gate = Gate(ToolCalls(("calculate", {"expression": "6*7"})), Answer("first answer"), Answer("second answer"))
     with FakeVendor(gate) as vendor, Chat(vendor, "-T", "calculate") as terminal:

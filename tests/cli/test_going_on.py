@@ -340,6 +340,30 @@ def test_a_fork_of_a_session_whose_answer_is_coming_has_what_came_so_far(cli: Pr
     assert len(logs(home)) == 2
 
 
+def test_a_model_that_failed_is_not_the_one_to_go_on_with(cli: Program) -> None:
+    with FakeVendor([Answer("ok"), Answer("again")]) as vendor:
+        cli(*FAKE, "first", "--name", "trip", env=env(vendor))
+        failed = cli(
+            "run", "--session", "trip", "-m", "ollama:x", "--retries", "0", "second", env={"OLLAMA_HOST": "127.0.0.1:9"}
+        )
+        assert failed.code == 1
+        assert cli("run", "--session", "trip", "third", env=env(vendor)).stdout == "again\n"
+
+
+def test_an_answer_that_was_stopped_in_an_open_chat_is_not_said_to_be_coming(cli: Program) -> None:
+    with FakeVendor([Answer("Half an answer, then", then="silence"), Answer("ok")]) as vendor:
+        words = [str(PROGRAM), "chat", "-m", "openai:fake", "--name", "trip"]
+        with Terminal(words, env=env(vendor)) as terminal:
+            terminal.wait_until(lambda: b"\x1b[?2004h" in terminal.raw, "the prompt")
+            terminal.send("first\r")
+            terminal.wait_for("Half an answer,")
+            terminal.send("\x03")
+            terminal.wait_for("stopped")
+            done = cli("run", "--session", "trip", "second", env=env(vendor))
+        assert "the last answer was interrupted: Half an answer," in done.stderr
+        assert "still being written" not in done.stderr
+
+
 def test_an_answer_that_has_not_begun_is_gone_on_without_it(cli: Program, home: Path) -> None:
     with FakeVendor([Answer("", then="silence"), Answer("ok")]) as vendor:
         with cli.start(*FAKE, "first", env=env(vendor)) as running:

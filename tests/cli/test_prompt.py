@@ -196,3 +196,14 @@ def test_what_ships_renders(cli: Program) -> None:
     assert (done.code, done.stderr) == (0, "")
     assert "conventional commits" in done.stdout
     assert done.stdout.endswith("<diff>\ndiff --git a/x b/x\n+{name}\n</diff>\n")
+
+
+def test_a_projects_prompt_in_place_of_one_that_ships_is_told(cli: Program) -> None:
+    Path("prompts").mkdir()
+    Path("prompts/summarize.md").write_text("Mine: {input}")
+    Path("prompts/other.md").write_text("Other: {input}")
+    done = cli("run", "-m", "echo:echo", "-t", "summarize", "hi")
+    assert (done.stdout, done.stderr) == (
+        "Mine: hi\n", "the prompt summarize is this project's, not the bundled one\n",
+    )  # fmt: skip
+    assert cli("run", "-m", "echo:echo", "-t", "other", "hi").stderr == ""

@@ -283,3 +283,15 @@ def test_what_is_ignored_is_told_once_but_not_to_a_quiet_run(cli: Program, proje
     assert [told("--quiet"), told(), told()] == [False, True, False]
     (project / "llmgine.toml").write_text(SETTINGS + "# changed\n")
     assert [told(), told()] == [True, False]
+
+
+def test_a_provider_that_only_an_untrusted_project_has_is_told_each_time(cli: Program) -> None:
+    Path("llmgine.toml").write_text(
+        '[providers.mine]\nbase_url = "http://127.0.0.1:9/v1"\n[aliases]\nfast = "mine:x"\n'
+    )
+    for _ in range(2):
+        done = cli("run", "-m", "mine:x", "hi")
+        assert done.code == 2
+        assert "the llmgine.toml of this project sets it, and is not trusted" in done.stderr
+    assert "makes it an alias, and is not trusted" in cli("run", "-m", "fast", "hi").stderr
+    assert "did you mean" not in cli("run", "-m", "nope:x", "hi").stderr

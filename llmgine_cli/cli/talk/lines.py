@@ -163,8 +163,8 @@ def _completer() -> "Completer":
 
 
 def _bindings() -> "KeyBindings":
-    """Enter sends, Alt-Enter and Ctrl-J begin a new line, Ctrl-C clears."""
-    from prompt_toolkit.filters import completion_is_selected
+    """Enter sends, Alt-Enter and Ctrl-J begin a new line, Ctrl-C clears, Ctrl-Z lets the shell have the terminal."""
+    from prompt_toolkit.filters import completion_is_selected, is_searching
     from prompt_toolkit.key_binding import KeyBindings
 
     bindings = KeyBindings()
@@ -181,9 +181,13 @@ def _bindings() -> "KeyBindings":
     def clear(event: "KeyPressEvent") -> None:
         event.current_buffer.reset()
 
-    bindings.add("enter", filter=~completion_is_selected)(send)
+    def suspend(event: "KeyPressEvent") -> None:
+        event.app.suspend_to_background()
+
+    bindings.add("enter", filter=~completion_is_selected & ~is_searching)(send)
     bindings.add("enter", filter=completion_is_selected)(take_completion)
     bindings.add("escape", "enter")(new_line)
     bindings.add("c-j")(new_line)
-    bindings.add("c-c")(clear)
+    bindings.add("c-c", filter=~is_searching)(clear)  # there it leaves the search, as Enter takes what was found
+    bindings.add("c-z")(suspend)
     return bindings

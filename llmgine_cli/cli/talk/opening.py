@@ -347,10 +347,14 @@ def _find_template(cli: Cli, app: "Application", opening: Opening) -> "Template 
         return None
     from llmgine_cli.errors import UntrustedError
     from llmgine_cli.plugins import names_a_file
-    from llmgine_cli.prompting.find import find
+    from llmgine_cli.prompting.find import find, hidden
     from llmgine_cli.trust import names_a_model_file
 
-    template = find(opening.template, app.plugins.folders("prompts"))
+    folders = app.plugins.folders("prompts")
+    template = find(opening.template, folders)
+    if (origin := hidden(opening.template, folders)) is not None:
+        whose = "your own" if origin == "user" else "the bundled one"
+        cli.note(f"the prompt {opening.template} is this project's, not {whose}")
     if opening.engine is None and template.engine and names_a_file(template.engine):
         raise UntrustedError(
             f"the prompt {template.name!r} wants to run the file {template.engine}, and only you can allow that",

@@ -283,7 +283,7 @@ def _tell(cli: Cli, earlier: "Earlier", conversation: "Conversation", *, coming:
     if earlier.interrupted:
         last = earlier.messages[-1] if earlier.messages else None
         came = clip(last.text, SHOWN) if last is not None and last.role == "assistant" else ""
-        if coming:
+        if coming and earlier.unended:
             how = f"with what there is of it: {came}" if came else "without it"
             cli.note(f"the last answer is still being written: this goes on {how}")
         else:

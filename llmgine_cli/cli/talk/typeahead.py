@@ -33,6 +33,7 @@ else:
         quiet = termios.tcgetattr(device)
         quiet[0] &= ~termios.ICRNL
         quiet[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN)
+        quiet[3] |= termios.NOFLSH  # Ctrl-C stops the answer, and takes nothing of what was typed for the next prompt
         termios.tcsetattr(device, termios.TCSANOW, quiet)
         try:
             yield
