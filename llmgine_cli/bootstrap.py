@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from llmgine_cli.bus.schedule import Scheduler
     from llmgine_cli.errors import StorageError
     from llmgine_cli.eventlog.writer import EventLog
+    from llmgine_cli.llm.budget import Budget
     from llmgine_cli.llm.embeddings import Embeddings
     from llmgine_cli.plugins import Plugins
     from llmgine_cli.providers.catalog import Catalog
@@ -418,8 +419,8 @@ def build(
         on_log_failure: Called once if the event log cannot be written; the run goes on without it.
         on_sink_failure: Told once of each other sink that fails; default: the logger `llmgine_cli.sinks` is.
         show: Shows a line of the sink `console`; default: stderr does.
-        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name, or a
-            model to fall back on has no key.
+        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name, a model
+            to fall back on has no key, or the price of one is not known though there is a cap.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -460,7 +461,7 @@ def build(
         bus=bus,
         plugins=Plugins(project=settings.project, trust=TrustStore(), tell=tell),
         catalog=make_catalog(settings, vendors),
-        calls=_calls(bus, settings),
+        calls=_calls(bus, settings, _budget(bus, settings, logged=log is not None, tell=tell)),
         log=log,
         sinks=sinks,
         tell=tell,
@@ -487,7 +488,23 @@ def make_catalog(settings: "Settings", vendors: "Mapping[str, Vendor]") -> "Cata
     )
 
 
-def _calls(bus: Bus, settings: "Settings") -> Calls:
+def _budget(bus: Bus, settings: "Settings", *, logged: bool, tell: Callable[[str], object]) -> "Budget | None":
+    """Make what knows what may be spent, and what was; None when the settings say nothing of it."""
+    limits = settings.limits
+    if limits.max_cost is limits.max_cost_session is limits.max_cost_day is None:
+        return None
+    from llmgine_cli.eventlog.queries.spending import Spending
+    from llmgine_cli.llm.budget import Budget, Caps
+    from llmgine_cli.llm.prices import Prices
+
+    caps = Caps(run=limits.max_cost, session=limits.max_cost_session, day=limits.max_cost_day)
+    prices = Prices(places.cache_dir())
+    budget = Budget(caps, prices, ledger=Spending(settings.log_dir, prices), logged=logged, tell=tell)
+    budget.attach(bus)
+    return budget
+
+
+def _calls(bus: Bus, settings: "Settings", budget: "Budget | None") -> Calls:
     """Make what calls the models, as the settings say."""
     limits = settings.limits
 
@@ -503,7 +520,7 @@ def _calls(bus: Bus, settings: "Settings") -> Calls:
         return Breaker(provider, failures=limits.breaker_failures, cooldown=limits.breaker_cooldown)
 
     policy = RetryPolicy(retries=limits.retries, retry_after_cap=limits.retry_after_cap)
-    return Calls(bus, policy=policy, pace=pace, breaker=breaker)
+    return Calls(bus, policy=policy, pace=pace, breaker=breaker, budget=budget)
 
 
 async def run_engine(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from llmgine_cli.settings import Settings
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="PROMPT", help="What to ask; stdin comes before it.")]
-Usage = Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr how many tokens it took.")]
+Usage = Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr what it took: tokens, price, time.")]
 
 
 def add_to(app: typer.Typer) -> None:
