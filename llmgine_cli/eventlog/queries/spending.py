@@ -3,7 +3,6 @@
 It is asked again before each call, for other processes write as well; of each file only what was added is read then.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -55,7 +54,7 @@ class Spending:
         """
         name = file_name_part(session_id)
         paths = [file.path for file in files(self._folder) if file.session == name]
-        return self._sum(paths, self._of_session, Filter(types=_TYPES))
+        return sum(self._read(path, self._of_session, Filter(types=_TYPES)).dollars for path in paths)
 
     def since(self, since_ns: int) -> float:
         """Return what was spent in all sessions since then (nanoseconds since 1970), in US dollars.
@@ -66,16 +65,16 @@ class Spending:
         if since_ns != self._since_ns:  # another day
             self._since_ns = since_ns
             self._of_day.clear()
-        paths = [file.path for file in files(self._folder) if file.modified_ns >= since_ns]
-        return self._sum(paths, self._of_day, Filter(types=_TYPES, since_ns=since_ns))
+        for file in files(self._folder):
+            if file.modified_ns >= since_ns:
+                self._read(file.path, self._of_day, Filter(types=_TYPES, since_ns=since_ns))
+        return sum(read.dollars for read in self._of_day.values())  # of files that were removed meanwhile, too
 
-    def _sum(self, paths: Iterable[Path], known: dict[Path, _Read], wanted: Filter) -> float:
-        return sum(self._add(path, known.setdefault(path, _Read()), wanted).dollars for path in paths)
-
-    def _add(self, path: Path, read: _Read, wanted: Filter) -> _Read:
+    def _read(self, path: Path, known: dict[Path, _Read], wanted: Filter) -> _Read:
         """Read what was added to a file; one that has become shorter is another one."""
+        read = known.setdefault(path, _Read())
         if not path.exists():
-            return read  # removed since the folder was read; what was spent stays spent
+            return read
         if path.stat().st_size < read.end:
             read.end, read.dollars = 0, 0.0
         for record in LogReader(path).matching(wanted, read.end):
