@@ -18,6 +18,9 @@ class Speed(NamedTuple):
         """Tokens per second."""
         return self.tokens * 1000 / self.ms
 
+    def __str__(self) -> str:
+        return f"{self.per_second:.3g} tokens/s" if self.per_second < 100 else f"{self.per_second:.0f} tokens/s"
+
 
 def speed_of(usage: Usage, duration_ms: float, first_token_ms: float | None, *, thoughts: bool) -> Speed | None:
     """Return how fast an answer came from its first token on; one that came whole, from the beginning; None: unknown.

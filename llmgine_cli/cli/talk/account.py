@@ -92,9 +92,7 @@ class Account:
         if self._calls and self._calls[0].first_token_ms is not None:
             line += f", first token after {self._calls[0].first_token_ms / 1000:.2f} s"
         if speed := self.speed:
-            line += (
-                f", {speed.per_second:.3g} tokens/s" if speed.per_second < 100 else f", {speed.per_second:.0f} tokens/s"
-            )
+            line += f", {speed}"
         return line
 
     def _broken_off(self, call: LLMCallFailed | LLMCallInterrupted) -> None:
