@@ -14,9 +14,10 @@ from llmgine_cli.cli.talk.resume import GoingOn, take_up
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from llmgine_cli.bootstrap import Application, Conversation
+    from llmgine_cli.bootstrap import Application
     from llmgine_cli.bus import CommandResult
     from llmgine_cli.cli.talk.attaching import Source
+    from llmgine_cli.conversation import Conversation
     from llmgine_cli.engine import Engine
     from llmgine_cli.llm.messages import Message, Part
     from llmgine_cli.prompting.template import Template
