@@ -248,6 +248,7 @@ class Run:
 
         Raises:
             ProviderError: The model failed.
+            LimitReachedError: There is not enough money left for it.
         """
         messages = self.history.messages
         request = Request(

@@ -86,6 +86,13 @@ class _Claim(NamedTuple):
     dollars: float
 
 
+class _Input(NamedTuple):
+    """Tokens of a request: as we estimated them, and as the vendor counted them."""
+
+    estimated: int
+    counted: int
+
+
 class _Purse(NamedTuple):
     """What a cap allows, what of it is gone, both in US dollars, and what to say of it."""
 
@@ -126,8 +133,8 @@ class Budget:
         self._midnight = midnight or local_midnight
         self._own: list[_Spent] = []
         self._under_way: list[_Claim] = []
-        self._inputs: dict[tuple[str | None, str], int] = {}  # estimated, by session and model
-        self._scales: dict[str, float] = {}  # counted tokens for each estimated one, by model
+        self._inputs: dict[tuple[str | None, str], int] = {}  # of the last call as estimated, by session and model
+        self._counted: dict[tuple[str | None, str], _Input] = {}  # of the last one that the vendor has counted
         self._told: set[str] = set()
 
     def attach(self, bus: Bus) -> None:
@@ -147,7 +154,9 @@ class Budget:
             yield
             return
         self._inputs[session, name] = given = tokens_of(request)
-        given = round(given * self._scales.get(name, 1.0))
+        last = self._counted.get((session, name))
+        if last is not None and given >= last.estimated:  # the same conversation, grown
+            given += last.counted - last.estimated
         made = request.options.max_tokens if isinstance(request, Request) else None
         about = self._prices.cost(name, Usage(input_tokens=given, output_tokens=made or 0), time_ns())
         self._prices.keep()
@@ -165,13 +174,14 @@ class Budget:
 
     def note(self, event: Costly) -> None:
         """Take note of what a call cost."""
-        estimated = self._inputs.get((event.session_id, event.model))
+        asked = (event.session_id, event.model)
         usage, answered = spent(event)
-        if isinstance(event, LLMCallFinished | EmbeddingFinished) and estimated:
+        if isinstance(event, LLMCallFinished | EmbeddingFinished) and asked in self._inputs:
+            estimated = self._inputs[asked]
             if usage.input_tokens is None:
                 usage = usage + Usage(input_tokens=estimated)
-            elif usage.input_tokens:
-                self._scales[event.model] = usage.input_tokens / estimated
+            else:
+                self._counted[asked] = _Input(estimated, usage.input_tokens)
         dollars = self._prices.cost(event.model, usage, event.time_ns, answered=answered)
         if dollars:
             self._own.append(_Spent(event.time_ns, event.session_id, dollars))

@@ -109,6 +109,22 @@ async def test_the_next_input_is_estimated_by_what_the_last_one_turned_out_to_be
         await table.ask(ASKED)
 
 
+async def test_what_a_short_request_had_too_much_is_not_taken_times_the_length_of_the_next() -> None:
+    table = Table(answer(1000, 0), answer(1000, 0), run=0.0061)
+    await table.ask("hi")  # one token, and the vendor counts a thousand: 0.2 cents
+    with pytest.raises(LimitReachedError, match=r"cost \$0\.0060 or more"):
+        await table.ask("x" * 8004)
+    await table.ask(ASKED)
+    assert table.asked == 2
+
+
+async def test_a_shorter_request_is_another_one() -> None:
+    table = Table(answer(4000, 0), answer(1, 0), run=0.0101)
+    await table.ask(ASKED)
+    await table.ask(ASKED[:3000])
+    assert table.asked == 2
+
+
 async def test_nothing_is_asked_for_nothing() -> None:
     table = Table(answer(1, 1), run=0.0)
     with pytest.raises(LimitReachedError):
