@@ -25,10 +25,12 @@ class _Read:
     Attributes:
         end: Where the last line ends that counted, in bytes.
         dollars: What was spent up to there.
+        seen: Its size in bytes and when it was written to, nanoseconds since 1970, as it was read.
     """
 
     end: int = 0
     dollars: float = 0.0
+    seen: tuple[int, int] = (0, 0)
 
 
 class Spending:
@@ -73,9 +75,15 @@ class Spending:
     def _read(self, path: Path, known: dict[Path, _Read], wanted: Filter) -> _Read:
         """Read what was added to a file; one that has become shorter is another one."""
         read = known.setdefault(path, _Read())
-        if not path.exists():
+        try:
+            status = path.stat()
+        except OSError:
+            return read  # removed since the folder was read
+        seen = (status.st_size, status.st_mtime_ns)
+        if seen == read.seen:
             return read
-        if path.stat().st_size < read.end:
+        read.seen = seen
+        if status.st_size < read.end:
             read.end, read.dollars = 0, 0.0
         for record in LogReader(path).matching(wanted, read.end):
             read.end = record.offset + len(record.line)
