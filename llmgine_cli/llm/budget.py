@@ -41,11 +41,6 @@ class Caps:
     session: float | None = None
     day: float | None = None
 
-    @property
-    def any(self) -> bool:
-        """Whether there is one at all."""
-        return (self.run, self.session, self.day) != (None, None, None)
-
 
 class Ledger(Protocol):
     """What was spent according to the log, in US dollars, as far as prices are known."""
@@ -112,7 +107,6 @@ class Budget:
         ledger: What the log knows of this session and this day.
         logged: Whether our own calls come to be in it.
         tell: Told, once of each, which models have no known price.
-        midnight: Returns when the day began, nanoseconds since 1970.
     """
 
     def __init__(
@@ -123,14 +117,12 @@ class Budget:
         ledger: Ledger | None = None,
         logged: bool = False,
         tell: Callable[[str], object] = lambda _: None,
-        midnight: Callable[[], int] | None = None,
     ) -> None:
         self._caps = caps
         self._prices = prices
         self._ledger = ledger or NoLedger()
         self._logged = logged
         self._tell = tell
-        self._midnight = midnight or local_midnight
         self._own: list[_Spent] = []
         self._under_way: list[_Claim] = []
         self._inputs: dict[tuple[str | None, str], int] = {}  # of the last call as estimated, by session and model
@@ -182,9 +174,9 @@ class Budget:
                 usage = usage + Usage(input_tokens=estimated)
             else:
                 self._counted[asked] = _Input(estimated, usage.input_tokens)
-        dollars = self._prices.cost(event.model, usage, event.time_ns, answered=answered)
-        if dollars:
-            self._own.append(_Spent(event.time_ns, event.session_id, dollars))
+        cost = self._prices.cost(event.model, usage, event.time_ns, answered=answered)
+        if cost:
+            self._own.append(_Spent(event.time_ns, event.session_id, cost))
 
     def _check(self, model: str, session: str | None, about: float) -> None:
         for purse in self._purses(session):
@@ -209,7 +201,7 @@ class Budget:
             hint = "allow more with max_cost_session in [limits] of the settings, or begin a new session"
             yield _Purse(caps.session, gone, "max_cost_session", "for this session", hint)
         if caps.day is not None:
-            midnight = self._midnight()
+            midnight = local_midnight()
             ours = sum(each.dollars for each in own if each.time_ns >= midnight)
             gone = self._known(self._ledger.since(midnight), ours) + sum(each.dollars for each in under_way)
             hint = "allow more with max_cost_day in [limits] of the settings"

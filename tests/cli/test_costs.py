@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import local_model
 from tests.support.facts import logged
 from tests.support.program import PROGRAM, Program
 from tests.support.server import Answer, FakeVendor, Fault, Tokens, ToolCalls
@@ -122,6 +123,21 @@ def test_what_costs_nothing_is_never_refused(cli: Program, home: Path) -> None:
     settings(home, "[limits]\nmax_cost = 0\nmax_cost_session = 0\nmax_cost_day = 0\n")
     done = cli("run", "-m", "echo:echo", "hi")
     assert (done.code, done.stdout, done.stderr) == (0, "hi\n", "")
+
+
+@pytest.fixture(scope="module")
+def weights() -> Path:
+    return local_model.model()
+
+
+@pytest.mark.local_model
+def test_the_embedded_model_is_asked_when_nothing_may_be_spent(cli: Program, home: Path, weights: Path) -> None:
+    local_model.install(weights, home)
+    words = ("-m", "local:smollm2-135m", "--max-cost", "0", "-o", "max_tokens", "8", "-u")
+    done = cli("run", *words, "Say hello.", env={"LLMGINE_LIMITS__MAX_COST_DAY": "0"})
+    assert done.code == 0
+    assert done.stdout.strip()
+    assert "; free; 1 call of the model" in done.stderr
 
 
 def test_a_model_without_a_known_price_is_told_once_and_asked(cli: Program, home: Path) -> None:
