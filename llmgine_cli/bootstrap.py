@@ -20,17 +20,18 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from llmgine_cli import places
-from llmgine_cli.bus import Bus, CommandResult
-from llmgine_cli.engine import Engine, Prompt, Run, Structured
-from llmgine_cli.errors import CredentialsError, EngineError, SettingsError, UsageError
+from llmgine_cli.bus import Bus
+from llmgine_cli.conversation import Conversation
+from llmgine_cli.errors import CredentialsError, SettingsError
 from llmgine_cli.llm.breaker import Breaker
 from llmgine_cli.llm.calls import Calls
 from llmgine_cli.llm.events import ConversationOpened
 from llmgine_cli.llm.history import History
-from llmgine_cli.llm.messages import File, Image, Message, ModelOptions, Part, ToolSpec, named
+from llmgine_cli.llm.messages import Message, ModelOptions, Part
 from llmgine_cli.llm.pace import Pace
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.retry import RetryPolicy
+from llmgine_cli.structured.holding import Structured
 from llmgine_cli.structured.shape import Shape, is_model, shape_of
 from llmgine_cli.toolkit.messages import CallTool
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from llmgine_cli.bus.schedule import Scheduler
     from llmgine_cli.errors import StorageError
     from llmgine_cli.eventlog.writer import EventLog
+    from llmgine_cli.llm.budget import Budget
     from llmgine_cli.llm.embeddings import Embeddings
     from llmgine_cli.plugins import Plugins
     from llmgine_cli.providers.catalog import Catalog
@@ -50,154 +52,6 @@ if TYPE_CHECKING:
     from llmgine_cli.toolkit.tool import Tool
 
 logger = logging.getLogger(__name__)
-
-
-class Conversation:
-    """One session with an engine, a model, tools and a history; made by `Application.conversation`.
-
-    Attributes:
-        session_id: Its id on the bus and in the event log.
-        engine: The strategy in use.
-        model: Whom it talks to.
-        history: What was said so far.
-        options: How to sample.
-        stream: Whether answers come in pieces.
-        fallbacks: Who answers in the model's place should it fail, in this order.
-        shape: The form that answers must have; None: any text.
-    """
-
-    def __init__(
-        self,
-        app: "Application",
-        *,
-        session_id: str,
-        engine: Engine,
-        model: Model,
-        history: History,
-        options: ModelOptions,
-        stream: bool,
-        fallbacks: Sequence[Model] = (),
-        shape: Shape | None = None,
-    ) -> None:
-        self._app = app
-        self._runner: ToolRunner | None = None
-        self.session_id = session_id
-        self.engine = engine
-        self.model = model
-        self.history = history
-        self.options = options
-        self.stream = stream
-        self.fallbacks = tuple(fallbacks)
-        self.shape = shape
-
-    @property
-    def tools(self) -> tuple[ToolSpec, ...]:
-        """What the model may ask for."""
-        return self._runner.specs if self._runner else ()
-
-    @property
-    def denied(self) -> bool:
-        """Whether a tool call was refused for want of an approval."""
-        return bool(self._runner and self._runner.denied)
-
-    def use_model(self, name: str) -> None:
-        """Go on with another model.
-
-        Raises:
-            NotFoundError: There is no such provider.
-            CredentialsError: Its key is missing.
-        """
-        self.model = self._app.catalog.model(name)
-
-    def use_tools(self, names: Sequence[str]) -> None:
-        """Grant these tools and no others: names, or paths of files whose tools are all meant.
-
-        What was approved for the session stays approved.
-
-        Raises:
-            NotFoundError: There is no such tool.
-            UntrustedError: It is in a folder nobody has trusted.
-            UsageError: The engine calls no tools.
-        """
-        if names and not self.engine.uses_tools:
-            raise UsageError(f"engine {self.engine.name!r} calls no tools", hint="use one that does: -e tool_chat")
-        if self._runner is not None:
-            self._runner.use(self._app.find_tools(names))
-        elif names:
-            self._runner = self._app.tool_runner(names)
-
-    async def send(
-        self,
-        text: str,
-        *,
-        system: str | None = None,
-        messages: Sequence[Message] = (),
-        attachments: Sequence[Part] = (),
-        **options: Any,
-    ) -> CommandResult[Any]:
-        """Have the engine handle a prompt.
-
-        Args:
-            text: What the user says.
-            system: The system message.
-            messages: Messages that come before the text.
-            attachments: Pictures, documents and quoted files that go with the last thing the user says.
-            options: The engine's own options; text is converted to what the option's type says.
-
-        Returns:
-            What came of it; the engine's exception is in it, not raised. The result is `Structured` where a form is
-            wanted.
-
-        Raises:
-            UsageError: An option is unknown, missing or of the wrong type, or the model does not take what is attached.
-        """
-        self._refuse_untaken((*self.history.messages, *messages, Message("user", tuple(attachments))))
-        prompt = self.engine.prompt(
-            {**self._app.settings.engines.get(self.engine.name, {}), **options},
-            text=text,
-            system=system,
-            messages=tuple(messages),
-            attachments=tuple(attachments),
-            session_id=self.session_id,
-        )
-        return await self._app.bus.execute(prompt)
-
-    async def handle(self, prompt: Prompt) -> Any:
-        """Handle the engine's command; registered on the bus for this session."""
-        run = Run(
-            bus=self._app.bus,
-            model=self.model,
-            history=self.history,
-            tools=self.tools,
-            options=self.options,
-            stream=self.stream,
-            calls=self._app.calls,
-            fallbacks=self.fallbacks,
-            shape=self.shape,
-        )
-        try:
-            result = await self.engine.handle(prompt, run)
-        except SystemExit as error:  # an engine has a result or fails; the program is not its to end
-            raise EngineError(f"engine {self.engine.name} failed: it called exit({error.code!r})") from error
-        return await run.hold(result)
-
-    def _refuse_untaken(self, messages: Sequence[Message]) -> None:
-        """Pictures for a model without eyes, and files that its vendor does not read, are refused before all else.
-
-        Raises:
-            UsageError: There are some.
-        """
-        for part in (part for message in messages for part in message.parts if isinstance(part, Image | File)):
-            if not self._app.catalog.takes(self.model, part):
-                if isinstance(part, Image):
-                    what, way_out = "pictures", "take a model that does: -m provider:model"
-                else:
-                    what, way_out = f"files of type {part.media_type}", "give it as text, or take a model that does"
-                raise UsageError(f"{self.model} takes no {what}, as {named(part)} is", hint=way_out)
-
-    async def call_tool(self, command: CallTool) -> Any:
-        """Handle a tool call; registered on the bus for this session."""
-        return await (self._runner or self._app.tool_runner(())).handle(command)
 
 
 class Application:
@@ -418,8 +272,8 @@ def build(
         on_log_failure: Called once if the event log cannot be written; the run goes on without it.
         on_sink_failure: Told once of each other sink that fails; default: the logger `llmgine_cli.sinks` is.
         show: Shows a line of the sink `console`; default: stderr does.
-        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name, or a
-            model to fall back on has no key.
+        tell: Called with a line when an untrusted engine or tool was passed over for another of the same name, a model
+            to fall back on has no key, or the price of one is not known though there is a cap.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -460,7 +314,7 @@ def build(
         bus=bus,
         plugins=Plugins(project=settings.project, trust=TrustStore(), tell=tell),
         catalog=make_catalog(settings, vendors),
-        calls=_calls(bus, settings),
+        calls=_calls(bus, settings, _budget(bus, settings, logged=log is not None, tell=tell)),
         log=log,
         sinks=sinks,
         tell=tell,
@@ -488,7 +342,23 @@ def make_catalog(settings: "Settings", vendors: "Mapping[str, Vendor]") -> "Cata
     )
 
 
-def _calls(bus: Bus, settings: "Settings") -> Calls:
+def _budget(bus: Bus, settings: "Settings", *, logged: bool, tell: Callable[[str], object]) -> "Budget | None":
+    """Make what knows what may be spent, and what was; None when the settings say nothing of it."""
+    limits = settings.limits
+    if limits.max_cost is limits.max_cost_session is limits.max_cost_day is None:
+        return None
+    from llmgine_cli.eventlog.queries.spending import Spending
+    from llmgine_cli.llm.budget import Budget, Caps
+    from llmgine_cli.llm.prices import Prices
+
+    caps = Caps(run=limits.max_cost, session=limits.max_cost_session, day=limits.max_cost_day)
+    prices = Prices(places.cache_dir())
+    budget = Budget(caps, prices, ledger=Spending(settings.log_dir, prices), logged=logged, tell=tell)
+    budget.attach(bus)
+    return budget
+
+
+def _calls(bus: Bus, settings: "Settings", budget: "Budget | None") -> Calls:
     """Make what calls the models, as the settings say."""
     limits = settings.limits
 
@@ -504,7 +374,7 @@ def _calls(bus: Bus, settings: "Settings") -> Calls:
         return Breaker(provider, failures=limits.breaker_failures, cooldown=limits.breaker_cooldown)
 
     policy = RetryPolicy(retries=limits.retries, retry_after_cap=limits.retry_after_cap)
-    return Calls(bus, policy=policy, pace=pace, breaker=breaker)
+    return Calls(bus, policy=policy, pace=pace, breaker=breaker, budget=budget)
 
 
 async def run_engine(

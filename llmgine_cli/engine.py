@@ -20,7 +20,6 @@ import msgspec
 from llmgine_cli.asking import YES, AskUser, ask, word
 from llmgine_cli.bus import Bus, Command
 from llmgine_cli.errors import (
-    InvalidAnswerError,
     LlmgineError,
     NobodyToAskError,
     ToolError,
@@ -46,6 +45,7 @@ from llmgine_cli.llm.messages import (
 )
 from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.stream import Reply, ReplyBuilder
+from llmgine_cli.structured.holding import held, short
 from llmgine_cli.structured.shape import Shape
 from llmgine_cli.toolkit.messages import CallTool
 from llmgine_cli.values import value_of
@@ -77,22 +77,8 @@ class Prompt(Command[Any]):
         return tuple(said)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Structured:
-    """An answer that has the form that was asked for.
-
-    Attributes:
-        value: Plain JSON, or an instance of the pydantic model that was asked for; a list of them where many were.
-        reply: What the model said, and how.
-    """
-
-    value: Any
-    reply: Reply
-
-
 _BASE_FIELDS = frozenset(field.name for field in fields(Prompt))
 _ENOUGH = 3  # times in a row that the same calls may fail in the same way
-_SHORT = 120  # characters of what is quoted in an error
 P = TypeVar("P", bound=Prompt)
 EngineFunction = Callable[[P, "Run"], Awaitable[Any]]
 
@@ -262,6 +248,7 @@ class Run:
 
         Raises:
             ProviderError: The model failed.
+            LimitReachedError: There is not enough money left for it.
         """
         messages = self.history.messages
         request = Request(
@@ -301,22 +288,13 @@ class Run:
         """
         if self.shape is None:
             return result
-        reply = (
-            result if isinstance(result, Reply) else Reply(message=assistant(_text_of(result)), finish_reason="stop")
-        )
-        try:
-            return Structured(value=self.shape.read(reply.text), reply=reply)
-        except InvalidAnswerError as error:
-            _refuse_cut(reply, error)
-            await self.history.add(user(_correction(error, self.shape)))
-        await self.status("asking for the form again")
-        reply = await self.ask()
-        try:
-            return Structured(value=self.shape.read(reply.text), reply=reply)
-        except InvalidAnswerError as error:
-            _refuse_cut(reply, error)
-            error.hint = "the model was told what is wrong and did no better: try another one, or a simpler form"
-            raise
+
+        async def corrected(correction: str) -> Reply:
+            await self.history.add(user(correction))
+            await self.status("asking for the form again")
+            return await self.ask()
+
+        return await held(result, self.shape, corrected)
 
     async def consult(self, messages: Sequence[Message], *, tools: Sequence[ToolSpec] = ()) -> Reply:
         """Ask the model aside: not part of the conversation, not shown on the screen, but logged.
@@ -369,7 +347,7 @@ class Run:
         if failures and self._times == _ENOUGH:
             name, arguments, why = failures[0]
             raise ToolError(
-                f"the model asked {_ENOUGH} times for what cannot be done: {name} {_short(arguments)}: {_short(why)}",
+                f"the model asked {_ENOUGH} times for what cannot be done: {name} {short(arguments)}: {short(why)}",
                 hint="say it in other words, or take another model",
             )
 
@@ -438,37 +416,6 @@ def _is_list(text: str) -> bool:
     return True
 
 
-def _text_of(result: Any) -> str:
-    if isinstance(result, str):
-        return result
-    raise UsageError(
-        f"the engine returns no answer of a model but {type(result).__name__}, which cannot be held to a form",
-        hint="leave out --schema, or take an engine that returns the answer: -e single_pass",
-    )
-
-
-def _refuse_cut(reply: Reply, error: InvalidAnswerError) -> None:
-    """An answer that was cut, or a refusal, will be no better the second time."""
-    why = {
-        "length": ("it stopped at the token limit", "allow more with -o max_tokens N"),
-        "content_filter": ("the vendor's content filter cut it", None),
-        "refusal": (f"the model refused: {_short(reply.text)}", None),
-    }.get(reply.finish_reason)
-    if why is not None:
-        raise InvalidAnswerError([why[0]], answer=error.answer, hint=why[1]) from error
-
-
-def _correction(error: InvalidAnswerError, shape: Shape) -> str:
-    """What the model is told of an answer that has another form than it was asked for."""
-    schema = "a JSON object" if shape.whole is None else f"JSON that follows this JSON Schema:\n{_json(shape.whole)}"
-    problems = "\n".join(f"- {problem}" for problem in error.problems)
-    return f"Your answer has not the form that is needed:\n{problems}\n\nAnswer again, with nothing but {schema}"
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 def _told(results: Iterable[ToolResult]) -> Iterator[Message]:
     return (Message("tool", (result,)) for result in results)
 
@@ -477,11 +424,6 @@ async def _all(tasks: "Sequence[asyncio.Task[ToolResult]]") -> None:
     """Wait until all are done. Unlike `gather`, this can be cancelled when a task will not stop."""
     if tasks:
         await asyncio.wait(tasks)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _SHORT else line[: _SHORT - 1] + "…"
 
 
 def _result_of(call: ToolCall, task: "asyncio.Task[ToolResult]") -> ToolResult:

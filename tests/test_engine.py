@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from llmgine_cli.engine import Engine, Prompt, Run, Structured, engine
+from llmgine_cli.engine import Engine, Prompt, Run, engine
 from llmgine_cli.errors import (
     DeniedError,
     InvalidAnswerError,
@@ -36,6 +36,7 @@ from llmgine_cli.llm.messages import (
 from llmgine_cli.llm.stream import Finished, FinishReason, Reply, TextDelta
 from llmgine_cli.plugins import Plugins
 from llmgine_cli.structured.concise import expand
+from llmgine_cli.structured.holding import Structured
 from llmgine_cli.structured.shape import Shape
 from llmgine_cli.testing import Recorder, ScriptedProvider, asks_for, says, scripted_run
 from llmgine_cli.toolkit.messages import CallTool

@@ -40,9 +40,10 @@ LAYERS: dict[str, set[str]] = {
     "api": SPEECH | {"asking", "engine", "toolkit"},
     "sinks": SPEECH | {"eventlog", "engine", "toolkit.messages", "toolkit.stdout", ""},
     "plugins": SPEECH | {"engine", "toolkit", "trust", "api"},
-    "bootstrap": CORE,
+    "conversation": CORE,
+    "bootstrap": CORE | {"conversation"},
     "testing": CORE | {"bootstrap"},
-    "cli": CORE | {"bootstrap", ""},
+    "cli": CORE | {"conversation", "bootstrap", ""},
     "__main__": {"cli", ""},
     "": {"bootstrap"},  # the package itself: its public names, lazily
 }
@@ -172,6 +173,7 @@ def test_every_layer_is_there() -> None:
         ("llmgine_cli.engine", "from llmgine_cli.toolkit.runner import ToolRunner"),
         ("llmgine_cli.places", "from llmgine_cli.errors import LlmgineError"),
         ("llmgine_cli.errors", "from llmgine_cli import __version__"),
+        ("llmgine_cli.conversation", "def f():\n    from llmgine_cli.bootstrap import Application"),
         ("llmgine_cli.bootstrap", "def f():\n    from rich.text import Text"),
         ("llmgine_cli.toolkit.runner", "import httpx2"),
         ("llmgine_cli.cli.run", "import openai.types"),

@@ -59,6 +59,7 @@ async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: 
     from llmgine_cli.bootstrap import build
     from llmgine_cli.cli.screen.approval import ask_on_terminal
     from llmgine_cli.cli.screen.screen import Screen
+    from llmgine_cli.cli.talk.account import Account
     from llmgine_cli.cli.talk.background import prompts_answered
     from llmgine_cli.cli.talk.dialogue import Dialogue
     from llmgine_cli.cli.talk.lines import Lines, PipedLines, TypedLines
@@ -74,13 +75,15 @@ async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: 
     async with build(
         settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line, tell=cli.warn
     ) as app:
+        account = Account()
         screen.attach(app.bus)
+        account.attach(app.bus)
         ask_on_terminal(app.bus, screen)
         async with open_talk(cli, app, opening, going_on, default_engine=settings.chat.engine) as talk:
             talk.tell_model()
             screen.await_form(talk.conversation.shape)
             typed = sys.stdin.isatty() and sys.stderr.isatty()
-            dialogue = Dialogue(cli, app, talk, screen, typed=typed)
+            dialogue = Dialogue(cli, app, talk, screen, account, typed=typed)
             lines: Lines = TypedLines(cli, talk.conversation, vi_mode=settings.chat.vi_mode) if typed else PipedLines()
             if going_on.path is not None:
                 cli.note(recap(talk.conversation.history.messages))

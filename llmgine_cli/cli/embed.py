@@ -10,6 +10,7 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.complete import complete_model
+from llmgine_cli.cli.talk.opening import MaxCost, check_cost
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def _embed(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Texts in one request.")] = 64,
     with_text: Annotated[bool, typer.Option("--text", help="Put each text beside its vector.")] = False,
+    max_cost: MaxCost = None,
     no_log: Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")] = False,
-    usage: Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr how many tokens it took.")] = False,
+    usage: Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr what it took: tokens, price.")] = False,
 ) -> None:
     """Turn texts into vectors: one JSON line for each, with its id and the vector, in the order of the texts.
 
@@ -62,7 +64,8 @@ def _embed(
     As a search: compare vectors by their dot product; those of near meanings are near.
     """
     wanted = _given(texts or (), file or (), lines=lines)
-    settings = cli.settings({"log.enabled": False} if no_log else {})
+    check_cost(max_cost)
+    settings = cli.settings({"limits.max_cost": max_cost, **({"log.enabled": False} if no_log else {})})
     cli.run(_run(cli, settings, wanted, model, dimensions, batch=batch, with_text=with_text, usage=usage))
 
 
@@ -79,11 +82,14 @@ async def _run(
 ) -> None:
     from llmgine_cli.bootstrap import build
     from llmgine_cli.cli.screen.spinner import Spinner
+    from llmgine_cli.cli.talk.account import price_of
     from llmgine_cli.llm.stream import Usage
 
     spinner = Spinner(enabled=sys.stderr.isatty() and not cli.quiet, styled=cli.styled(stderr=True))
     total, done = Usage(), 0
-    async with build(settings, on_log_failure=lambda error: cli.warn(str(error)), on_sink_failure=cli.warn) as app:
+    async with build(
+        settings, on_log_failure=lambda error: cli.warn(str(error)), on_sink_failure=cli.warn, tell=cli.warn
+    ) as app:
         model = app.embedding_model(name)
         if not model.explicit:
             cli.note(f"model: {model} ({model.reason})")
@@ -98,7 +104,7 @@ async def _run(
             spinner.hide()
     if usage:
         count = "an unknown number of" if total.input_tokens is None else str(total.input_tokens)
-        cli.note(f"{done} texts, {count} tokens")
+        cli.note(f"{done} texts, {count} tokens; {price_of(str(model), total)}")
 
 
 async def _embedded(

@@ -22,12 +22,12 @@ from llmgine_cli.errors import LlmgineError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmgine_cli.bootstrap import Conversation
     from llmgine_cli.cli.talk.account import Account
+    from llmgine_cli.conversation import Conversation
     from llmgine_cli.settings import Settings
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="PROMPT", help="What to ask; stdin comes before it.")]
-Usage = Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr how many tokens it took.")]
+Usage = Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr what it took: tokens, price, time.")]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -179,8 +179,8 @@ def tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
 
 def facts(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
     """What `--json` prints of a run."""
-    from llmgine_cli.engine import Structured
     from llmgine_cli.llm.stream import Reply
+    from llmgine_cli.structured.holding import Structured
     from llmgine_cli.structured.shape import plain
 
     value = {"value": plain(result.value)} if isinstance(result, Structured) else {}

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from llmgine_cli.eventlog.record import Record
+from llmgine_cli.llm.speed import speed_of
+from llmgine_cli.llm.stream import Usage
 
 Kind: TypeAlias = Literal["session", "command", "message", "model", "tool", "status", "other", "error"]
 Data: TypeAlias = Mapping[str, Any]
@@ -211,12 +213,16 @@ def _llm_attempt_failed(data: Data) -> tuple[Kind, str]:
 def _llm_call_finished(data: Data) -> tuple[Kind, str]:
     reply, first = data["reply"], data["first_token_ms"]
     wait = "" if first is None else f"first token {duration(first)}"
+    thoughts = any(part["type"] == "reasoning" and part.get("text") for part in reply["message"]["parts"])
+    made = {name: reply["usage"].get(name) for name in ("output_tokens", "reasoning_tokens")}
+    speed = speed_of(Usage(**made), data["duration_ms"], first, thoughts=thoughts)
     reason = "" if reply["finish_reason"] in {"stop", "tool_calls"} else f"stopped by: {reply['finish_reason']}"
     return "model", _joined(
         data["model"],
         duration(data["duration_ms"]),
         _usage(reply["usage"]),
         wait,
+        str(speed or ""),
         reason,
         _message(reply["message"]),
     )

@@ -9,6 +9,7 @@ import msgspec
 from llmgine_cli.bus import Bus
 from llmgine_cli.errors import BusClosedError
 from llmgine_cli.llm.attempts import Attempts, Once, attempted
+from llmgine_cli.llm.estimate import usage_of_partial
 from llmgine_cli.llm.events import (
     LLMCallFailed,
     LLMCallFinished,
@@ -20,7 +21,7 @@ from llmgine_cli.llm.events import (
 )
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.provider import Model
-from llmgine_cli.llm.stream import ReasoningDelta, Reply, ReplyBuilder, TextDelta, ToolCallOpened
+from llmgine_cli.llm.stream import ReasoningDelta, Reply, ReplyBuilder, TextDelta, ToolCallOpened, Usage
 
 KEPT_EVERY = 0.5  # seconds between two looks at an answer that comes slowly
 
@@ -60,16 +61,19 @@ async def call_model(
     )
     # The request is on disk before it is on the wire: a crash in between leaves a trace, not a riddle.
     await bus.publish(started)
-    call = _Call(bus, started.event_id, builder or ReplyBuilder(), attempts or Once(model), visible=visible)
-    return await call.run(request)
+    call = _Call(bus, started.event_id, request, builder or ReplyBuilder(), attempts or Once(model), visible=visible)
+    return await call.run()
 
 
 class _Call:
     """A call that is under way."""
 
-    def __init__(self, bus: Bus, call_id: str, builder: ReplyBuilder, attempts: Attempts, *, visible: bool) -> None:
+    def __init__(
+        self, bus: Bus, call_id: str, request: Request, builder: ReplyBuilder, attempts: Attempts, *, visible: bool
+    ) -> None:
         self._bus = bus
         self._id = call_id
+        self._request = request
         self._builder = builder
         self._attempts = attempts
         self._visible = visible
@@ -77,10 +81,10 @@ class _Call:
         self._first: float | None = None
         self._interrupted = False
 
-    async def run(self, request: Request) -> Reply:
+    async def run(self) -> Reply:
         keeper = _Keeper(self._bus, self._id, self._builder) if self._visible else None
         try:
-            reply = await self._attempted(request)
+            reply = await self._attempted()
         except asyncio.CancelledError:
             await self._tell_interrupted()
             raise
@@ -93,6 +97,7 @@ class _Call:
                     error_type=type(error).__name__,
                     partial=self._builder.message,
                     duration_ms=self._elapsed(),
+                    usage=self._spent(),
                 )
             )
             raise
@@ -110,17 +115,18 @@ class _Call:
         )
         return reply
 
-    async def _attempted(self, request: Request) -> Reply:
+    async def _attempted(self) -> Reply:
         async def once(model: Model) -> Reply:
             self._builder.begin()
-            await self._stream(model, request)
+            await self._stream(model)
             return self._builder.reply()
 
         # What was shown cannot be taken back, and a second answer after half of the first would be no answer.
         return await attempted(self._bus, self._id, self._attempts, once, may_repeat=lambda: self._first is None)
 
-    async def _stream(self, model: Model, request: Request) -> None:
+    async def _stream(self, model: Model) -> None:
         bus, builder, call_id, visible = self._bus, self._builder, self._id, self._visible
+        request = self._request
         if request.model != model.name:
             request = msgspec.structs.replace(request, model=model.name)
         stream = model.provider.stream(request)
@@ -150,8 +156,13 @@ class _Call:
                 model=str(self._attempts.model),
                 partial=self._builder.message,
                 duration_ms=self._elapsed(),
+                usage=self._spent(),
             )
         )
+
+    def _spent(self) -> Usage:
+        """What a call took that does not end well; vendors bill what they sent."""
+        return usage_of_partial(self._request, self._builder.message, self._builder.usage)
 
     def _elapsed(self) -> float:
         return (time.perf_counter() - self._begin) * 1000

@@ -7,7 +7,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from llmgine_cli.bus import Bus
 from llmgine_cli.errors import LlmgineError, ProviderError
@@ -23,6 +24,9 @@ from llmgine_cli.llm.provider import Model
 from llmgine_cli.llm.retry import RetryPolicy, another_may_answer
 from llmgine_cli.llm.stream import Reply, ReplyBuilder
 
+if TYPE_CHECKING:
+    from llmgine_cli.llm.budget import Budget
+
 _SLOW_DOWN = 429
 _WORTH_TELLING = 1.0  # seconds of waiting for one's turn
 
@@ -36,9 +40,11 @@ class Calls:
         pace: Makes what limits a provider's requests, given its name; default: no limits.
         breaker: Makes what leaves a provider alone that is not there, given its name.
         sleep: Waits for so many seconds.
+        budget: Asked before each request whether there is money for it; default: there is.
 
     Attributes:
         policy: When a call is made again.
+        budget: What calls may cost; None: anything.
     """
 
     def __init__(
@@ -49,8 +55,10 @@ class Calls:
         pace: Callable[[str], Pace] = lambda _: Pace(),
         breaker: Callable[[str], Breaker] = Breaker,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        budget: "Budget | None" = None,
     ) -> None:
         self._bus = bus
+        self.budget = budget
         self.policy = policy or RetryPolicy(retries=0)
         self._make_pace = pace
         self._make_breaker = breaker
@@ -83,8 +91,9 @@ class Calls:
         Raises:
             ProviderError: The model or its vendor failed, and so did the last fallback.
             CredentialsError: Its key is missing or was refused.
+            LimitReachedError: There is not enough money left for it.
         """
-        attempts = _Attempts(self, (model, *fallbacks), visible=visible)
+        attempts = _Attempts(self, (model, *fallbacks), request, visible=visible)
         return await call_model(
             self._bus, model, request, history=history, visible=visible, builder=builder, attempts=attempts
         )
@@ -96,8 +105,9 @@ class Calls:
             UsageError: The model makes no vectors.
             ProviderError: It failed.
             CredentialsError: Its key is missing or was refused.
+            LimitReachedError: There is not enough money left for it.
         """
-        return await embed_texts(self._bus, request, _Attempts(self, (model,), visible=False))
+        return await embed_texts(self._bus, request, _Attempts(self, (model,), request, visible=False))
 
     # -- for the attempts
 
@@ -128,9 +138,12 @@ class _Line:
 class _Attempts:
     """The attempts of one call."""
 
-    def __init__(self, calls: Calls, models: Sequence[Model], *, visible: bool) -> None:
+    def __init__(
+        self, calls: Calls, models: Sequence[Model], request: Request | EmbeddingRequest, *, visible: bool
+    ) -> None:
         self._calls = calls
         self._models = list(models)
+        self._request = request
         self._visible = visible
         self._attempt = 1
 
@@ -141,23 +154,24 @@ class _Attempts:
     @asynccontextmanager
     async def turn(self) -> AsyncGenerator[None]:
         """Let one attempt be made: what has to be asked before each request goes out is asked here."""
-        line = self._calls.line(self.model)
+        line, budget = self._calls.line(self.model), self._calls.budget
         waiting = self._visible and line.pace.delay >= _WORTH_TELLING
-        if waiting:
-            await self._calls.tell(f"waiting for the rate limit of {self.model.provider.name}")
-        async with line.pace.turn():
+        with budget.room(self.model, self._request) if budget else nullcontext():
             if waiting:
-                await self._calls.tell("")
-            line.breaker.admit()
-            try:
-                yield
-            except Exception as error:
-                line.breaker.failed(error)
-                raise
-            except BaseException:
-                line.breaker.gave_up()
-                raise
-            line.breaker.answered()
+                await self._calls.tell(f"waiting for the rate limit of {self.model.provider.name}")
+            async with line.pace.turn():
+                if waiting:
+                    await self._calls.tell("")
+                line.breaker.admit()
+                try:
+                    yield
+                except Exception as error:
+                    line.breaker.failed(error)
+                    raise
+                except BaseException:
+                    line.breaker.gave_up()
+                    raise
+                line.breaker.answered()
 
     def answered(self) -> None:
         self._calls.line(self.model).breaker.answered()

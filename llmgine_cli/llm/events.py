@@ -181,6 +181,7 @@ class LLMCallFailed(Event):
         error_type: The class name of the exception.
         partial: What had come before.
         duration_ms: Milliseconds from sending to the failure.
+        usage: Tokens, estimated as far as the vendor had not counted them; none where nothing had come.
     """
 
     call_id: str
@@ -189,6 +190,7 @@ class LLMCallFailed(Event):
     error_type: str
     partial: Message
     duration_ms: float
+    usage: Usage = Usage()  # noqa: RUF009 -- frozen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -199,6 +201,7 @@ class LLMCallInterrupted(Event):
     model: str
     partial: Message
     duration_ms: float
+    usage: Usage = Usage()  # noqa: RUF009 -- frozen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -184,6 +184,11 @@ class ReplyBuilder:
         return self._finished is not None
 
     @property
+    def usage(self) -> Usage:
+        """What the vendor has said of tokens so far."""
+        return self._usage
+
+    @property
     def message(self) -> Message:
         """What has come so far, complete tool calls only."""
         return Message("assistant", (*self._parts, *self._open_text(), *self._open_reasoning()))

@@ -282,6 +282,34 @@ class LimitsSettings(_Table):
     attachment_mb: Annotated[
         float, Field(gt=0, le=1000, description="Megabytes that one attachment may have."), HARMLESS
     ] = 20.0
+    # Not harmless: a folder that somebody else made may not allow more to be spent.
+    max_cost: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="US dollars that one run of the program, or one chat, may cost; `--max-cost` goes before it.",
+            examples=[0.5],
+        ),
+    ] = None
+    max_cost_session: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="US dollars that one session may cost, however often it is gone on with.",
+            examples=[2.0],
+        ),
+    ] = None
+    max_cost_day: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="US dollars that everything together may cost from midnight to midnight.",
+            examples=[10.0],
+        ),
+    ] = None
 
 
 class ChatSettings(_Table):

@@ -45,7 +45,7 @@ def test_lines_of_stdin_are_texts_of_their_own_in_batches_and_in_order(cli: Prog
     assert [line["id"] for line in found] == [*map(str, range(1, 101)), "103"]
     assert [line["embedding"] for line in found[:100]] == [[float(number), 0.0] for number in range(1, 101)]
     assert len(vendor.embedded) == 15
-    assert done.stderr == "101 texts, 101 tokens\n"
+    assert done.stderr == "101 texts, 101 tokens; $0.0000020\n"
 
 
 def test_files_have_their_names_as_ids_and_texts_can_be_printed_too(cli: Program) -> None:

@@ -135,7 +135,7 @@ def finished(message: Message, **fields: Any) -> llm.LLMCallFinished:
         (
             finished(assistant("It is 19 °C."), usage=Usage(input_tokens=120, output_tokens=17, cached_tokens=64)),
             "model",
-            "openai:gpt · 1.23 s · 120 (64 cached) → 17 tokens · first token 310 ms · It is 19 °C.",
+            "openai:gpt · 1.23 s · 120 (64 cached) → 17 tokens · first token 310 ms · 18.4 tokens/s · It is 19 °C.",
         ),
         (
             finished(Message("assistant", (Reasoning(text="hm"),)), finish_reason="length"),

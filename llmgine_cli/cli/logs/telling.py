@@ -189,6 +189,8 @@ def facts_line(facts: CallFacts) -> str:
     parts = [visible(facts.model), duration(facts.duration_ms)]
     if facts.usage.output_tokens is not None:
         parts.append(tokens(_count(facts.usage.input_tokens), facts.usage.output_tokens))
+    if facts.speed is not None:
+        parts.append(str(facts.speed))
     if facts.finish_reason not in (None, "stop", "tool_calls"):
         parts.append(f"stopped by: {visible(str(facts.finish_reason))}")
     return " · ".join(parts)

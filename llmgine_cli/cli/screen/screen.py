@@ -100,8 +100,8 @@ class Screen:
             BrokenPipeError: Whoever reads stdout has gone.
             StorageError: Stdout cannot be written for another reason, such as a full disk.
         """
-        from llmgine_cli.engine import Structured
         from llmgine_cli.llm.stream import Reply
+        from llmgine_cli.structured.holding import Structured
         from llmgine_cli.structured.shape import plain
 
         if result is None or isinstance(result, Reply):

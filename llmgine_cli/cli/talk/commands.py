@@ -122,6 +122,10 @@ def _attachment(part: Part) -> str:
     return part.text.partition("\n")[0] if isinstance(part, Text) else ""
 
 
+async def _usage(chat: "Dialogue", _: str) -> None:
+    chat.say_aside(chat.account.summary())
+
+
 async def _retry(chat: "Dialogue", _: str) -> None:
     await chat.retry()
 
@@ -132,6 +136,7 @@ COMMANDS = {
     "tools": SlashCommand("[NAME ... | none]", "show the tools, or grant these and no others", _tools),
     "attach": SlashCommand("[PATH | URL | none]", "send a picture, PDF or text file with the next message", _attach),
     "retry": SlashCommand("", "send the last message again", _retry),
+    "usage": SlashCommand("", "say what the chat has taken so far: tokens, price, time", _usage),
     "clear": SlashCommand("", "forget what was said", _clear),
     "save": SlashCommand("FILE", "write the conversation as markdown; /save! overwrites", _save),
     "save!": SlashCommand("FILE", "the same, over a file that exists", _save_over),

@@ -17,6 +17,7 @@ from llmgine_cli.bootstrap import Application
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
 from llmgine_cli.cli.screen.screen import Screen
+from llmgine_cli.cli.talk.account import Account
 from llmgine_cli.cli.talk.commands import Leave, is_command, run_command
 from llmgine_cli.cli.talk.lines import Lines
 from llmgine_cli.cli.talk.opening import Talk
@@ -66,13 +67,17 @@ class Dialogue:
         app: Where tools and models are found.
         talk: The conversation.
         screen: Shows the answers.
+        account: Adds up what they take.
         typed: Whether somebody types; otherwise a failed turn counts for the exit code, and Ctrl-C ends the program.
     """
 
-    def __init__(self, cli: Cli, app: Application, talk: Talk, screen: Screen, *, typed: bool) -> None:
+    def __init__(
+        self, cli: Cli, app: Application, talk: Talk, screen: Screen, account: Account, *, typed: bool
+    ) -> None:
         self.cli = cli
         self.app = app
         self.talk = talk
+        self.account = account
         self.turns = 0
         self.last_text = ""
         self._last_attached: tuple[Part, ...] = ()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-    from llmgine_cli.bootstrap import Conversation
+    from llmgine_cli.conversation import Conversation
 
 NARROW = 50  # columns; below, the line at the bottom would only be in the way
 

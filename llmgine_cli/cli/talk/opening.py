@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -13,9 +14,10 @@ from llmgine_cli.cli.talk.resume import GoingOn, take_up
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from llmgine_cli.bootstrap import Application, Conversation
+    from llmgine_cli.bootstrap import Application
     from llmgine_cli.bus import CommandResult
     from llmgine_cli.cli.talk.attaching import Source
+    from llmgine_cli.conversation import Conversation
     from llmgine_cli.engine import Engine
     from llmgine_cli.llm.messages import Message, Part
     from llmgine_cli.prompting.template import Template
@@ -75,6 +77,10 @@ Timeout = Annotated[
     float | None,
     typer.Option("--timeout", metavar="SECONDS", help="How long an answer may stand still, its beginning included."),
 ]
+MaxCost = Annotated[
+    float | None,
+    typer.Option("--max-cost", metavar="USD", help="The most that this may cost, in US dollars."),
+]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Wait for the whole answer.")]
 DAY = 86_400.0  # seconds
 NoLog = Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")]
@@ -120,6 +126,7 @@ class Asked:
     fallback: Fallbacks = None
     retries: Retries = None
     timeout: Timeout = None
+    max_cost: MaxCost = None
     no_stream: NoStream = False
     no_log: NoLog = False
 
@@ -131,7 +138,12 @@ class Asked:
     @property
     def overrides(self) -> dict[str, Any]:
         """What they say of how models are called, as the settings it takes the place of."""
-        said = {"fallback": self.fallback, "limits.retries": self.retries, "limits.idle_timeout": self.timeout}
+        said = {
+            "fallback": self.fallback,
+            "limits.retries": self.retries,
+            "limits.idle_timeout": self.timeout,
+            "limits.max_cost": self.max_cost,
+        }
         return {key: value for key, value in said.items() if value is not None}
 
 
@@ -151,6 +163,7 @@ def read_options(cli: Cli, asked: Asked) -> "tuple[Settings, Opening]":
     approve = "ask" if asked.ask_first else asked.approve
     if asked.timeout is not None and not 0 < asked.timeout <= DAY:
         raise UsageError(f"--timeout {asked.timeout:g} is no time to wait", hint="give seconds, as in --timeout 30")
+    check_cost(asked.max_cost)
     overrides: dict[str, Any] = dict(asked.overrides)
     if asked.no_log:
         overrides["log.enabled"] = False
@@ -169,6 +182,16 @@ def read_options(cli: Cli, asked: Asked) -> "tuple[Settings, Opening]":
         overrides=asked.overrides,
     )
     return cli.settings(overrides), opening
+
+
+def check_cost(most: float | None) -> None:
+    """Check what `--max-cost` says.
+
+    Raises:
+        UsageError: It is no amount of money.
+    """
+    if most is not None and not 0 <= most < inf:
+        raise UsageError(f"--max-cost {most:g} is no amount", hint="give US dollars, as in --max-cost 0.50")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ from llmgine_cli.cli.complete import complete_session
 from llmgine_cli.errors import LlmgineError, UsageError
 
 if TYPE_CHECKING:
-    from llmgine_cli.bootstrap import Application, Conversation
+    from llmgine_cli.bootstrap import Application
+    from llmgine_cli.conversation import Conversation
     from llmgine_cli.eventlog.conversation import Earlier
     from llmgine_cli.llm.messages import Message
     from llmgine_cli.settings import Settings

@@ -55,6 +55,7 @@ class Counted(msgspec.Struct):
     session_id: str | None = None
     model: str = ""
     reply: CountedReply = msgspec.field(default_factory=CountedReply)
+    usage: Usage = Usage()
     call: CountedCall = msgspec.field(default_factory=CountedCall)
     result: CountedResult = msgspec.field(default_factory=CountedResult)
     command: CountedCommand | None = None

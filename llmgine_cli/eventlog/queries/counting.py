@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from llmgine_cli.eventlog.queries.counted import Counted, minute
 from llmgine_cli.llm.prices import is_free
+from llmgine_cli.llm.stream import Usage
 
 
 def _times() -> "array[float]":
@@ -28,7 +29,7 @@ class Tally:
         output_tokens: Tokens of all answers.
         cached_tokens: Those of the requests that came from a cache.
         price: What those cost of which it is known, in US dollars.
-        unpriced: How many calls of models have no known price, those that were interrupted among them.
+        unpriced: How many calls of models have no known price, those among them of which nobody knows what had come.
         durations: Milliseconds of each call that finished.
         first_tokens: Milliseconds to the first token of each call that had one.
     """
@@ -114,15 +115,22 @@ def count(events: Iterable[Counted]) -> Part:
 def _finished(part: Part, event: Counted) -> None:
     when, reply = minute(event.timestamp), event.reply
     cell = (event.model, when.day)
-    tally, usage = _tally(part.models, cell), reply.usage
+    tally = _tally(part.models, cell)
     tally.calls += 1
-    tally.input_tokens += usage.input_tokens or 0
-    tally.output_tokens += usage.output_tokens or 0
-    tally.cached_tokens += usage.cached_tokens or 0
+    _spend(part, event, cell, reply.usage)
     tally.durations.append(event.duration_ms)
     if event.first_token_ms is not None:
         tally.first_tokens.append(event.first_token_ms)
-    request = (reply.model, when.time_ns, usage.input_tokens, usage.output_tokens, usage.cached_tokens)
+
+
+def _spend(part: Part, event: Counted, cell: Cell, usage: Usage) -> None:
+    """Count the tokens of a call, and keep what its price is looked up by."""
+    tally = _tally(part.models, cell)
+    tally.input_tokens += usage.input_tokens or 0
+    tally.output_tokens += usage.output_tokens or 0
+    tally.cached_tokens += usage.cached_tokens or 0
+    time_ns = minute(event.timestamp).time_ns
+    request = (event.reply.model, time_ns, usage.input_tokens, usage.output_tokens, usage.cached_tokens)
     part.requests.setdefault(cell, []).append(request)
 
 
@@ -132,18 +140,25 @@ def _attempt(part: Part, event: Counted) -> None:
 
 
 def _failed(part: Part, event: Counted) -> None:
-    tally = _tally(part.models, (event.model, minute(event.timestamp).day))
+    cell = (event.model, minute(event.timestamp).day)
+    tally = _tally(part.models, cell)
     tally.calls += 1
     tally.failed += 1
+    if event.usage != Usage():
+        _spend(part, event, cell, event.usage)
     part.told = event.error or ""
     part.errors.append(Failure(event.model, event.error_type or "error"))
 
 
 def _interrupted(part: Part, event: Counted) -> None:
-    tally = _tally(part.models, (event.model, minute(event.timestamp).day))
+    cell = (event.model, minute(event.timestamp).day)
+    tally = _tally(part.models, cell)
     tally.calls += 1
     tally.stopped += 1
-    tally.unpriced += not is_free(event.model)  # vendors bill what is broken off
+    if event.usage != Usage():
+        _spend(part, event, cell, event.usage)
+    else:
+        tally.unpriced += not is_free(event.model)  # vendors bill what is broken off
 
 
 def _tool(part: Part, event: Counted) -> None:

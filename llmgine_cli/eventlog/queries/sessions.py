@@ -13,13 +13,14 @@ from llmgine_cli.eventlog.queries.counted import Counted, CountedLog
 from llmgine_cli.eventlog.reader import LogReader
 from llmgine_cli.eventlog.record import Record
 from llmgine_cli.llm.prices import Prices, is_free
+from llmgine_cli.llm.stream import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 TYPES = (
     "SessionStarted", "SessionEnded", "SessionNamed", "ConversationOpened", "CommandStarted", "CommandFinished",
-    "LLMCallStarted", "LLMCallFinished", "LLMCallFailed", "ToolCallFinished",
+    "LLMCallStarted", "LLMCallFinished", "LLMCallFailed", "LLMCallInterrupted", "ToolCallFinished",
 )  # fmt: skip
 _WANTED = Filter(types=TYPES)
 _STARTS = Filter(types=("SessionStarted",))
@@ -43,7 +44,7 @@ class Summary(msgspec.Struct, kw_only=True):
         input_tokens: Tokens of all requests.
         output_tokens: Tokens of all answers.
         price: What those calls cost of which it is known, in US dollars.
-        unpriced: How many calls have no known price, those that were interrupted among them.
+        unpriced: How many calls have no known price, those among them of which nobody knows what had come.
         duration_ms: Milliseconds it was open, all times it was taken up again together: each time from its start to
             its end, or to the last event where no end is written.
         ending: How it ended; `open` when no end is written.
@@ -131,6 +132,7 @@ class _Adding:
             "LLMCallStarted": self._called,
             "LLMCallFinished": self._spent,
             "LLMCallFailed": self._failed,
+            "LLMCallInterrupted": self._interrupted,
             "ToolCallFinished": self._used,
         }
 
@@ -207,6 +209,12 @@ class _Adding:
 
     def _failed(self, event: Counted) -> None:
         self._settle(event.model)
+        if event.usage != Usage():  # of what had come before
+            self._prices.add(self._sum, event.model, event.usage, event.time_ns)
+
+    def _interrupted(self, event: Counted) -> None:
+        if event.usage != Usage():  # else nobody knows
+            self._failed(event)
 
     def _settle(self, model: str) -> None:
         self._sum.unpriced = max(0, self._sum.unpriced - (not is_free(model)))

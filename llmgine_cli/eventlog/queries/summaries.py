@@ -22,7 +22,7 @@ from llmgine_cli.eventlog.reader import LogFile, LogReader, files, find
 from llmgine_cli.eventlog.times import from_text
 from llmgine_cli.llm.prices import Prices, edition
 
-FORMAT = 3
+FORMAT = 4
 WORTH = 4 * 1024 * 1024  # bytes of logs that are read as fast as the cache is
 
 

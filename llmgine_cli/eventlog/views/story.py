@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from llmgine_cli.eventlog.ending import State
 from llmgine_cli.llm.messages import Message, Reasoning, Text, ToolCall, ToolResult
+from llmgine_cli.llm.speed import Speed
 from llmgine_cli.llm.stream import Usage
 
 
@@ -22,6 +23,7 @@ class CallFacts:
         first_token_ms: Milliseconds to the first piece; None when the answer came whole.
         usage: Tokens.
         finish_reason: Why it ended; None when that is not known.
+        speed: How fast it came; None when that is not known.
     """
 
     model: str
@@ -29,6 +31,7 @@ class CallFacts:
     first_token_ms: float | None = None
     usage: Usage = Usage()  # noqa: RUF009 -- frozen
     finish_reason: str | None = None
+    speed: Speed | None = None
 
 
 @dataclass(kw_only=True)

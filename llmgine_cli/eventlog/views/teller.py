@@ -13,6 +13,7 @@ from llmgine_cli.eventlog.views.story import CallFacts, Mark, Said, Story, ToolU
 from llmgine_cli.llm.events import MessageAdded
 from llmgine_cli.llm.history import put_first
 from llmgine_cli.llm.messages import Message, ToolCall, ToolResult, assistant, user
+from llmgine_cli.llm.speed import speed_of
 from llmgine_cli.llm.stream import Reply
 
 T = TypeVar("T")
@@ -308,12 +309,14 @@ class Teller:
         self._settle()
         self._coming.pop(str(data["call_id"]), None)
         reply = msgspec.convert(data["reply"], Reply)
+        took, first = float(data["duration_ms"]), data["first_token_ms"]
         facts = CallFacts(
             model=str(data["model"]),
-            duration_ms=float(data["duration_ms"]),
-            first_token_ms=data["first_token_ms"],
+            duration_ms=took,
+            first_token_ms=first,
             usage=reply.usage,
             finish_reason=reply.finish_reason,
+            speed=speed_of(reply.usage, took, first, thoughts=bool(reply.reasoning)),
         )
         self.story.calls += 1
         self.story.usage += reply.usage

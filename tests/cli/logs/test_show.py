@@ -46,9 +46,9 @@ def test_a_pipe_gets_the_whole_conversation_with_its_markdown_untouched(cli: Pro
         "2026-11-24 12:00:00 · Prompt · echo:echo · finished · 1 turn · 18 tokens in, 10 out · 1.01 s\n"
         "\n── system · 12:00:00\nBe kind.\n"
         "\n── user · 12:00:00\n2+2?\n"
-        "\n── assistant · 12:00:00 · echo:echo · 400 ms · 9 → 5 tokens\nTwo and two.\n\nLet me see.\n\n"
+        "\n── assistant · 12:00:00 · echo:echo · 400 ms · 9 → 5 tokens · 16.7 tokens/s\nTwo and two.\n\nLet me see.\n\n"
         '✓ calculate(expression="2+2") 20 ms\n  4\n'
-        "\n── assistant · 12:00:01 · echo:echo · 580 ms · 9 → 5 tokens\n# Sums\n\nIt is **four**.\n\n"
+        "\n── assistant · 12:00:01 · echo:echo · 580 ms · 9 → 5 tokens · 10.2 tokens/s\n# Sums\n\nIt is **four**.\n\n"
         "```python\n2 + 2\n```\n"
     )
     assert (done.stderr, done.code) == ("", 0)

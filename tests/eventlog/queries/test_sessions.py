@@ -10,7 +10,7 @@ from llmgine_cli.bus import Bus, CommandFinished, CommandStarted, Event, Session
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.queries.sessions import Summary, state, summarise
-from llmgine_cli.llm.events import LLMCallFailed, LLMCallFinished, LLMCallStarted
+from llmgine_cli.llm.events import LLMCallFailed, LLMCallFinished, LLMCallInterrupted, LLMCallStarted
 from llmgine_cli.llm.messages import ToolCall, assistant
 from llmgine_cli.llm.prices import Prices
 from llmgine_cli.llm.stream import Reply, Usage
@@ -74,6 +74,18 @@ def test_a_call_that_was_broken_off_is_not_taken_for_free_and_one_that_failed_is
     assert summary(tmp_path, *turn("a"), begun).unpriced == 1
     assert summary(tmp_path, *turn("a"), begun, failed).unpriced == 0
     assert summary(tmp_path, local).unpriced == 0
+
+
+def test_what_had_come_of_a_call_that_did_not_end_well_has_its_price(tmp_path: Path) -> None:
+    begun = LLMCallStarted(model="openai:gpt-4o", history=1)
+    usage, partial = Usage(input_tokens=1000, output_tokens=100), assistant("half")
+    failed = LLMCallFailed(
+        call_id="c", model="openai:gpt-4o", error="no", error_type="E", partial=partial, duration_ms=1, usage=usage
+    )
+    stopped = LLMCallInterrupted(call_id="c", model="openai:gpt-4o", partial=partial, duration_ms=1, usage=usage)
+    found = summary(tmp_path, begun, failed, begun, stopped)
+    assert (found.unpriced, found.input_tokens, found.output_tokens) == (0, 2000, 200)
+    assert found.price == pytest.approx(2 * (1000 * 2.5 + 100 * 10) / 1e6)
 
 
 @pytest.mark.parametrize(

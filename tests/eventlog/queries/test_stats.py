@@ -54,6 +54,21 @@ def counted(folder: Path, *events: Event, wanted: Filter | None = None, tail: by
     return stats
 
 
+def test_what_had_come_of_a_call_that_did_not_end_well_has_its_price(tmp_path: Path) -> None:
+    usage = Usage(input_tokens=1000, output_tokens=100)
+    broken = LLMCallFailed(
+        call_id="c", model="openai:gpt-4o", error="no", error_type="E", partial=assistant("half"), duration_ms=1,
+        usage=usage,
+    )  # fmt: skip
+    stopped = LLMCallInterrupted(
+        call_id="c", model="openai:gpt-4o", partial=assistant("half"), duration_ms=1, usage=usage
+    )
+    total = counted(tmp_path, broken, stopped, failed()).total()
+    assert (total.calls, total.failed, total.stopped, total.unpriced) == (3, 2, 1, 0)
+    assert (total.input_tokens, total.output_tokens) == (2000, 200)
+    assert total.price == pytest.approx(2 * (1000 * 2.5 + 100 * 10) / 1e6)
+
+
 def test_calls_tokens_and_prices_add_up_by_model(tmp_path: Path) -> None:
     interrupted = LLMCallInterrupted(call_id="c", model="local:x", partial=assistant(""), duration_ms=1)
     stats = counted(tmp_path, finished(), finished(), failed(), finished("mine:x"), finished("local:x"), interrupted)

@@ -49,6 +49,7 @@ def _facts(facts: CallFacts) -> dict[str, Any]:
         "first_token_ms": facts.first_token_ms,
         "usage": msgspec.to_builtins(facts.usage),
         "finish_reason": facts.finish_reason,
+        "tokens_per_second": round(facts.speed.per_second, 1) if facts.speed else None,
     }
 
 

@@ -46,6 +46,8 @@ def facts_of(facts: CallFacts | None) -> Iterator[str]:
     yield duration(facts.duration_ms)
     if facts.usage.output_tokens is not None:
         yield tokens(_tokens(facts.usage.input_tokens), facts.usage.output_tokens)
+    if facts.speed is not None:
+        yield str(facts.speed)
     if facts.finish_reason not in (None, "stop", "tool_calls"):
         yield f"stopped by: {facts.finish_reason}"
 

@@ -33,7 +33,7 @@ def test_a_session_reads_from_top_to_bottom(tmp_path: Path) -> None:
         "\n- **Session:** morning\n- **Started:** 2026-11-24 12:00:00 UTC\n- **Engine:** Prompt\n"
         "- **Model:** echo:echo\n- **State:** finished, 1 turn\n- **Duration:** 1.25 s\n- **Tokens:** 9 in, 5 out\n"
         "\n## User\n\n<sub>2026-11-24 12:00:00 UTC</sub>\n\n> 2+2?\n> *now*\n"
-        "\n## Assistant\n\n<sub>2026-11-24 12:00:00 UTC · echo:echo · 10 ms · 9 → 5 tokens</sub>\n"
+        "\n## Assistant\n\n<sub>2026-11-24 12:00:00 UTC · echo:echo · 10 ms · 9 → 5 tokens · 500 tokens/s</sub>\n"
         "\n<details>\n<summary>Thoughts</summary>\n\n> Sums.\n\n</details>\n"
         "\nLet me **see**.\n"
         '\n<details>\n<summary><code>calculate(expression="2+2")</code> · done in 10 ms</summary>\n'
