@@ -278,7 +278,7 @@ class Catalog:
             meant = close.removeprefix("did you mean ").removesuffix("?").split(" or ")[0]
             full = next((full for full in usual if full.endswith(f":{meant}")), meant)
             return f"did you mean {full}?"
-        return f"write provider:model, as in openai:{name}; providers are {', '.join(self._vendors)}"
+        return f"write provider:model, as in openai:{name or 'MODEL'}; providers are {', '.join(self._vendors)}"
 
     def _known_models(self, vendor: Vendor) -> str:
         return f"; {vendor.starter.split()[0]} list shows them" if vendor.starter == "ollama serve" else ""

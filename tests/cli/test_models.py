@@ -110,6 +110,12 @@ def test_an_unknown_name_is_told(cli: Program) -> None:
     assert done.stderr == "llmgine: no model to pull named 'smollm' (did you mean smollm2-135m?)\n"
 
 
+def test_an_unknown_name_leads_to_other_ways(cli: Program) -> None:
+    done = cli("models", "pull", "llama")
+    assert (done.code, done.stderr.count("\n")) == (2, 1)
+    assert "smollm2-135m; or give the path or the URL of a GGUF file" in done.stderr
+
+
 def test_a_file_that_is_no_model_is_told(cli: Program) -> None:
     Path("notes.txt").write_text("hello")
     done = cli("models", "pull", "./notes.txt")
@@ -210,6 +216,14 @@ def test_names_are_searched_for(cli: Program) -> None:
     assert [row[0] for row in rows(done.stdout)] == ["openai:gpt-4.1-mini"]
 
 
+@pytest.mark.parametrize("everywhere", [[], ["--all"]])
+def test_that_no_name_fits_is_said(cli: Program, everywhere: list[str]) -> None:
+    done = cli("models", "list", "-q", "no-such", *everywhere)
+    assert (done.code, done.stdout) == (0, "")
+    assert "no model has 'no-such' in its name" in done.stderr
+    assert ("--all" in done.stderr) is not bool(everywhere)
+
+
 def test_all_models_in_the_list_of_prices_are_listed_and_nobody_is_asked(cli: Program) -> None:
     with FakeVendor(models=["a-new-one"]) as vendor:
         env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
@@ -220,6 +234,9 @@ def test_all_models_in_the_list_of_prices_are_listed_and_nobody_is_asked(cli: Pr
     assert listed["xai:grok-3-mini"][1:] == ["$0.3", "$0.5"]
     assert any(name.startswith("openrouter:anthropic/") for name in listed)
     assert "openai:a-new-one" not in listed
+    assert not [name for name in listed if name.startswith("gemini:claude")]  # Google has them, but not there
+    assert not [name for name in listed if name.startswith(("bedrock:", "vertex:")) and "claude" not in name]
+    assert [name for name in listed if name.startswith("vertex:claude")]
     assert done.stderr == ""
 
 
@@ -284,6 +301,16 @@ def test_a_model_is_shown_with_what_is_known_of_it(cli: Program) -> None:
     assert shown["price"] == "$1.1 in ($0.55 cached), $4.4 out, for a million tokens"
     assert "temperature" in shown["leaves out"]
     assert "secret" not in done.stdout
+
+
+def test_on_a_narrow_terminal_what_is_known_stands_beside_its_label() -> None:
+    with Terminal([str(PROGRAM), "models", "show", "gpt-4.1"], cols=60) as terminal:
+        assert terminal.wait_end() == 0
+        lines = [line.rstrip() for line in terminal.screen().splitlines() if line.strip()]
+    assert len(lines) > 8
+    labels = {line[:16].strip() for line in lines}
+    assert labels == {"", "model", "about", "provider", "address", "key", "context window", "price", "leaves out"}
+    assert all(line[15] == " " and line[16] != " " for line in lines)
 
 
 def test_an_alias_is_shown_as_what_it_stands_for(cli: Program) -> None:

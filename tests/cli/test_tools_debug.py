@@ -8,7 +8,9 @@ from tests.support.server import Answer, FakeVendor, ToolCalls
 
 def test_calls_and_results_are_cut_unless_they_are_asked_for_in_full(cli: Program, tmp_path: Path) -> None:
     tools = tmp_path / "mine.py"
-    tools.write_text('def rows(of: str) -> str:\n    """Rows."""\n    return "\\n".join(f"{n}: {of}" for n in range(60))\n')
+    tools.write_text(
+        'def rows(of: str) -> str:\n    """Rows."""\n    return "\\n".join(f"{n}: {of}" for n in range(60))\n'
+    )
     long = "long " * 60
     said = []
     for option in ([], ["--td"]):

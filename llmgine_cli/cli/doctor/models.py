@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from llmgine_cli.cli.doctor.finding import Finding, wrong
+from llmgine_cli.cli.logs.figures import plural
 from llmgine_cli.cli.models.group import catalog_of, is_set_up, key_variable, vendors_of
 from llmgine_cli.errors import LlmgineError
 
@@ -112,4 +113,6 @@ async def _ask(catalog: "Catalog", vendor: "Vendor") -> Finding | None:
     except LlmgineError as error:
         # That a server of one's own does not run is no fault.
         return wrong(vendor.name, error) if vendor.key_envs or vendor.starter is None else None
-    return Finding(vendor.name, "ok", f"answers in {(perf_counter() - begin) * 1000:.0f} ms, with {len(models)} models")
+    return Finding(
+        vendor.name, "ok", f"answers in {(perf_counter() - begin) * 1000:.0f} ms, with {plural(len(models), 'model')}"
+    )

@@ -65,7 +65,7 @@ def list_models(
     vendors = vendors_of(settings)
     if everything:
         asked = [_Asked(vendor=vendor) for vendor in vendors.values()]
-        listed = list(pricelist.everything(vendors))
+        listed = list(pricelist.everything({vendor.name: vendor.serves for vendor in vendors.values()}))
     else:
         asked = cli.run(_ask(cli, settings, vendors))
         listed = [
@@ -79,6 +79,8 @@ def list_models(
         cli.json({"models": models, "providers": [_provider(each, settings) for each in asked]})
         return
     _print(cli, listed)
+    if query and not listed:
+        cli.note(f"no model has {' and '.join(map(repr, query))} in its name{_further(everything)}")
     if not everything:
         _tell(cli, asked, settings)
 
@@ -116,6 +118,10 @@ async def _ask(cli: Cli, settings: "Settings", vendors: "Mapping[str, Vendor]") 
 
 def _matches(name: str, query: Sequence[str]) -> bool:
     return all(text.casefold() in name.casefold() for text in query)
+
+
+def _further(everything: bool) -> str:
+    return "" if everything else "; --all looks through every model in the list of prices"
 
 
 def _print(cli: Cli, listed: "Sequence[Listed]") -> None:

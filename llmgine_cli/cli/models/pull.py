@@ -10,7 +10,7 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.models.group import app
-from llmgine_cli.errors import NotFoundError, UsageError
+from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from llmgine_cli.providers.pulling import Progress, Stage
@@ -44,8 +44,7 @@ def pull(
         elif _is_path(model):
             stored = pulling.add(Path(model).expanduser().absolute(), progress)
         elif model != weights.SMOLLM2.name:
-            hint = "or give the path or the URL of a GGUF file"
-            raise NotFoundError("model to pull", model, [weights.SMOLLM2.name], hint=hint)
+            raise UsageError(f"no model to pull named {model!r}", hint=_instead(model, weights.SMOLLM2.name))
         elif weights.present():
             cli.note(f"{model} is already here: {weights.path()}")
             return
@@ -61,6 +60,14 @@ def _is_url(model: str) -> bool:
 
 def _is_path(model: str) -> bool:
     return Path(model).name != model or model.endswith((".gguf", ".whl"))
+
+
+def _instead(model: str, known: str) -> str:
+    from difflib import get_close_matches
+
+    if get_close_matches(model, [known]):
+        return f"did you mean {known}?"
+    return f"there is {known}; or give the path or the URL of a GGUF file"
 
 
 def _megabytes(size: int) -> str:

@@ -1,5 +1,6 @@
 """`llmgine models show`."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +26,9 @@ def show(
     json: JsonFlag = False,
 ) -> None:
     """Tell what is known of a model: who serves it and where, its key, context window, prices and peculiarities."""
+    from shutil import get_terminal_size
+
+    from llmgine_cli.cli.wrapping import beside
     from llmgine_cli.llm import pricelist
 
     settings = cli.settings()
@@ -35,8 +39,10 @@ def show(
         cli.json({"model": full, "asked": name, **_vendor_facts(vendor, model, settings), **facts(known)})
         return
     title = full + (f" (alias: {name})" if name in settings.aliases else "")
+    columns = get_terminal_size().columns if sys.stdout.isatty() else None
     for label, value in _rows(title, vendor, _vendor_facts(vendor, model, settings), known):
-        cli.print(f"{label:<16}{value}")
+        for line in beside(label, value, 16, columns):
+            cli.print(line)
 
 
 def _rows(title: str, vendor: "Vendor", about: "Mapping[str, Any]", known: "Listed") -> list[tuple[str, str]]:
