@@ -445,7 +445,7 @@ def test_help_lists_every_command() -> None:
 
 
 def test_on_a_narrow_terminal_help_stands_beside_its_command() -> None:
-    with Chat(cols=60) as terminal:
+    with Chat(None, cols=60) as terminal:
         terminal.type("/help\r")
         terminal.leave()
         rows = [row.rstrip() for row in terminal.everything().splitlines()]

@@ -158,7 +158,7 @@ def test_models_on_this_machine_and_of_the_providers_with_a_key_are_listed(cli: 
         ["echo:tools", "-", "free", "free"],
     ]
     assert "no key is set for anthropic, openrouter, " in done.stderr
-    assert "llmgine models pull gets a small model" in done.stderr
+    assert "llmgine models pull" not in done.stderr  # there is one already
     assert "secret" not in done.stdout + done.stderr
 
 
@@ -318,6 +318,17 @@ def test_an_alias_is_shown_as_what_it_stands_for(cli: Program) -> None:
     assert "groq:openai/gpt-oss-120b (alias: quick)" in cli("models", "show", "quick").stdout
     shown = json.loads(cli("models", "show", "quick", "--json").stdout)
     assert (shown["model"], shown["asked"], shown["key_source"]) == ("groq:openai/gpt-oss-120b", "quick", None)
+
+
+def test_of_a_model_that_runs_here_the_file_is_shown_or_that_it_is_not_there(cli: Program, tmp_path: Path) -> None:
+    missing = cli("models", "show", "local").stdout
+    assert "smollm2-135m.gguf, which is not there: llmgine models pull gets it" in missing
+    file = tmp_path / "tiny.gguf"
+    assert f"{file}, which is not there\n" in cli("models", "show", f"local:{file}").stdout
+    file.write_bytes(b"GGUF" * 50_000)
+    assert f"{file} (0.2 MB)\n" in cli("models", "show", f"local:{file}").stdout
+    told = json.loads(cli("models", "show", f"local:{file}", "--json").stdout)
+    assert told["file"] == {"path": str(file), "size": 200_000, "embedded": False}
 
 
 def test_of_an_unknown_model_is_said_that_nothing_is_known(cli: Program) -> None:

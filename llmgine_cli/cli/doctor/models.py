@@ -74,6 +74,17 @@ def usual(settings: "Settings") -> Iterator[Finding]:
         yield Finding("default model", "ok", f"{model} ({model.reason})")
 
 
+def aliases(settings: "Settings") -> Iterator[Finding]:
+    """Which short names stand for nothing."""
+    catalog = catalog_of(settings)
+    for alias, model in settings.aliases.items():
+        try:
+            catalog.resolve(alias)
+        except LlmgineError as error:
+            hint = f"llmgine aliases set {alias} MODEL, or llmgine aliases remove {alias}"
+            yield Finding("aliases", "note", f"{alias} stands for {model}: {error.message}", hint)
+
+
 async def local(settings: "Settings") -> AsyncIterator[Finding]:
     """Whether the model that runs here is installed, and answers."""
     from llmgine_cli.providers import weights
@@ -82,7 +93,11 @@ async def local(settings: "Settings") -> AsyncIterator[Finding]:
         yield Finding("local model", "note", "xllamacpp is not installed", "pip install 'llmgine-cli[local]'")
         return
     if not weights.present():
-        yield Finding("local model", "note", "none is on this machine", "llmgine models pull gets a small one")
+        others = ", ".join(f"local:{model.name}" for model in weights.stored())
+        if others:
+            yield Finding("local model", "ok", f"{others} on this machine, not tried")
+        else:
+            yield Finding("local model", "note", "none is on this machine", "llmgine models pull gets a small one")
         return
     from llmgine_cli.llm.messages import ModelOptions, Request, user
     from llmgine_cli.llm.stream import fold

@@ -55,9 +55,10 @@ def list_models(
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """List the models you can use now: those on this machine, and those of each provider that has its key.
+    """List the models you can use now.
 
-    Providers are asked for their models; with --all nobody is asked. Prices are US dollars for a million tokens.
+    Those on this machine, and those of each provider that has its key: it is asked. With --all nobody is asked. Prices
+    are US dollars for a million tokens.
     """
     from llmgine_cli.llm import pricelist
 
@@ -154,7 +155,7 @@ def _tell(cli: Cli, asked: Sequence[_Asked], settings: "Settings") -> None:
     keyless = [each.vendor.name for each in asked if needs_key(each.vendor) and not is_set_up(each.vendor, settings)]
     if keyless:
         cli.note(f"no key is set for {', '.join(keyless)}: llmgine keys set NAME stores one")
-    if not weights.present():
+    if not weights.stored():
         cli.note("llmgine models pull gets a small model that runs on this machine")
 
 

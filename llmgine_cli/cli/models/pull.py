@@ -31,7 +31,10 @@ def pull(
         str | None, typer.Option("--sha256", metavar="HEX", help="What the file at a URL must hash to.")
     ] = None,
 ) -> None:
-    """Get a model that runs on this machine; what was cut off goes on where it stopped."""
+    """Get a model that runs on this machine.
+
+    A download from a URL that was cut off goes on where it stopped.
+    """
     from llmgine_cli.providers import downloading, pulling, weights
 
     if not _is_url(model) and (name or sha256):
@@ -40,7 +43,8 @@ def pull(
         if _is_url(model):
             wanted = downloading.source(model, name=name, sha256=sha256)
             cli.note(f"fetching {wanted.name} from {wanted.url}")
-            stored = downloading.fetch(wanted, progress)
+            with _resumable(cli):
+                stored = downloading.fetch(wanted, progress)
         elif _is_path(model):
             stored = pulling.add(Path(model).expanduser().absolute(), progress)
         elif model != weights.SMOLLM2.name:
@@ -72,6 +76,15 @@ def _instead(model: str, known: str) -> str:
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
+
+
+@contextmanager
+def _resumable(cli: Cli) -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        cli.note("stopped; the same command goes on from here")
+        raise
 
 
 @contextmanager

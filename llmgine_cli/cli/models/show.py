@@ -1,6 +1,7 @@
 """`llmgine models show`."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,7 +26,10 @@ def show(
     ],
     json: JsonFlag = False,
 ) -> None:
-    """Tell what is known of a model: who serves it and where, its key, context window, prices and peculiarities."""
+    """Tell what is known of a model.
+
+    Who serves it and where, its key, context window, prices, and options that it does not take.
+    """
     from shutil import get_terminal_size
 
     from llmgine_cli.cli.wrapping import beside
@@ -53,6 +57,7 @@ def _rows(title: str, vendor: "Vendor", about: "Mapping[str, Any]", known: "List
         ("provider", f"{vendor.name}, {vendor.protocol} protocol{carried}"),
         ("address", about["base_url"] or ""),
         ("not set yet", ", ".join(about["unset"])),
+        ("file", _file_row(about["file"])),
         ("key", _key(vendor, about)),
         ("context window", f"{tokens(known.context_window)} tokens" if known.context_window else "not known"),
         ("price", _price(known)),
@@ -60,6 +65,28 @@ def _rows(title: str, vendor: "Vendor", about: "Mapping[str, Any]", known: "List
         ("state", "retired by its vendor" if known.retired else ""),
     ]
     return [(label, value) for label, value in rows if value]
+
+
+def _file_row(file: "Mapping[str, Any] | None") -> str:
+    if file is None:
+        return ""
+    if file["size"] is not None:
+        return f"{file['path']} ({file['size'] / 1e6:.1f} MB)"
+    return f"{file['path']}, which is not there" + (": llmgine models pull gets it" if file["embedded"] else "")
+
+
+def _file(model: str) -> dict[str, Any]:
+    """Where a model that runs here is, and how many bytes it has; None: it is not there."""
+    from llmgine_cli.providers import weights
+
+    is_path = Path(model).name != model or model.endswith(".gguf")
+    path = Path(model).expanduser().absolute() if is_path else weights.path(model)
+    embedded = path == weights.path()
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError:
+        size = None
+    return {"path": str(path), "size": size, "embedded": embedded}
 
 
 def _key(vendor: "Vendor", about: "Mapping[str, Any]") -> str:
@@ -88,6 +115,7 @@ def _vendor_facts(vendor: "Vendor", model: str, settings: "Settings") -> dict[st
         "provider": vendor.name,
         "protocol": vendor.protocol,
         "base_url": vendor.address(settings.address) or None,
+        "file": _file(model) if vendor.protocol == "local" else None,
         "unset": [
             " or ".join(names) for field, names in vendor.variables.items() if not vendor.found(field, settings.address)
         ],
