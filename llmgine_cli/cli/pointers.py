@@ -14,8 +14,12 @@ _SHOWN_WORDS = 60  # characters of what was typed that are repeated in a hint
 
 # What other tools call it → what to do here.
 COMMANDS = {
+    "collections": "llmgine embed prints vectors, and stores none",
+    "embed-models": "llmgine embed -m NAME takes any model that makes vectors; llmgine models list shows models",
+    "fragments": "-f FILE puts a text before the prompt, and nothing is stored",
     "install": "llmgine is extended with files: llmgine tools list and llmgine engines list show where they come from",
     "plugins": "llmgine tools list and llmgine engines list show what there is",
+    "similar": "llmgine embed prints vectors, and stores none",
     "schemas": "a schema is a file, or written out: llmgine run --schema 'name str, age int' …",
     "templates": "templates are called prompts: llmgine prompt list",
 }
@@ -76,6 +80,8 @@ def no_option(
         hint = f"say which command: {_again(f'{path} {usual}', words)}"
     elif name in OPTIONS:
         hint = OPTIONS[name]
+    elif path.endswith(" embed") and name == "--json":
+        hint = "leave it out: each line that it prints is JSON"
     elif path.endswith(" chat") and _takes(root["run"], name):
         hint = f"llmgine run has it; in a chat, {path} --help lists what there is"
     elif close:

@@ -220,7 +220,9 @@ def _text_of(result: Any) -> str | None:
     return result.text if isinstance(result, Reply) else result if isinstance(result, str) else None
 
 
-def facts(conversation: "Conversation", result: Any, account: "Account", extracted: Extracted) -> dict[str, Any]:
+def facts(
+    conversation: "Conversation", result: Any, account: "Account", extracted: Extracted | None = None
+) -> dict[str, Any]:
     """What `--json` prints of a run."""
     from llmgine_cli.engine import Structured
     from llmgine_cli.llm.stream import Reply

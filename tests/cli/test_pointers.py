@@ -21,6 +21,8 @@ from tests.support.program import Program
         (["tools", "xyzzy"], "there are list, show"),
         (["run", "--modle", "x", "hi"], "did you mean --model?"),
         (["schemas"], "--schema 'name str"),
+        (["similar", "notes", "-c", "cats"], "stores none"),
+        (["embed", "--json", "x"], "each line that it prints is JSON"),
         (["run", "--xyzzy", "hi"], "llmgine run --help lists them"),
         (["chat", "--schema", "name"], "llmgine run has it"),
         (["chat", "-x"], "llmgine run has it"),
