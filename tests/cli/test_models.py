@@ -353,6 +353,8 @@ def test_how_a_cloud_is_signed_in_to_is_shown(cli: Program) -> None:
     done = cli("models", "show", name, env={"AWS_BEARER_TOKEN_BEDROCK": "k"})
     assert "not set yet     AWS_REGION or AWS_DEFAULT_REGION\n" in done.stdout
     assert "AWS_BEARER_TOKEN_BEDROCK, set in the environment" in done.stdout
+    azure = cli("models", "show", "azure:mine").stdout
+    assert "not set yet     AZURE_OPENAI_ENDPOINT, OPENAI_API_VERSION\n" in azure
 
 
 # -- default

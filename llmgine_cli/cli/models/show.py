@@ -110,14 +110,20 @@ def _price(known: "Listed") -> str:
 def _vendor_facts(vendor: "Vendor", model: str, settings: "Settings") -> dict[str, Any]:
     variable = key_variable(vendor, settings)
     refused = {option for quirk in vendor.quirks if quirk.applies(model) for option in quirk.drops}
+    address = vendor.address(settings.address) or None
     refused |= {option for option, wire in vendor.names.items() if wire is None}
     return {
         "provider": vendor.name,
         "protocol": vendor.protocol,
-        "base_url": vendor.address(settings.address) or None,
+        "base_url": address,
         "file": _file(model) if vendor.protocol == "local" else None,
         "unset": [
-            " or ".join(names) for field, names in vendor.variables.items() if not vendor.found(field, settings.address)
+            *([vendor.base_url_env] if vendor.base_url_env and not address else ()),
+            *(
+                " or ".join(names)
+                for field, names in vendor.variables.items()
+                if not vendor.found(field, settings.address)
+            ),
         ],
         "key_variable": variable or vendor.key_env,
         "key_source": settings.key_source(variable) if variable else None,
