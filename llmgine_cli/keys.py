@@ -97,7 +97,8 @@ class KeyStore:
             replace_file(self.file, json.dumps(entries, indent=2) + "\n")
         except OSError as error:
             self._read = None
-            raise StorageError(f"cannot write {self.file}: {error.strerror}") from error
+            hint = "or keep the key in a variable of the environment"
+            raise StorageError(f"cannot write {self.file}: {error.strerror}", hint=hint) from error
 
 
 def _load(file: Path) -> dict[str, dict[str, Any]]:

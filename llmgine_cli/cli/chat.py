@@ -13,6 +13,7 @@ from llmgine_cli.cli.talk.opening import (
     Asked,
     Opening,
     Raw,
+    ToolsDebug,
     open_talk,
     read_options,
 )
@@ -34,6 +35,7 @@ def _chat(
     asked: Asked,
     attached: Attached,
     resuming: Resuming,
+    tools_debug: ToolsDebug = False,
     raw: Raw = False,
 ) -> None:
     """Talk with a model. Enter sends, Alt-Enter begins a new line, /help lists what else there is.
@@ -50,12 +52,14 @@ def _chat(
     if attached.sources:
         opening = replace(opening, attached=read_local(attached.sources, limit_of(settings)))
     going_on = read_going_on(settings, resuming)
-    code = cli.run(_converse(cli, settings, opening, going_on, raw=raw))
+    code = cli.run(_converse(cli, settings, opening, going_on, raw=raw, tools_in_full=tools_debug))
     if code:
         raise typer.Exit(code)
 
 
-async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: GoingOn, *, raw: bool) -> int:
+async def _converse(
+    cli: Cli, settings: "Settings", opening: Opening, going_on: GoingOn, *, raw: bool, tools_in_full: bool
+) -> int:
     from llmgine_cli.bootstrap import build
     from llmgine_cli.cli.screen.approval import ask_on_terminal
     from llmgine_cli.cli.screen.screen import Screen
@@ -71,7 +75,7 @@ async def _converse(cli: Cli, settings: "Settings", opening: Opening, going_on: 
         unlogged.append(error)
         cli.warn(f"{error}; the chat goes on without a log")
 
-    screen = Screen(cli, raw=raw, reasoning=not cli.quiet, width=settings.chat.width)
+    screen = Screen(cli, raw=raw, reasoning=not cli.quiet, width=settings.chat.width, tools_in_full=tools_in_full)
     async with build(
         settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line, tell=cli.warn
     ) as app:

@@ -47,6 +47,11 @@ def complete_model(incomplete: str) -> list[Offer]:
     return _offered(lambda _: _models(), incomplete)
 
 
+def complete_embedding_model(incomplete: str) -> list[Offer]:
+    """Offer the aliases, the models on this machine, and the usual model for vectors of each provider."""
+    return _offered(lambda _: _models(embedding=True), incomplete)
+
+
 def complete_alias(incomplete: str) -> list[Offer]:
     """Offer the user's short names for models."""
     return _offered(lambda _: _aliases(), incomplete)
@@ -116,7 +121,7 @@ def _templates() -> Iterator[Offer]:
             yield listed.name, listed.template.description or ""
 
 
-def _models() -> Iterator[Offer]:
+def _models(*, embedding: bool = False) -> Iterator[Offer]:
     from llmgine_cli.providers import weights
     from llmgine_cli.providers.own_vendors import merged
     from llmgine_cli.providers.presets import VENDORS
@@ -127,8 +132,9 @@ def _models() -> Iterator[Offer]:
     for model in weights.stored():
         yield f"local:{model.name}", "on this machine"
     for vendor in merged(VENDORS, settings.vendor_changes).values():
-        if vendor.default_model:
-            yield f"{vendor.name}:{vendor.default_model}", ""
+        usual = vendor.embedding_model if embedding else vendor.default_model
+        if usual:
+            yield f"{vendor.name}:{usual}", ""
 
 
 def _aliases() -> Iterator[Offer]:

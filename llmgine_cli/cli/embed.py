@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from llmgine_cli.cli.common import Cli, command
-from llmgine_cli.cli.complete import complete_model
+from llmgine_cli.cli.complete import complete_embedding_model
 from llmgine_cli.cli.talk.opening import MaxCost, check_cost
 from llmgine_cli.errors import UsageError
 
@@ -42,7 +42,9 @@ def _embed(
     *,
     model: Annotated[
         str | None,
-        typer.Option("-m", "--model", help="Model: provider:name, or an alias.", autocompletion=complete_model),
+        typer.Option(
+            "-m", "--model", help="Model: provider:name, or an alias.", autocompletion=complete_embedding_model
+        ),
     ] = None,
     file: Annotated[
         list[Path] | None, typer.Option("-f", "--file", help="A file whose text is to be embedded. Repeatable.")
@@ -57,11 +59,12 @@ def _embed(
     no_log: Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")] = False,
     usage: Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr what it took: tokens, price.")] = False,
 ) -> None:
-    """Turn texts into vectors: one JSON line for each, with its id and the vector, in the order of the texts.
+    """Turn texts into vectors, one line of JSON for each.
 
-    The id is the number of the text, from 1, or the name of the file.
+    A line has the vector and an id: the number of the text, from 1, or the name of the file. Lines come in the order of
+    the texts.
 
-    As a search: compare vectors by their dot product; those of near meanings are near.
+    To search, compare vectors by their dot product: the larger it is, the nearer are the meanings.
     """
     wanted = _given(texts or (), file or (), lines=lines)
     check_cost(max_cost)
@@ -103,8 +106,10 @@ async def _run(
         finally:
             spinner.hide()
     if usage:
-        count = "an unknown number of" if total.input_tokens is None else str(total.input_tokens)
-        cli.note(f"{done} texts, {count} tokens; {price_of(str(model), total)}")
+        from llmgine_cli.cli.logs.figures import plural
+
+        tokens = "an unknown number of tokens" if total.input_tokens is None else plural(total.input_tokens, "token")
+        cli.note(f"{plural(done, 'text')}, {tokens}; {price_of(str(model), total)}")
 
 
 async def _embedded(

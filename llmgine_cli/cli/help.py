@@ -86,7 +86,8 @@ def _pointed(error: typer.TyperException, ctx: Any, words: list[str]) -> Excepti
 
     known = [name for parameter in ctx.command.get_params(ctx) for name in parameter.opts]
     commands = getattr(ctx.command, "commands", {})
-    return no_option(ctx.command_path, getattr(error, "option_name", ""), known, commands, words)
+    root = ctx.find_root().command.commands
+    return no_option(ctx.command_path, getattr(error, "option_name", ""), known, commands, words, root=root)
 
 
 def wants_colour(stream: TextIO) -> bool:

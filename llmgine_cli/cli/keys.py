@@ -52,7 +52,10 @@ def set_key(
 
 @command(app, "list")
 def list_keys(cli: Cli, json: JsonFlag = False) -> None:
-    """List the keys there are, and where each is set; the keys themselves are not shown."""
+    """List which keys there are, and where each is set.
+
+    The keys themselves are not shown.
+    """
     from llmgine_cli.cli.listing import print_rows
     from llmgine_cli.keys import KeyStore
 

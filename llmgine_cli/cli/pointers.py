@@ -14,25 +14,20 @@ _SHOWN_WORDS = 60  # characters of what was typed that are repeated in a hint
 
 # What other tools call it → what to do here.
 COMMANDS = {
+    "collections": "llmgine embed prints vectors, and stores none",
+    "embed-models": "llmgine embed -m NAME takes any model that makes vectors; llmgine models list shows models",
+    "fragments": "-f FILE puts a text before the prompt, and nothing is stored",
     "install": "llmgine is extended with files: llmgine tools list and llmgine engines list show where they come from",
     "plugins": "llmgine tools list and llmgine engines list show what there is",
-    "schemas": "schemas are not there yet",
+    "similar": "llmgine embed prints vectors, and stores none",
+    "schemas": "a schema is a file, or written out: llmgine run --schema 'name str, age int' …",
     "templates": "templates are called prompts: llmgine prompt list",
 }
 OPTIONS = {
-    "-a": "a file cannot be attached yet; text can be piped in",
-    "--attachment": "a file cannot be attached yet; text can be piped in",
-    "-f": "pipe the text in: llmgine run … < FILE",
-    "--fragment": "pipe the text in: llmgine run … < FILE",
     "--functions": "-T path/to/file.py grants the tools of a file",
     "--key": "llmgine keys set stores a key; a variable, such as OPENAI_API_KEY, goes before it",
     "--no-color": "--color never",
     "--save": "a template is a file: prompts/NAME.md",
-    "--schema": "schemas are not there yet; ask for JSON in the prompt",
-    "--td": "tool calls are always shown; --verbose shows more of their results",
-    "--tools-debug": "tool calls are always shown; --verbose shows more of their results",
-    "-x": "the first block of code cannot be taken out yet; the whole answer is printed",
-    "--extract": "the first block of code cannot be taken out yet; the whole answer is printed",
 }
 # The commands that other tools run when none is named.
 _USUAL = ("run", "tail")
@@ -61,7 +56,13 @@ def no_command(path: str, commands: Mapping[str, Any], words: Sequence[str]) -> 
 
 
 def no_option(
-    path: str, name: str, known: Sequence[str], commands: Mapping[str, Any], words: Sequence[str]
+    path: str,
+    name: str,
+    known: Sequence[str],
+    commands: Mapping[str, Any],
+    words: Sequence[str],
+    *,
+    root: Mapping[str, Any],
 ) -> UsageError:
     """Return the error for an option that a command or a group does not have.
 
@@ -71,6 +72,7 @@ def no_option(
         known: The options it has.
         commands: The commands of the group by name; none for a command.
         words: All that was typed after it.
+        root: The commands of the program.
     """
     usual = next((each for each in _USUAL if each in commands and _takes(commands[each], name)), None)
     close = get_close_matches(name, known, n=2, cutoff=0.7) if name.startswith("--") else []
@@ -78,6 +80,10 @@ def no_option(
         hint = f"say which command: {_again(f'{path} {usual}', words)}"
     elif name in OPTIONS:
         hint = OPTIONS[name]
+    elif path.endswith(" embed") and name == "--json":
+        hint = "leave it out: each line that it prints is JSON"
+    elif path.endswith(" chat") and _takes(root["run"], name):
+        hint = f"llmgine run has it; in a chat, {path} --help lists what there is"
     elif close:
         hint = f"did you mean {' or '.join(close)}?"
     else:

@@ -7,12 +7,14 @@ import typer
 
 from llmgine_cli.cli.common import Cli, JsonFlag, as_plain, command
 from llmgine_cli.cli.talk.attaching import Attached, Fragments
+from llmgine_cli.cli.talk.extracting import Extracted
 from llmgine_cli.cli.talk.forms import Formed
 from llmgine_cli.cli.talk.moments import At, In, when
 from llmgine_cli.cli.talk.opening import (
     Asked,
     Opening,
     Raw,
+    ToolsDebug,
     open_talk,
     read_options,
 )
@@ -22,6 +24,7 @@ from llmgine_cli.errors import LlmgineError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llmgine_cli.cli.screen.screen import Screen
     from llmgine_cli.cli.talk.account import Account
     from llmgine_cli.conversation import Conversation
     from llmgine_cli.settings import Settings
@@ -43,7 +46,9 @@ def _run(
     attached: Attached,
     fragment: Fragments = None,
     formed: Formed,
+    extracted: Extracted,
     resuming: Resuming,
+    tools_debug: ToolsDebug = False,
     usage: Usage = False,
     raw: Raw = False,
     at: At = None,
@@ -60,6 +65,9 @@ def _run(
 
     With --at or --in it is put into the schedule, its id is printed, and llmgine schedule run answers it.
     """
+    extracted.check()
+    if extracted and (formed.schema or formed.schema_multi):
+        raise UsageError("-x and --xl take code out of a text, and --schema asks for JSON", hint="leave one out")
     settings, opening, text = read_all(
         cli, prompt or (), asked, attached=attached, fragments=fragment or (), formed=formed
     )
@@ -71,14 +79,28 @@ def _run(
                 "a prompt that runs later begins a session of its own",
                 hint="leave out --continue, --session, --fork and --name",
             )
-        if usage or raw:
-            raise UsageError(f"{'--usage' if usage else '--raw'} is for an answer now", hint="leave it out")
+        said = {"--usage": usage, "--raw": raw, "--extract": bool(extracted), "--td": tools_debug}
+        if not_now := next((name for name, given in said.items() if given), None):
+            raise UsageError(f"{not_now} is for an answer now", hint="leave it out")
         from llmgine_cli.cli.talk.later import put_off
 
         put_off(cli, settings, opening, text, when=when(at, after), asks=asked.settles_approval, as_json=as_json)
         return
     going_on = read_going_on(settings, resuming)
-    code = cli.run(_ask(cli, settings, opening, going_on, text, raw=raw, as_json=as_json, usage=usage))
+    code = cli.run(
+        _ask(
+            cli,
+            settings,
+            opening,
+            going_on,
+            text,
+            raw=raw,
+            as_json=as_json,
+            usage=usage,
+            extracted=extracted,
+            tools_in_full=tools_debug,
+        )
+    )
     if code:
         raise typer.Exit(code)
 
@@ -114,6 +136,8 @@ async def _ask(
     raw: bool,
     as_json: bool,
     usage: bool,
+    extracted: Extracted,
+    tools_in_full: bool,
 ) -> int:
     from llmgine_cli.bootstrap import build
     from llmgine_cli.cli.enginefault import explained
@@ -128,7 +152,7 @@ async def _ask(
         log_failures.append(1)
         cli.warn(f"{error}; the run goes on without a log")
 
-    screen = Screen(cli, raw=raw and not as_json, answer=not as_json)
+    screen = Screen(cli, raw=raw and not as_json, answer=not (as_json or extracted), tools_in_full=tools_in_full)
     async with build(
         settings, on_log_failure=log_failed, on_sink_failure=cli.warn, show=screen.show_line, tell=cli.warn
     ) as app:
@@ -149,7 +173,9 @@ async def _ask(
         raise explained(talk.conversation.engine, outcome.error)
     result = outcome.result
     if as_json:
-        cli.json(facts(talk.conversation, result, account))
+        cli.json(facts(talk.conversation, result, account, extracted))
+    elif extracted and (said := _text_of(result)) is not None:
+        _show_block(cli, screen, extracted, said)
     else:
         screen.show_result(result)
     for remark in account.remarks(result):
@@ -177,13 +203,34 @@ def tell_ungranted(cli: Cli, conversation: "Conversation", result: Any) -> None:
     cli.warn(f"{asked} (-T NAME grants one)")
 
 
-def facts(conversation: "Conversation", result: Any, account: "Account") -> dict[str, Any]:
+def _show_block(cli: Cli, screen: "Screen", extracted: Extracted, text: str) -> None:
+    """Print the block of code that is asked for; where there is none, the whole text, as `llm` does."""
+    block = extracted.block(text)
+    if block is not None:
+        screen.show_code(block)
+        return
+    screen.show_result(text)
+    cli.note("there is no block of code in the answer: this is all of it")
+
+
+def _text_of(result: Any) -> str | None:
+    """The text that an engine returned; None if it returned something else."""
+    from llmgine_cli.llm.stream import Reply
+
+    return result.text if isinstance(result, Reply) else result if isinstance(result, str) else None
+
+
+def facts(
+    conversation: "Conversation", result: Any, account: "Account", extracted: Extracted | None = None
+) -> dict[str, Any]:
     """What `--json` prints of a run."""
     from llmgine_cli.llm.stream import Reply
     from llmgine_cli.structured.holding import Structured
     from llmgine_cli.structured.shape import plain
 
     value = {"value": plain(result.value)} if isinstance(result, Structured) else {}
+    if extracted and (said := _text_of(result)) is not None:
+        value = {"extracted": extracted.block(said)}
     result = result.reply if isinstance(result, Structured) else result
     is_reply = isinstance(result, Reply)
     return {

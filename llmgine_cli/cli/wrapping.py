@@ -16,6 +16,19 @@ def fitted(line: str) -> str:
     return "\n".join(wrap(line, get_terminal_size().columns))
 
 
+def beside(label: str, text: str, width: int, columns: int | None) -> list[str]:
+    """Return a text with a label to its left, and below nothing but the text.
+
+    Args:
+        label: Without escape sequences, as the text.
+        text: What is broken between words.
+        width: Columns of the label.
+        columns: Those of the terminal; None: one line, however long, for those who read by line.
+    """
+    first, *rest = wrap(text, columns - width) if columns else [text]
+    return [f"{label:<{width}}{first}", *(" " * width + line for line in rest)]
+
+
 def wrap(line: str, width: int) -> list[str]:
     """Break a line between words; options such as `--no-log` and names stay whole, unless nothing else is possible.
 

@@ -3,7 +3,8 @@
 The list is inside the library `genai-prices`; nothing is asked over the network.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -33,19 +34,24 @@ class Listed(NamedTuple):
     about: str = ""
 
 
-def everything(providers: Iterable[str]) -> Iterator[Listed]:
-    """Return all models that the list has of these providers, by their names here, in its order."""
+def everything(providers: Mapping[str, str]) -> Iterator[Listed]:
+    """Return all models that the list has of these providers, by their names here, in its order.
+
+    Args:
+        providers: Name → regular expression found in the names of the models it serves.
+    """
     from genai_prices.data_snapshot import get_snapshot
 
     snapshot = get_snapshot()
     today = datetime.now(UTC)
-    for provider in providers:
+    for provider, serves in providers.items():
         try:
             known = snapshot.find_provider(None, provider, None)
         except LookupError:
             continue
         for model in known.models:
-            yield _listed(f"{provider}:{model.id}", model, today)
+            if re.search(serves, model.id):
+                yield _listed(f"{provider}:{model.id}", model, today)
 
 
 def find(model: str) -> Listed:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, SettingsError, UsageError, near_miss
+from llmgine_cli.llm.embeddings import no_embeddings
 from llmgine_cli.llm.messages import File, Image, Part
 from llmgine_cli.llm.provider import Model, Provider
 from llmgine_cli.providers.presets import VENDORS
@@ -101,6 +102,9 @@ class Catalog:
             if name:
                 vendor = self._vendors.get(name)
                 usual = f"{name}:{vendor.embedding_model}" if vendor and vendor.embedding_model else name
+                served_by, _ = self.resolve(usual)
+                if served_by.protocol == "anthropic":  # told before anybody looks for its key
+                    raise no_embeddings(served_by.name)
                 return self.model(usual, reason=reason)
         for vendor in self._vendors.values():
             variable = self._variable(vendor)
@@ -287,7 +291,7 @@ class Catalog:
             meant = close.removeprefix("did you mean ").removesuffix("?").split(" or ")[0]
             full = next((full for full in usual if full.endswith(f":{meant}")), meant)
             return f"did you mean {full}?"
-        return f"write provider:model, as in openai:{name}; providers are {', '.join(self._vendors)}"
+        return f"write provider:model, as in openai:{name or 'MODEL'}; providers are {', '.join(self._vendors)}"
 
     def _known_models(self, vendor: Vendor) -> str:
         return f"; {vendor.starter.split()[0]} list shows them" if vendor.starter == "ollama serve" else ""

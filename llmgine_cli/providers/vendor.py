@@ -23,6 +23,8 @@ class Vendor:
         default_model: What to use when only the vendor is known.
         embedding_model: What to turn texts into vectors with when only the vendor is known.
         own_models: Regular expression for the names of its own models, which then need no `provider:` before them.
+        serves: Regular expression found in the names of the models it can be asked for here; others may stand under its
+            name in a list of prices.
         aliases: Short names of its models → the names by which it knows them.
         carries: Other vendors whose models it serves too → what it writes before their names.
         headers: Sent with every request.
@@ -60,6 +62,7 @@ class Vendor:
     default_model: str | None = None
     embedding_model: str | None = None
     own_models: str | None = None
+    serves: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
     carries: Mapping[str, str] = field(default_factory=dict[str, str])
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)

@@ -42,7 +42,8 @@ def put(key: Key, value: Any) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file.resolve(), changed, mode=_mode(file))  # it may be a link that the user made
     except OSError as error:
-        raise StorageError(f"cannot write {file}: {error.strerror}") from error
+        hint = "LLMGINE_CONFIG names another file for your settings"
+        raise StorageError(f"cannot write {file}: {error.strerror}", hint=hint) from error
     return file
 
 

@@ -6,6 +6,15 @@ import pytest
 from tests.support.program import Program
 
 
+def test_settings_that_cannot_be_written_are_told_with_a_way_out(cli: Program, home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "config").write_text("in the place of the folder")
+    for words in (["aliases", "set", "a", "echo:echo"], ["models", "default", "echo:echo"]):
+        done = cli(*words)
+        assert (done.code, done.stderr.count("\n")) == (6, 1)
+        assert "LLMGINE_CONFIG names another file" in done.stderr
+
+
 def test_an_alias_is_made_used_listed_and_forgotten(cli: Program, home: Path) -> None:
     file = home / "config" / "config.toml"
     done = cli("aliases", "set", "mirror", "echo:echo")

@@ -487,6 +487,17 @@ def test_help_lists_every_command() -> None:
         assert f"/{name} " in shown
 
 
+def test_on_a_narrow_terminal_help_stands_beside_its_command() -> None:
+    with Chat(None, cols=60) as terminal:
+        terminal.type("/help\r")
+        terminal.leave()
+        rows = [row.rstrip() for row in terminal.everything().splitlines()]
+    at = next(number for number, row in enumerate(rows) if row.startswith("/attach"))
+    assert rows[at].endswith("send a picture, PDF or text")
+    assert rows[at + 1].strip() == "file with the next message"
+    assert rows[at + 1].startswith(" " * 20)
+
+
 def test_an_unknown_command_names_the_nearest() -> None:
     assert any("no command named '/modle' (did you mean /model?)" in row for row in typed("/modle"))
 

@@ -59,6 +59,12 @@ def test_only_what_begins_so_is_offered(cli: Program, sessions: list[str]) -> No
     assert bash(cli, "llmgine run --session zz") == []
 
 
+def test_for_vectors_models_that_make_them_are_offered(cli: Program) -> None:
+    assert bash(cli, "llmgine embed -m openai") == ["openai:text-embedding-3-small"]
+    assert bash(cli, "llmgine embed -m anthropic") == []
+    assert bash(cli, "llmgine run -m anthropic") != []
+
+
 def test_the_first_question_is_the_description(cli: Program, sessions: list[str]) -> None:
     assert fish(cli, "llmgine run --session ") == [
         "work\tquestion 0", f"{sessions[2]}\tquestion 2", f"{sessions[1]}\tquestion 1"

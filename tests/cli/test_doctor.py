@@ -51,6 +51,24 @@ def test_a_provider_that_answers_is_told_with_what_it_has(cli: Program) -> None:
     assert "secret" not in done.stdout + done.stderr
 
 
+def test_a_short_name_that_stands_for_nothing_is_told(cli: Program) -> None:
+    assert cli("aliases", "set", "a", "echo:echo").code == 0
+    assert cli("aliases", "set", "b", "a").code == 0
+    assert "aliases" not in found(cli("doctor", "--offline"))
+    assert cli("aliases", "remove", "a").code == 0
+    state, text, hint = found(cli("doctor", "--offline"))["aliases"]
+    assert (state, text) == ("note", "b stands for a: no model named 'a'")
+    assert "llmgine aliases remove b" in hint
+
+
+def test_another_model_than_the_embedded_one_is_no_lack(cli: Program, home: Path) -> None:
+    folder = home / "data" / "models"
+    folder.mkdir(parents=True)
+    (folder / "tiny.gguf").write_bytes(b"GGUF")
+    assert found(cli("doctor", "--offline"))["local model"] == ["ok", "local:tiny on this machine, not tried"]
+    assert "models pull" not in cli("models", "list").stderr
+
+
 def test_a_key_that_is_refused_is_wrong(cli: Program) -> None:
     with FakeVendor(lookup=Fault(401, "bad key", "invalid_request_error")) as vendor:
         done = cli("doctor", env={"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": vendor.url})

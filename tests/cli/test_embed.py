@@ -96,6 +96,13 @@ def test_what_cannot_be_embedded_is_told_in_one_line(
     assert done.stderr.splitlines()[-1].startswith("llmgine: ")
 
 
+def test_nobody_is_sent_for_the_key_of_a_vendor_that_makes_no_embeddings(cli: Program) -> None:
+    done = cli("embed", "-m", "anthropic", "x")
+    assert (done.code, done.stdout) == (2, "")
+    assert "anthropic makes no embeddings" in done.stderr
+    assert "ANTHROPIC_API_KEY" not in done.stderr
+
+
 def test_without_a_model_the_ways_out_are_told(cli: Program) -> None:
     done = cli("embed", "x")
     assert done.code == 3

@@ -110,6 +110,12 @@ def test_an_unknown_name_is_told(cli: Program) -> None:
     assert done.stderr == "llmgine: no model to pull named 'smollm' (did you mean smollm2-135m?)\n"
 
 
+def test_an_unknown_name_leads_to_other_ways(cli: Program) -> None:
+    done = cli("models", "pull", "llama")
+    assert (done.code, done.stderr.count("\n")) == (2, 1)
+    assert "smollm2-135m; or give the path or the URL of a GGUF file" in done.stderr
+
+
 def test_a_file_that_is_no_model_is_told(cli: Program) -> None:
     Path("notes.txt").write_text("hello")
     done = cli("models", "pull", "./notes.txt")
@@ -152,7 +158,7 @@ def test_models_on_this_machine_and_of_the_providers_with_a_key_are_listed(cli: 
         ["echo:tools", "-", "free", "free"],
     ]
     assert "no key is set for anthropic, openrouter, " in done.stderr
-    assert "llmgine models pull gets a small model" in done.stderr
+    assert "llmgine models pull" not in done.stderr  # there is one already
     assert "secret" not in done.stdout + done.stderr
 
 
@@ -210,6 +216,14 @@ def test_names_are_searched_for(cli: Program) -> None:
     assert [row[0] for row in rows(done.stdout)] == ["openai:gpt-4.1-mini"]
 
 
+@pytest.mark.parametrize("everywhere", [[], ["--all"]])
+def test_that_no_name_fits_is_said(cli: Program, everywhere: list[str]) -> None:
+    done = cli("models", "list", "-q", "no-such", *everywhere)
+    assert (done.code, done.stdout) == (0, "")
+    assert "no model has 'no-such' in its name" in done.stderr
+    assert ("--all" in done.stderr) is not bool(everywhere)
+
+
 def test_all_models_in_the_list_of_prices_are_listed_and_nobody_is_asked(cli: Program) -> None:
     with FakeVendor(models=["a-new-one"]) as vendor:
         env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
@@ -220,6 +234,9 @@ def test_all_models_in_the_list_of_prices_are_listed_and_nobody_is_asked(cli: Pr
     assert listed["xai:grok-3-mini"][1:] == ["$0.3", "$0.5"]
     assert any(name.startswith("openrouter:anthropic/") for name in listed)
     assert "openai:a-new-one" not in listed
+    assert not [name for name in listed if name.startswith("gemini:claude")]  # Google has them, but not there
+    assert not [name for name in listed if name.startswith(("bedrock:", "vertex:")) and "claude" not in name]
+    assert [name for name in listed if name.startswith("vertex:claude")]
     assert done.stderr == ""
 
 
@@ -286,11 +303,32 @@ def test_a_model_is_shown_with_what_is_known_of_it(cli: Program) -> None:
     assert "secret" not in done.stdout
 
 
+def test_on_a_narrow_terminal_what_is_known_stands_beside_its_label() -> None:
+    with Terminal([str(PROGRAM), "models", "show", "gpt-4.1"], cols=60) as terminal:
+        assert terminal.wait_end() == 0
+        lines = [line.rstrip() for line in terminal.screen().splitlines() if line.strip()]
+    assert len(lines) > 8
+    labels = {line[:16].strip() for line in lines}
+    assert labels == {"", "model", "about", "provider", "address", "key", "context window", "price", "leaves out"}
+    assert all(line[15] == " " and line[16] != " " for line in lines)
+
+
 def test_an_alias_is_shown_as_what_it_stands_for(cli: Program) -> None:
     cli("aliases", "set", "quick", "groq:openai/gpt-oss-120b")
     assert "groq:openai/gpt-oss-120b (alias: quick)" in cli("models", "show", "quick").stdout
     shown = json.loads(cli("models", "show", "quick", "--json").stdout)
     assert (shown["model"], shown["asked"], shown["key_source"]) == ("groq:openai/gpt-oss-120b", "quick", None)
+
+
+def test_of_a_model_that_runs_here_the_file_is_shown_or_that_it_is_not_there(cli: Program, tmp_path: Path) -> None:
+    missing = cli("models", "show", "local").stdout
+    assert "smollm2-135m.gguf, which is not there: llmgine models pull gets it" in missing
+    file = tmp_path / "tiny.gguf"
+    assert f"{file}, which is not there\n" in cli("models", "show", f"local:{file}").stdout
+    file.write_bytes(b"GGUF" * 50_000)
+    assert f"{file} (0.2 MB)\n" in cli("models", "show", f"local:{file}").stdout
+    told = json.loads(cli("models", "show", f"local:{file}", "--json").stdout)
+    assert told["file"] == {"path": str(file), "size": 200_000, "embedded": False}
 
 
 def test_of_an_unknown_model_is_said_that_nothing_is_known(cli: Program) -> None:
@@ -315,6 +353,8 @@ def test_how_a_cloud_is_signed_in_to_is_shown(cli: Program) -> None:
     done = cli("models", "show", name, env={"AWS_BEARER_TOKEN_BEDROCK": "k"})
     assert "not set yet     AWS_REGION or AWS_DEFAULT_REGION\n" in done.stdout
     assert "AWS_BEARER_TOKEN_BEDROCK, set in the environment" in done.stdout
+    azure = cli("models", "show", "azure:mine").stdout
+    assert "not set yet     AZURE_OPENAI_ENDPOINT, OPENAI_API_VERSION\n" in azure
 
 
 # -- default

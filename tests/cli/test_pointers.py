@@ -20,9 +20,12 @@ from tests.support.program import Program
         (["tools", "lst"], "did you mean list?"),
         (["tools", "xyzzy"], "there are list, show"),
         (["run", "--modle", "x", "hi"], "did you mean --model?"),
-        (["run", "--td", "hi"], "--verbose"),
+        (["schemas"], "--schema 'name str"),
+        (["similar", "notes", "-c", "cats"], "stores none"),
+        (["embed", "--json", "x"], "each line that it prints is JSON"),
         (["run", "--xyzzy", "hi"], "llmgine run --help lists them"),
-        (["chat", "--schema", "name"], "not there yet"),
+        (["chat", "--schema", "name"], "llmgine run has it"),
+        (["chat", "-x"], "llmgine run has it"),
     ],
 )
 def test_an_unknown_command_or_option_leads_on(cli: Program, typed: list[str], hint: str) -> None:

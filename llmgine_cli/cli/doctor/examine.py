@@ -30,9 +30,9 @@ def _doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Ask no provider.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Look at everything llmgine needs, and say what is wrong and how to mend it.
+    """Say what is wrong on this machine, and how to mend it.
 
-    Settings, keys, who can be reached, the local model, the log folder, the terminal, versions. Ends with 3 if
+    Looks at settings, keys, who can be reached, the local model, the log folder, the terminal, versions. Ends with 3 if
     something is wrong.
     """
     findings = cli.run(_examine(cli, offline=offline, show=not json))
@@ -78,7 +78,7 @@ async def _everything(*, offline: bool) -> "AsyncIterator[Finding]":
     for finding in (*machine.log_folder(settings), *machine.schedule()):
         yield finding
     try:
-        for finding in (*models.keys(settings), *models.usual(settings)):
+        for finding in (*models.keys(settings), *models.usual(settings), *models.aliases(settings)):
             yield finding
     except LlmgineError as error:
         yield wrong("keys", error)

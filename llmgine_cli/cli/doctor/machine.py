@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from llmgine_cli.cli.doctor.finding import Finding, wrong
 from llmgine_cli.cli.help import wants_colour
+from llmgine_cli.cli.logs.figures import plural
 
 if TYPE_CHECKING:
     from llmgine_cli.settings import Settings
@@ -63,7 +64,7 @@ def log_folder(settings: "Settings") -> Iterator[Finding]:
         return
     files = [file.stat() for file in folder.glob("*.jsonl")]
     size = sum(file.st_size for file in files)
-    yield Finding("event log", "ok", f"{folder}: {len(files)} sessions, {size / 1e6:.1f} MB")
+    yield Finding("event log", "ok", f"{folder}: {plural(len(files), 'session')}, {size / 1e6:.1f} MB")
     free = shutil.disk_usage(folder).free
     if free < _ROOM:
         hint = "free some; llmgine logs prune removes old sessions"
@@ -90,7 +91,7 @@ def schedule() -> Iterator[Finding]:
     except LlmgineError as error:
         yield wrong("schedule", error)
         return
-    yield Finding("schedule", "ok", f"{file}: {waiting} prompts wait")
+    yield Finding("schedule", "ok", f"{file}: {plural(waiting, 'prompt')} waiting")
 
 
 def certificates() -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from llmgine_cli.cli.doctor.finding import Finding, wrong
+from llmgine_cli.cli.logs.figures import plural
 from llmgine_cli.cli.models.group import catalog_of, is_set_up, key_variable, vendors_of
 from llmgine_cli.errors import LlmgineError
 
@@ -73,6 +74,17 @@ def usual(settings: "Settings") -> Iterator[Finding]:
         yield Finding("default model", "ok", f"{model} ({model.reason})")
 
 
+def aliases(settings: "Settings") -> Iterator[Finding]:
+    """Which short names stand for nothing."""
+    catalog = catalog_of(settings)
+    for alias, model in settings.aliases.items():
+        try:
+            catalog.resolve(alias)
+        except LlmgineError as error:
+            hint = f"llmgine aliases set {alias} MODEL, or llmgine aliases remove {alias}"
+            yield Finding("aliases", "note", f"{alias} stands for {model}: {error.message}", hint)
+
+
 async def local(settings: "Settings") -> AsyncIterator[Finding]:
     """Whether the model that runs here is installed, and answers."""
     from llmgine_cli.providers import weights
@@ -81,7 +93,11 @@ async def local(settings: "Settings") -> AsyncIterator[Finding]:
         yield Finding("local model", "note", "xllamacpp is not installed", "pip install 'llmgine-cli[local]'")
         return
     if not weights.present():
-        yield Finding("local model", "note", "none is on this machine", "llmgine models pull gets a small one")
+        others = ", ".join(f"local:{model.name}" for model in weights.stored())
+        if others:
+            yield Finding("local model", "ok", f"{others} on this machine, not tried")
+        else:
+            yield Finding("local model", "note", "none is on this machine", "llmgine models pull gets a small one")
         return
     from llmgine_cli.llm.messages import ModelOptions, Request, user
     from llmgine_cli.llm.stream import fold
@@ -112,4 +128,6 @@ async def _ask(catalog: "Catalog", vendor: "Vendor") -> Finding | None:
     except LlmgineError as error:
         # That a server of one's own does not run is no fault.
         return wrong(vendor.name, error) if vendor.key_envs or vendor.starter is None else None
-    return Finding(vendor.name, "ok", f"answers in {(perf_counter() - begin) * 1000:.0f} ms, with {len(models)} models")
+    return Finding(
+        vendor.name, "ok", f"answers in {(perf_counter() - begin) * 1000:.0f} ms, with {plural(len(models), 'model')}"
+    )

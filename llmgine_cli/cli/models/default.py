@@ -22,7 +22,10 @@ def default(
     unset: Annotated[bool, typer.Option("--unset", help="Have none, and let llmgine choose.")] = False,
     json: JsonFlag = False,
 ) -> None:
-    """Tell which model answers when none is named, or set it in your own settings."""
+    """Tell or set the model that answers when none is named.
+
+    It is set in your own settings.
+    """
     from llmgine_cli.settings.edit import put
 
     if name is not None and unset:

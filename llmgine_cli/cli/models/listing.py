@@ -55,9 +55,10 @@ def list_models(
     ] = False,
     json: JsonFlag = False,
 ) -> None:
-    """List the models you can use now: those on this machine, and those of each provider that has its key.
+    """List the models you can use now.
 
-    Providers are asked for their models; with --all nobody is asked. Prices are US dollars for a million tokens.
+    Those on this machine, and those of each provider that has its key: it is asked. With --all nobody is asked. Prices
+    are US dollars for a million tokens.
     """
     from llmgine_cli.llm import pricelist
 
@@ -65,7 +66,7 @@ def list_models(
     vendors = vendors_of(settings)
     if everything:
         asked = [_Asked(vendor=vendor) for vendor in vendors.values()]
-        listed = list(pricelist.everything(vendors))
+        listed = list(pricelist.everything({vendor.name: vendor.serves for vendor in vendors.values()}))
     else:
         asked = cli.run(_ask(cli, settings, vendors))
         listed = [
@@ -79,6 +80,8 @@ def list_models(
         cli.json({"models": models, "providers": [_provider(each, settings) for each in asked]})
         return
     _print(cli, listed)
+    if query and not listed:
+        cli.note(f"no model has {' and '.join(map(repr, query))} in its name{_further(everything)}")
     if not everything:
         _tell(cli, asked, settings)
 
@@ -118,6 +121,10 @@ def _matches(name: str, query: Sequence[str]) -> bool:
     return all(text.casefold() in name.casefold() for text in query)
 
 
+def _further(everything: bool) -> str:
+    return "" if everything else "; --all looks through every model in the list of prices"
+
+
 def _print(cli: Cli, listed: "Sequence[Listed]") -> None:
     from llmgine_cli.cli.listing import print_rows
 
@@ -148,7 +155,7 @@ def _tell(cli: Cli, asked: Sequence[_Asked], settings: "Settings") -> None:
     keyless = [each.vendor.name for each in asked if needs_key(each.vendor) and not is_set_up(each.vendor, settings)]
     if keyless:
         cli.note(f"no key is set for {', '.join(keyless)}: llmgine keys set NAME stores one")
-    if not weights.present():
+    if not weights.stored():
         cli.note("llmgine models pull gets a small model that runs on this machine")
 
 

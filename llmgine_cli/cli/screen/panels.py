@@ -13,19 +13,25 @@ RESULT_LINES = 3
 VERBOSE_LINES = 40
 
 
-def panel(cli: Cli, event: ToolCallFinished) -> str:
-    """Return the lines for a tool call that is over, coloured if stderr is; `--verbose` shows more of the result."""
+def panel(cli: Cli, event: ToolCallFinished, *, full: bool = False) -> str:
+    """Return the lines for a tool call that is over, coloured if stderr is; `--verbose` shows more of the result.
+
+    Args:
+        cli: Whose stderr.
+        event: What became of the call.
+        full: Whether to leave nothing out, of the arguments neither.
+    """
     width = max(20, shutil.get_terminal_size().columns)
     styled = cli.styled(stderr=True)
     failed = event.result.is_error
     sign = "✗" if failed else "✓"
     took = "refused" if event.denied else _duration(event.duration_ms)
-    called = clip(signature(event.call), width - len(took) - 5)
-    most = VERBOSE_LINES if cli.verbose else RESULT_LINES
+    called = visible(signature(event.call)) if full else clip(signature(event.call), width - len(took) - 5)
     lines = event.result.content.strip().splitlines()
-    if failed:  # what to do about it may stand at the end
+    most = len(lines) if full else VERBOSE_LINES if cli.verbose else RESULT_LINES
+    if failed and not full:  # what to do about it may stand at the end
         lines = [part for line in lines for part in wrap(visible(line), width - 3)]
-    shown = [clip(line, width - 3) if not cli.verbose else visible(line) for line in lines[:most]]
+    shown = [visible(line) if full or cli.verbose else clip(line, width - 3) for line in lines[:most]]
     if len(lines) > most:
         shown.append(f"… {len(lines) - most} more lines")
     colour = "31" if failed else "2"

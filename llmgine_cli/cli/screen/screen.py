@@ -44,6 +44,7 @@ class Screen:
         answer: Whether the answer is shown while it comes; without, only what goes on beside it.
         reasoning: Whether to show the model's thoughts, on stderr; default: under `--verbose`.
         width: The most columns to render the answer in; default: all there are.
+        tools_in_full: Whether to show calls of tools and their results without leaving anything out.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Screen:
         answer: bool = True,
         reasoning: bool | None = None,
         width: int | None = None,
+        tools_in_full: bool = False,
     ) -> None:
         dumb = os.environ.get("TERM", "") in {"", "dumb"} and sys.platform != "win32"
         rendered = sys.stdout.isatty() and not dumb and not raw
@@ -62,6 +64,7 @@ class Screen:
         self.cli = cli
         self._shows_answer = answer
         self._raw = raw
+        self._tools_in_full = tools_in_full
         self._answer: Answer = RenderedAnswer(cli, width=width) if rendered else PlainAnswer(raw=raw)
         self._spinner = Spinner(enabled=terminal and not cli.quiet, styled=styled)
         self._thoughts = _Thoughts(styled=styled) if (cli.verbose if reasoning is None else reasoning) else None
@@ -109,7 +112,7 @@ class Screen:
         self._clear()
         if isinstance(result, Structured):
             if self._raw:
-                self._write_raw(result.reply.text)
+                self._write_plain(result.reply.text)
                 return
             result = plain(result.value)
             if isinstance(result, str):  # it was asked for as JSON
@@ -126,6 +129,16 @@ class Screen:
             self._output(lambda: self.cli.json(as_plain(result)))
         self._raise_if_broken()
 
+    def show_code(self, code: str) -> None:
+        """Show a block of code as it is, for a program or a file; but controls in it are made visible, unless raw.
+
+        Raises:
+            BrokenPipeError: Whoever reads stdout has gone.
+            StorageError: Stdout cannot be written for another reason, such as a full disk.
+        """
+        self._clear()
+        self._write_plain(code)
+
     def show_unfit(self, error: BaseException) -> None:
         """Show an answer that has not the form that was asked for, if the user wants it raw; of other errors nothing.
 
@@ -134,11 +147,12 @@ class Screen:
             StorageError: Stdout cannot be written for another reason, such as a full disk.
         """
         if self._raw and isinstance(error, InvalidAnswerError):
-            self._write_raw(error.answer)
+            self._write_plain(error.answer)
 
-    def _write_raw(self, text: str) -> None:
-        self._output(lambda: self._answer.write(text))
-        self._output(self._answer.close)
+    def _write_plain(self, text: str) -> None:
+        plain = PlainAnswer(raw=self._raw)
+        self._output(lambda: plain.write(text))
+        self._output(plain.close)
         self._raise_if_broken()
 
     async def finish(self) -> None:
@@ -236,7 +250,7 @@ class Screen:
     def _on_tool_finished(self, event: ToolCallFinished) -> None:
         self._running.pop(event.call.id, None)
         if not self.cli.quiet:
-            self._aside(panel(self.cli, event))
+            self._aside(panel(self.cli, event, full=self._tools_in_full))
         self._show_status()
 
     def _on_status(self, event: StatusChanged) -> None:

@@ -58,9 +58,14 @@ async def run_command(chat: "Dialogue", text: str) -> None:
 
 
 async def _help(chat: "Dialogue", _: str) -> None:
-    width = max(len(f"/{name} {command.usage}") for name, command in COMMANDS.items())
+    from shutil import get_terminal_size
+
+    from llmgine_cli.cli.wrapping import beside
+
+    width = max(len(f"/{name} {command.usage}") for name, command in COMMANDS.items()) + 2
     for name, command in COMMANDS.items():
-        chat.say_aside(f"{f'/{name} {command.usage}':{width}}  {command.summary}")
+        rows = beside(f"/{name} {command.usage}", command.summary, width, get_terminal_size().columns)
+        chat.say_aside("\n".join(rows))
     chat.say_aside(
         "Alt-Enter or Ctrl-J begins a new line. A message that begins with / is sent with a blank before it."
     )

@@ -214,7 +214,7 @@ class Dialogue:
 
     def say_aside(self, text: str) -> None:
         """Say something on stderr that was asked for."""
-        sys.stderr.write(visible(text) + "\n")
+        sys.stderr.write("\n".join(fitted(line) for line in visible(text).split("\n")) + "\n")
 
     def _tell(self, error: Exception) -> None:
         """Say in one line what went wrong."""

@@ -73,7 +73,10 @@ def moment(text: str, now: datetime) -> datetime:
     except (ValueError, OverflowError):  # of one of the forms, and yet no time: 25:00, the 30th of February
         found = None
     if found is None:
-        raise UsageError(f"--at {text!r} is no time", hint=f"write {AT_FORMS}")
+        # `llm` calls by this name what is --attachment-type here.
+        is_file = words.rpartition(".")[2].isalpha() and "." in words
+        hint = "to attach a file and say what it is: --attachment-type PATH TYPE" if is_file else f"write {AT_FORMS}"
+        raise UsageError(f"--at {text!r} is no time", hint=hint)
     if found <= now:
         raise UsageError(f"--at {text!r} is past: that was {shown(found)}", hint="leave --at out to run it now")
     if found - now > CENTURY:

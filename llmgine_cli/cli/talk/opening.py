@@ -87,6 +87,11 @@ NoLog = Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in t
 Raw = Annotated[bool, typer.Option("--raw", help="Print the answer as it is: no markdown, no escaping of controls.")]
 
 
+ToolsDebug = Annotated[
+    bool, typer.Option("--td", "--tools-debug", help="Show calls of tools and what they return in full.")
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Opening:
     """What the user asked for on the command line; None and empty where they left the choice to us.

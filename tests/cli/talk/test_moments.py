@@ -55,6 +55,12 @@ def test_what_at_does_not_take_is_refused_with_all_that_it_takes(text: str) -> N
     assert all(form in told.value.hint for form in ("2026-11-24 07:00", "07:00 (", "today-", "tomorrow-07:00"))
 
 
+def test_a_file_where_llm_takes_one_leads_on() -> None:
+    with pytest.raises(UsageError, match="is no time") as told:
+        moment("photo.png", NOW)
+    assert "--attachment-type" in (told.value.hint or "")
+
+
 @pytest.mark.parametrize("text", ["2026-11-24 06:30:15", "today-06:00", "1999-01-01 00:00"])
 def test_what_is_past_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is past"):
