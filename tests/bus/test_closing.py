@@ -1,7 +1,10 @@
 """Closing a bus: what was published is finished, or reported and kept."""
 
 import asyncio
+import json
 import logging
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,6 +154,36 @@ def test_a_loop_that_ends_without_closing_the_bus_says_what_is_lost(caplog: pyte
 
     asyncio.run(forget())
     assert "the mailbox of hang was stopped at work; 2 events wait in it" in caplog.text
+
+
+ABANDONED = """
+import asyncio, json, os
+from llmgine_cli.bus import Bus
+from tests.bus.test_closing import Wait, hang
+from tests.support.messages import Pong
+
+kept = []
+bus = Bus(leftovers=kept.extend)
+bus.register(Wait, hang)
+bus.subscribe(Pong, hang, mailbox=1)
+loop = asyncio.new_event_loop()
+left = [loop.create_task(bus.execute(Wait()), name="waiter")]
+texts = ("in hand", "waits", "is let in", "outside")
+left += [loop.create_task(bus.publish(Pong(text=text)), name=text) for text in texts]
+for _ in range(3):
+    loop.run_until_complete(asyncio.sleep(0))
+loop.close()
+report = asyncio.run(bus.aclose(deadline=0))
+assert report.undelivered == tuple(kept)
+print(json.dumps([bus.closed, "waiter" in report.stuck, [each.event.text for each in kept]]), flush=True)
+os._exit(0)  # the tasks that nobody can end any more
+"""
+
+
+def test_what_an_event_loop_that_was_closed_at_work_left_is_reported_and_kept() -> None:
+    done = subprocess.run([sys.executable, "-c", ABANDONED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [True, True, ["in hand", "waits", "is let in", "outside"]]
 
 
 async def test_a_session_may_outlive_the_bus(caplog: pytest.LogCaptureFixture) -> None:
