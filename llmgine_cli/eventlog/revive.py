@@ -133,7 +133,7 @@ def _dataclass(value: Any, cls: type[Any]) -> Any:
     return _construct(cls, {name: revive(item, hints[name]) for name, item in values.items()})
 
 
-def _struct(value: Any, cls: type[Any], _: tuple[Any, ...]) -> Any:
+def _struct(value: Any, cls: Any, _: tuple[Any, ...]) -> Any:
     try:
         return _convert(value, cls)
     except NoFitError:

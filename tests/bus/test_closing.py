@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ from llmgine_cli.bootstrap import build
 from llmgine_cli.bus import Bus, Command, Event, Undelivered
 from llmgine_cli.errors import BusError
 from llmgine_cli.eventlog.codec import decode
+from llmgine_cli.eventlog.queries.orphans import orphans
 from llmgine_cli.eventlog.undelivered import UndeliveredFile
+from llmgine_cli.llm.events import MessageAdded
+from llmgine_cli.llm.messages import Image, Message
 from llmgine_cli.settings import Settings
 from tests.support.messages import Pong
+from tests.support.pictures import png
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,6 +214,22 @@ async def test_the_file_keeps_what_is_left_so_that_it_can_be_read_back(tmp_path:
     assert isinstance(two.event, Pong)
     assert two.event.text == "my key is [redacted]"
     assert file.path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_large_picture_in_what_is_left_stands_beside_the_log_like_any_other(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    picture = Image(media_type="image/png", data=png(100_000))
+    file = UndeliveredFile(logs)
+    bus = Bus(leftovers=file)
+    bus.subscribe(MessageAdded, hang, mailbox=1)
+    await bus.publish(MessageAdded(message=Message("user", (picture,))))
+    await bus.aclose(deadline=0)
+    assert file.path
+    assert file.path.stat().st_size < 2000
+    (kept,) = (logs / "attachments").iterdir()
+    assert kept.read_bytes() == picture.data
+    os.utime(kept, (0, 0))
+    assert orphans(logs) == []
 
 
 async def test_an_application_keeps_what_is_left_beside_its_log_and_nothing_without_one(home: Path) -> None:
