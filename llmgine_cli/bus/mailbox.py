@@ -112,8 +112,13 @@ class Mailbox:
     def wake(self) -> None:
         """See to it that what waits is delivered."""
         if self.task is None and (self._queue or self._senders):
-            self.task = asyncio.get_running_loop().create_task(
-                self._serve(), name=f"mailbox of {self.name}", context=self._context.copy()
+            # Not by the loop's factory: a task that begins at once would be done before we know it, and in the way of
+            # the publisher.
+            self.task = asyncio.Task(
+                self._serve(),
+                loop=asyncio.get_running_loop(),
+                name=f"mailbox of {self.name}",
+                context=self._context.copy(),
             )
             self._traffic.serving[self] = None
 
