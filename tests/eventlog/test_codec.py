@@ -192,6 +192,19 @@ def test_what_is_no_number_in_json_comes_back_inside_a_struct_too(reading: Readi
     assert back(event) == event
 
 
+class Narrower(Pong):
+    """Without the decorator, what it says of its fields is for a type checker only."""
+
+    text: int  # type: ignore[assignment]
+
+
+def test_a_class_derived_without_the_decorator_has_the_fields_of_its_base() -> None:
+    event = Narrower(text="a")
+
+    assert type(back(event)) is Narrower
+    assert back(event) == event
+
+
 @dataclass(frozen=True, kw_only=True)
 class Unset(Event):
     """A field that nobody has set."""
