@@ -65,6 +65,7 @@ def test_a_command_has_its_own_type_and_id_in_the_line() -> None:
         ),
         MessageAdded(message=Message("tool", (ToolResult(call_id="1", name="t", content="", is_error=True),))),
         LLMCallStarted(model="m", history=2, tools=("t",), options=ModelOptions(temperature=0, extra={"a": {"b": 1}})),
+        LLMCallStarted(model="m", history=2, options=ModelOptions(temperature=0.5, top_p=inf)),
         LLMCallFinished(
             call_id="c",
             model="m",
