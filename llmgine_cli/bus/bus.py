@@ -390,7 +390,8 @@ class Bus:
         stuck = [task.get_name() for task in tasks] + [mailbox.name for mailbox in mailboxes if mailbox.busy]
         undelivered = leave_behind(mailboxes, why, self._leftovers)
         for task in tasks:
-            task.cancel()
+            if not task.get_loop().is_closed():  # else nothing will ever run it again
+                task.cancel()
         return Closing(stuck=tuple(stuck), undelivered=undelivered)
 
 

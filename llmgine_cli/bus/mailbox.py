@@ -112,8 +112,13 @@ class Mailbox:
     def wake(self) -> None:
         """See to it that what waits is delivered."""
         if self.task is None and (self._queue or self._senders):
-            self.task = asyncio.get_running_loop().create_task(
-                self._serve(), name=f"mailbox of {self.name}", context=self._context.copy()
+            # Not by the loop's factory: a task that begins at once would be done before we know it, and in the way of
+            # the publisher.
+            self.task = asyncio.Task(
+                self._serve(),
+                loop=asyncio.get_running_loop(),
+                name=f"mailbox of {self.name}",
+                context=self._context.copy(),
             )
             self._traffic.serving[self] = None
 
@@ -126,7 +131,7 @@ class Mailbox:
         self._queue.clear()
         if self.dropped > self._told:
             logger.warning("the mailbox of %s had no room for %d events in all", self.name, self.dropped)
-        if self.task is not None and asyncio.current_task(self.task.get_loop()) is not self.task:
+        if self.task is not None and _lives(self.task) and asyncio.current_task(self.task.get_loop()) is not self.task:
             self.task.cancel()
         self._traffic.tell()
 
@@ -232,8 +237,9 @@ class Mailbox:
             turn, event = self._senders.popitem(last=False)
             if not turn.done():  # cancelled, and about to leave
                 self._queue.append(event)
-                turn.set_result(None)
                 places -= 1
+                if _lives(turn):
+                    turn.set_result(None)
 
     async def _deliver(self, event: Event) -> None:
         token = enter_scope((event.session_id, event.event_id))
@@ -256,6 +262,11 @@ class Mailbox:
         return Undelivered(
             session_id=event.session_id, parent_id=event.event_id, handler=self.name, event=event, begun=begun
         )
+
+
+def _lives(future: "asyncio.Future[None]") -> bool:
+    """Whether who waits for this can still go on: its event loop was not closed over it."""
+    return not future.get_loop().is_closed()
 
 
 def _caller() -> Mailbox | None:

@@ -37,11 +37,11 @@ class AttachmentRedactor(Redactor):
         secrets: Known key values.
     """
 
+    also = (r'"data":"',)  # what a line with an attachment has, large or small
+
     def __init__(self, attachments: "Attachments", secrets: Iterable[str]) -> None:
         super().__init__(secrets)
         self._attachments = attachments
-
-    also = (r'"data":"',)
 
     def __call__(self, line: bytes) -> bytes:
         """Return a line without large attachments and without secrets, and with the newline at its end if it has one.

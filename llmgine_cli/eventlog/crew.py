@@ -126,6 +126,7 @@ def _serve(
 ) -> NoReturn:
     """Be the other process, to its end: nothing of what this one has under way is gone on with in it."""
     try:
+        signal.set_wakeup_fd(-1)  # else our signals would wake an event loop of the process above
         # It ends at once and without a word, by Ctrl-C as by a reader that has gone.
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         for number in _ENDING:

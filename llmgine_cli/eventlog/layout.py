@@ -1,6 +1,6 @@
 """How a class of messages is laid out in a line of the log: which fields, under which names, in which order."""
 
-from dataclasses import dataclass, fields
+from dataclasses import Field, dataclass, fields
 from functools import lru_cache
 from typing import Any, TypeVar, get_type_hints
 
@@ -57,10 +57,14 @@ def _layout(cls: type[Any]) -> Layout:
 
 def _hints(cls: type[Any]) -> dict[str, Any]:
     hints: dict[str, Any] = {}
+    found: dict[str, Field[Any]] = {}
     for base in reversed(cls.__mro__):
-        for name, hint in vars(base).get("__annotations__", {}).items():
+        for name, field in vars(base).get("__dataclass_fields__", {}).items():
+            if found.get(name) is field:  # inherited: its type is a name in the module of the base
+                continue
+            found[name] = field
             # One by one: a name that exists for the type checker only must not cost the other fields their types.
-            alone = type(base.__name__, (), {"__annotations__": {name: hint}, "__module__": base.__module__})
+            alone = type(base.__name__, (), {"__annotations__": {name: field.type}, "__module__": base.__module__})
             try:
                 hints |= get_type_hints(alone)
             except Exception:  # noqa: BLE001 -- an annotation is user code; without a type the value stays as it is

@@ -19,7 +19,7 @@ from functools import lru_cache
 from math import isfinite
 from pathlib import PurePath
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -70,7 +70,7 @@ def message_fields(message: BusMessage, above: tuple[int, ...] = ()) -> dict[str
     """Return the object that stands for a message, without the version."""
     shape = layout(type(message))
     values: dict[str, Any] = {
-        key: _plain(getattr(message, attribute), above)
+        key: _plain(_attribute(message, attribute), above)
         for key, attribute in zip(shape.keys, shape.attributes, strict=True)
     }
     values["timestamp"] = to_text(message.time_ns)
@@ -83,25 +83,67 @@ def message_fields(message: BusMessage, above: tuple[int, ...] = ()) -> dict[str
 @lru_cache(maxsize=1024)
 def closed(hint: Any) -> bool:
     """Whether the encoder can write every value of this type by itself, and it reads back as the same."""
-    if hint in _CLOSED:
-        return True
-    origin = get_origin(hint)
-    if origin is Literal:
-        return True
-    if origin in _CONTAINERS:
-        return all(argument is Ellipsis or closed(argument) for argument in get_args(hint))
-    if not isinstance(hint, type):
-        return False
-    if issubclass(hint, Enum):
-        return all(isinstance(member.value, str | int) for member in hint)
-    return issubclass(hint, msgspec.Struct)
+    return _closed(hint, ())
 
 
 def prepare(hint: Any) -> Callable[[Any], Any] | None:
     """Return what must be done to a field of this type before the encoder sees it; None if nothing."""
     if hint is float or set(get_args(hint)) == {float, NoneType}:
         return special_float
-    return None if closed(hint) else plain
+    if closed(hint):
+        return None
+    one = next((argument for argument in get_args(hint) if argument is not NoneType), hint)
+    return _plain_if_odd(one) if isinstance(one, type) and issubclass(one, msgspec.Struct) else plain
+
+
+def _plain_if_odd(cls: type[Any]) -> Callable[[Any], Any]:
+    """Return what leaves a struct of this class to the encoder, which is quicker, unless something in it needs more."""
+    try:
+        hints = get_type_hints(cls)
+    except Exception:  # noqa: BLE001 -- as above
+        return plain
+    suspect = [name for name in cls.__struct_fields__ if not closed(hints[name])]
+
+    def change(value: Any) -> Any:
+        if type(value) is cls and not any(_is_odd(getattr(value, name)) for name in suspect):
+            return value
+        return plain(value)
+
+    return change
+
+
+def _is_odd(value: Any) -> bool:
+    return not (value is None or value == {} or (type(value) is float and isfinite(value)) or type(value) is int)
+
+
+def _attribute(message: BusMessage, name: str) -> Any:
+    try:
+        return getattr(message, name)
+    except Exception as error:  # noqa: BLE001 -- a field may be a property of the user's
+        return Opaque(f"<reading it raised {type(error).__name__}>", _name(type(error)))
+
+
+def _closed(hint: Any, above: tuple[Any, ...]) -> bool:
+    if hint in _CLOSED or hint in above:
+        return True
+    origin = get_origin(hint)
+    if origin is Literal:
+        return True
+    if origin in _CONTAINERS:
+        return all(argument is Ellipsis or _closed(argument, above) for argument in get_args(hint))
+    if not isinstance(hint, type):
+        return False
+    if issubclass(hint, Enum):
+        return all(isinstance(member.value, str | int) for member in hint)
+    return issubclass(hint, msgspec.Struct) and _closed_struct(hint, (*above, hint))
+
+
+def _closed_struct(cls: type[Any], above: tuple[Any, ...]) -> bool:
+    try:
+        hints = get_type_hints(cls)
+    except Exception:  # noqa: BLE001 -- an annotation is user code, or a name that exists for the type checker only
+        return False
+    return all(_closed(hints[name], above) for name in cls.__struct_fields__)
 
 
 def _plain(value: Any, above: tuple[int, ...]) -> Any:

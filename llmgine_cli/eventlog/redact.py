@@ -18,6 +18,7 @@ import msgspec
 MARK = "[redacted]"
 SHORTEST = 8  # characters; a shorter "key" is a placeholder such as "none", and would black out ordinary words
 _BEGINNING = 48  # characters of a known secret by which a line is suspected; a key can be a whole file
+_TOGETHER = 500  # texts in one pattern; of some thousand it would be larger than the engine takes
 
 # What makes a line suspect, or a text, in the syntax of Rust's `regex`. It may be too much, never too little: all that
 # `_KEY` finds in a text is in the line as it is, for JSON escapes none of these characters.
@@ -114,9 +115,16 @@ def _finder(*patterns: str, known: Collection[str]) -> Callable[[Any], bool]:
     """
     from pydantic_core import SchemaValidator
 
-    beginnings = sorted({_literal(text[:_BEGINNING]) for text in known})
-    pattern = "|".join((*patterns, *beginnings))
-    return SchemaValidator({"type": "str", "pattern": pattern, "regex_engine": "rust-regex"}).isinstance_python
+    beginnings = [*patterns, *sorted({_literal(text[:_BEGINNING]) for text in known})]
+    first, *others = [
+        SchemaValidator(
+            {"type": "str", "pattern": "|".join(beginnings[at : at + _TOGETHER]), "regex_engine": "rust-regex"}
+        ).isinstance_python
+        for at in range(0, len(beginnings), _TOGETHER)
+    ]
+    if not others:
+        return first
+    return lambda text: first(text) or any(find(text) for find in others)
 
 
 def _literal(text: str) -> str:

@@ -133,6 +133,26 @@ def _dataclass(value: Any, cls: type[Any]) -> Any:
     return _construct(cls, {name: revive(item, hints[name]) for name, item in values.items()})
 
 
+def _struct(value: Any, cls: Any, _: tuple[Any, ...]) -> Any:
+    try:
+        return _convert(value, cls)
+    except NoFitError:
+        if closed(cls):
+            raise
+    # A float in it may be one of those that are written by name.
+    config, hints = cls.__struct_config__, get_type_hints(cls)
+    tagged = config.tag is not None
+    if config.array_like:
+        keys: Sequence[str] = [*([config.tag_field] if tagged else []), *cls.__struct_encode_fields__]
+        items = dict(zip(keys, cast("Sequence[Any]", value), strict=False)) if isinstance(value, list) else {}
+    else:
+        items = _object(value)
+    if tagged and items.get(config.tag_field) != config.tag:
+        raise NoFitError(f"no {cls.__name__}")
+    names = zip(cls.__struct_fields__, cls.__struct_encode_fields__, strict=True)
+    return cls(**{name: revive(items[key], hints[name]) for name, key in names if key in items})
+
+
 def _nested_message(value: Any, cls: type[Any], _: tuple[Any, ...]) -> Any:
     return revive_message(_object(value), cls)
 
@@ -218,6 +238,7 @@ def _object(value: Any) -> dict[str, Any]:
 # Looked through in this order; what is in none of these is msgspec's to convert.
 _READERS: tuple[tuple[Any, Callable[[Any, type[Any], tuple[Any, ...]], Any]], ...] = (
     (BusMessage, _nested_message),
+    (msgspec.Struct, _struct),
     (Enum, _member),
     (float, _float),
     ((str, bytes, bytearray, memoryview), _scalar),

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from llmgine_cli.bus import Undelivered
+from llmgine_cli.eventlog.attachments import AttachmentRedactor, Attachments
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.filenames import file_of_none
-from llmgine_cli.eventlog.redact import Redactor
 
 logger = logging.getLogger("llmgine_cli.eventlog")
 
@@ -27,7 +27,7 @@ class UndeliveredFile:
     def __init__(self, folder: Path, *, secrets: Iterable[str] = ()) -> None:
         self.path: Path | None = None
         self._folder = folder
-        self._redact = Redactor(secrets)
+        self._redact = AttachmentRedactor(Attachments(folder), secrets)
 
     def __call__(self, left: Sequence[Undelivered]) -> None:
         """Append what was left.

@@ -4,10 +4,7 @@ A call costs what its tokens cost at the rates of its day, and some vendors have
 are looked up once for each of these and kept, in a file as well, for the library takes long to load.
 """
 
-import os
-import tempfile
 from bisect import bisect_left
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.util import find_spec
@@ -16,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from llmgine_cli.llm.kept import keep
 from llmgine_cli.llm.stream import Usage
 
 FREE = frozenset({"local", "echo"})
@@ -130,12 +128,8 @@ class Prices:
         """Write down what was looked up, if anything was; that it cannot be written is no failure."""
         if self._path is None or not self._looked_up:
             return
-        with suppress(OSError):  # the next time takes as long again
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=self._path.parent)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(msgspec.msgpack.encode(_Kept(_FORMAT, edition(), self._models)))
-            Path(temporary).replace(self._path)
+        kept = _Kept(_FORMAT, edition(), self._models)
+        if kept.edition and keep(self._path, msgspec.msgpack.encode(kept)):
             self._looked_up = False
 
     @cached_property
@@ -202,11 +196,17 @@ class Prices:
 
 
 def edition() -> str:
-    """Return what tells this list of prices from others, which may say otherwise; the library is not loaded for it."""
+    """Return what tells this list of prices from others, which may say otherwise; empty where nothing does.
+
+    The library is not loaded for it.
+    """
     spec = find_spec("genai_prices")
     if spec is None or spec.origin is None:
         return ""
-    status = Path(spec.origin).with_name("data.py").stat()
+    try:
+        status = Path(spec.origin).with_name("data.py").stat()
+    except OSError:  # in an archive, or laid out in another way
+        return ""
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 

@@ -1,7 +1,11 @@
 """Closing a bus: what was published is finished, or reported and kept."""
 
 import asyncio
+import json
 import logging
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +15,13 @@ from llmgine_cli.bootstrap import build
 from llmgine_cli.bus import Bus, Command, Event, Undelivered
 from llmgine_cli.errors import BusError
 from llmgine_cli.eventlog.codec import decode
+from llmgine_cli.eventlog.queries.orphans import orphans
 from llmgine_cli.eventlog.undelivered import UndeliveredFile
+from llmgine_cli.llm.events import MessageAdded
+from llmgine_cli.llm.messages import Image, Message
 from llmgine_cli.settings import Settings
 from tests.support.messages import Pong
+from tests.support.pictures import png
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +161,36 @@ def test_a_loop_that_ends_without_closing_the_bus_says_what_is_lost(caplog: pyte
     assert "the mailbox of hang was stopped at work; 2 events wait in it" in caplog.text
 
 
+ABANDONED = """
+import asyncio, json, os
+from llmgine_cli.bus import Bus
+from tests.bus.test_closing import Wait, hang
+from tests.support.messages import Pong
+
+kept = []
+bus = Bus(leftovers=kept.extend)
+bus.register(Wait, hang)
+bus.subscribe(Pong, hang, mailbox=1)
+loop = asyncio.new_event_loop()
+left = [loop.create_task(bus.execute(Wait()), name="waiter")]
+texts = ("in hand", "waits", "is let in", "outside")
+left += [loop.create_task(bus.publish(Pong(text=text)), name=text) for text in texts]
+for _ in range(3):
+    loop.run_until_complete(asyncio.sleep(0))
+loop.close()
+report = asyncio.run(bus.aclose(deadline=0))
+assert report.undelivered == tuple(kept)
+print(json.dumps([bus.closed, "waiter" in report.stuck, [each.event.text for each in kept]]), flush=True)
+os._exit(0)  # the tasks that nobody can end any more
+"""
+
+
+def test_what_an_event_loop_that_was_closed_at_work_left_is_reported_and_kept() -> None:
+    done = subprocess.run([sys.executable, "-c", ABANDONED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [True, True, ["in hand", "waits", "is let in", "outside"]]
+
+
 async def test_a_session_may_outlive_the_bus(caplog: pytest.LogCaptureFixture) -> None:
     bus = Bus()
     async with bus.session("s"):
@@ -176,6 +214,22 @@ async def test_the_file_keeps_what_is_left_so_that_it_can_be_read_back(tmp_path:
     assert isinstance(two.event, Pong)
     assert two.event.text == "my key is [redacted]"
     assert file.path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_large_picture_in_what_is_left_stands_beside_the_log_like_any_other(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    picture = Image(media_type="image/png", data=png(100_000))
+    file = UndeliveredFile(logs)
+    bus = Bus(leftovers=file)
+    bus.subscribe(MessageAdded, hang, mailbox=1)
+    await bus.publish(MessageAdded(message=Message("user", (picture,))))
+    await bus.aclose(deadline=0)
+    assert file.path
+    assert file.path.stat().st_size < 2000
+    (kept,) = (logs / "attachments").iterdir()
+    assert kept.read_bytes() == picture.data
+    os.utime(kept, (0, 0))
+    assert orphans(logs) == []
 
 
 async def test_an_application_keeps_what_is_left_beside_its_log_and_nothing_without_one(home: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import gc
 import logging
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -506,6 +507,20 @@ async def test_a_million_events_go_through_a_small_mailbox_in_order_and_in_littl
     arrived, longest = await flood(1_000_000, 100)
     assert arrived == 1_000_000
     assert longest <= 100
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="tasks that begin at once came with Python 3.12")
+async def test_in_a_loop_whose_tasks_begin_at_once_nothing_is_lost_and_the_publisher_is_not_slowed() -> None:
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
+    bus, seen = Bus(), list[int]()
+    bus.subscribe(Tick, lambda tick: seen.append(tick.number), mailbox=2)
+    for number in range(2):
+        await bus.publish(Tick(number=number))
+    assert seen == []
+    for number in range(2, 10):
+        await bus.publish(Tick(number=number))
+    assert (await bus.aclose(deadline=5)).complete
+    assert seen == list(range(10))
 
 
 async def test_a_task_that_the_handler_began_and_did_not_wait_for_waits_for_its_turn_as_anybody() -> None:

@@ -66,6 +66,15 @@ def test_a_small_one_stays_in_its_line(logs: Path) -> None:
     assert rebuild(session.path) == (Message("user", (small,)),)
 
 
+def test_a_small_one_beside_a_large_one_stays_too(logs: Path) -> None:
+    session = Session(logs)
+    small = Image(media_type="image/png", data=png(), name="dot.png")
+    session.say(Message("user", (small, LARGE)), at=1)
+    assert [file.name for file in kept(logs)] == [DIGEST]
+    assert [part["data"] == "" for part in list(lines(session))[-1]["message"]["parts"]] == [False, True]  # type: ignore[index]
+    assert rebuild(session.path) == (Message("user", (small, LARGE)),)
+
+
 def test_a_long_line_without_attachments_is_as_it_was(logs: Path) -> None:
     session = Session(logs)
     session.say(user('{"type": "image", "data": "' + "A" * 2 * INLINE + '"}'), at=1)

@@ -4,10 +4,12 @@ import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from math import inf
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -63,6 +65,7 @@ def test_a_command_has_its_own_type_and_id_in_the_line() -> None:
         ),
         MessageAdded(message=Message("tool", (ToolResult(call_id="1", name="t", content="", is_error=True),))),
         LLMCallStarted(model="m", history=2, tools=("t",), options=ModelOptions(temperature=0, extra={"a": {"b": 1}})),
+        LLMCallStarted(model="m", history=2, options=ModelOptions(temperature=0.5, top_p=inf)),
         LLMCallFinished(
             call_id="c",
             model="m",
@@ -144,6 +147,78 @@ def test_not_a_number_comes_back_as_it_was() -> None:
     found = back(Everything(real=float("nan"), maybe=float("-inf"), reals=[float("inf"), float("nan"), 1.0]))
 
     assert repr((found.real, found.maybe, found.reals)) == "(nan, -inf, [inf, nan, 1.0])"
+
+
+class Reading(msgspec.Struct, tag_field="kind", tag="reading"):
+    """A struct of a user's own, with numbers in it."""
+
+    value: float
+    series: list[float] = []
+    inner: "Reading | Row | None" = None
+
+
+class Row(msgspec.Struct, tag="row", rename="camel"):
+    """Its fields have other names in the line."""
+
+    at_most: float
+
+
+class Short(msgspec.Struct, array_like=True, tag=True):
+    """A list in the line."""
+
+    first: float
+    second: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured(Event):
+    reading: Reading | Row | Short
+    all: tuple[Reading | Row, ...] = ()
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        Reading(1.5, [2.5]),
+        Reading(inf, [-inf, 1.0], Reading(-inf, inner=Reading(0.0))),
+        Row(-inf),
+        Short(1.0, 2.0),
+        Short(inf, -inf),
+    ],
+    ids=repr,
+)
+def test_what_is_no_number_in_json_comes_back_inside_a_struct_too(reading: Reading | Row | Short) -> None:
+    event = Measured(reading=reading, all=(Reading(inf), Reading(1.0)))
+
+    assert back(event) == event
+
+
+class Narrower(Pong):
+    """Without the decorator, what it says of its fields is for a type checker only."""
+
+    text: int  # type: ignore[assignment]
+
+
+def test_a_class_derived_without_the_decorator_has_the_fields_of_its_base() -> None:
+    event = Narrower(text="a")
+
+    assert type(back(event)) is Narrower
+    assert back(event) == event
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unset(Event):
+    """A field that nobody has set."""
+
+    late: str = field(init=False)
+    other: int = 1
+
+
+def test_a_field_that_cannot_be_read_says_so_in_the_line() -> None:
+    line = json.loads(encode(Unset()))
+
+    assert line["late"] == {"$repr": "<reading it raised AttributeError>", "type": "builtins.AttributeError"}
+    assert line["other"] == 1
 
 
 ODD = st.text(alphabet=st.characters(), max_size=20)  # lone surrogates among them, as stdin gives under C.UTF-8

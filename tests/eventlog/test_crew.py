@@ -1,5 +1,6 @@
 """Work that is spread over processes comes back whole and in order, whatever becomes of them."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -142,6 +143,23 @@ def test_who_stops_asking_ends_them(tmp_path: Path) -> None:
     assert no_children()
     # Three are delivered, and each process has at most one more under way: a pipe holds less than one.
     assert len(begun.read_text().split()) <= 3 + 2
+
+
+async def test_signals_of_the_others_do_not_reach_an_event_loop_that_runs_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crews, "_LOOK", 0.01)
+    here = os.getpid()
+    heard: list[bool] = []
+
+    def work(_: int) -> bytes:
+        signal.pause()  # until the first look whether the process above is still there
+        return b"%d" % (os.getpid() == here)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGALRM, heard.append, True)
+    assert list(spread(work, range(2), 2)) == [b"0", b"0"]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert heard == []
+    assert asyncio.get_running_loop().remove_signal_handler(signal.SIGALRM)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who a process's children are")

@@ -249,3 +249,12 @@ def test_a_key_as_long_as_a_file_and_more_keys_than_anybody_has_are_found() -> N
         "v": 1,
         "text": f"{MARK} {MARK} 0500-is-known",
     }
+
+
+@pytest.mark.parametrize("number", [0, 1000, 1999])
+def test_more_keys_than_one_pattern_can_hold_are_found_in_any_writing(number: int) -> None:
+    redact = Redactor(f"{each:05}" + "-ключ" * 20 for each in range(2000))
+    text = f"{number:05}" + "-ключ" * 20
+    for line in (msgspec.json.encode([text]), json.dumps([text]).encode()):
+        assert json.loads(redact(line)) == [MARK]
+    assert not redact.suspects(b'["nothing of the kind"]')

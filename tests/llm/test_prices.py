@@ -119,3 +119,25 @@ def test_rates_of_another_list_do_not_count(tmp_path: Path) -> None:
     again = Prices(tmp_path)
     again.cost("openai:gpt-4o", Usage(input_tokens=1), NOON)
     assert "_library" in vars(again)
+
+
+def test_where_nothing_tells_one_list_from_another_no_rates_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Elsewhere:
+        origin = "/no/such/archive.zip/genai_prices/__init__.py"
+
+    monkeypatch.setattr("llmgine_cli.llm.prices.find_spec", lambda _: Elsewhere)
+    prices = Prices(tmp_path / "cache")
+    assert prices.cost("openai:gpt-4o", Usage(input_tokens=1_000_000), NOON) == pytest.approx(2.5)
+    prices.keep()
+    assert not (tmp_path / "cache").exists()
+
+
+def test_where_nothing_can_be_kept_prices_are_looked_up_each_time(tmp_path: Path) -> None:
+    (tmp_path / "cache" / "prices.msgpack").mkdir(parents=True)
+    for _ in range(2):
+        prices = Prices(tmp_path / "cache")
+        assert prices.cost("openai:gpt-4o", Usage(input_tokens=1_000_000), NOON) == pytest.approx(2.5)
+        prices.keep()
+    assert [file.name for file in (tmp_path / "cache").iterdir()] == ["prices.msgpack"]

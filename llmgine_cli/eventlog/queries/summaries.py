@@ -5,9 +5,7 @@ and time of change that it was made of, and only with the list of prices it was 
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Generator
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +18,7 @@ from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.queries.sessions import Summary, summarise
 from llmgine_cli.eventlog.reader import LogFile, LogReader, files, find
 from llmgine_cli.eventlog.times import from_text
+from llmgine_cli.llm.kept import keep
 from llmgine_cli.llm.prices import Prices, edition
 
 FORMAT = 4
@@ -97,12 +96,7 @@ class Summaries:
             return
         kept = self._load() | self._fresh
         kept = {name: entry for name, entry in kept.items() if name in known}
-        with suppress(OSError):  # the next time takes as long again
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=self._path.parent)  # for the user alone
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(msgspec.msgpack.encode(_Kept(FORMAT, edition(), kept)))
-            Path(temporary).replace(self._path)
+        keep(self._path, msgspec.msgpack.encode(_Kept(FORMAT, edition(), kept)))  # if not, the next time takes as long
 
     def _load(self) -> dict[str, _Entry]:
         if self._path is None:

@@ -1,0 +1,22 @@
+"""Files of the cache folder, which the next program that needs them makes anew if they are not there."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def keep(path: Path, content: bytes) -> bool:
+    """Write a file for the user alone, whole or not at all; say whether it was, for that it cannot is no failure."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    except OSError:
+        return False
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        Path(temporary).replace(path)
+    except OSError:  # a full disk, or a folder in its place
+        Path(temporary).unlink(missing_ok=True)
+        return False
+    return True
