@@ -95,6 +95,16 @@ def no_answer(endpoint: Endpoint, body: bytes) -> BadResponseError:
     )
 
 
+def empty(endpoint: Endpoint, protocol: str) -> BadResponseError:
+    """Turn an answer that has none of what its protocol promises into an error."""
+    return BadResponseError(
+        f"{endpoint.provider} answered without an answer in it",
+        provider=endpoint.provider,
+        retryable=True,
+        hint=f"is {endpoint.shown_url} a server for {protocol}?",
+    )
+
+
 def bad_data(endpoint: Endpoint, problem: Exception) -> BadResponseError:
     """Turn an answer that breaks its own protocol into an error."""
     return BadResponseError(

@@ -144,9 +144,12 @@ class Options:
     def _put_tools(self, filling: "Filling", options: ModelOptions) -> None:
         if (choice := filling.tool_choice(options.tool_choice)) is not None:
             plain = choice in {"auto", "required", "none"}
-            filling.put("tool_choice", choice if plain else {"type": "function", "function": {"name": choice}})
+            filling.put("tool_choice", choice if plain else self._one_tool(choice))
         if filling.has_tools("parallel_tool_calls", options.parallel_tool_calls):
             filling.put("parallel_tool_calls", options.parallel_tool_calls)
+
+    def _one_tool(self, name: str) -> Fields:
+        return {"type": "function", "function": {"name": name}}
 
     def _put_form(self, filling: "Filling", form: ResponseFormat | None) -> None:
         if form is None:
@@ -156,9 +159,12 @@ class Options:
             schema = form.schema if form.schema is not None else {"type": "object"}
             strict = forms.strict(schema) if form.strict else None
             described = {"name": form.name, "schema": strict or schema, "strict": strict is not None}
-            filling.put("response_format", {"type": "json_schema", "json_schema": described})
+            filling.put("response_format", self._schema_form(described))
         elif kind == "json_object":
             filling.put("response_format", {"type": "json_object"})
+
+    def _schema_form(self, described: Fields) -> Fields:
+        return {"type": "json_schema", "json_schema": described}
 
     def _put_caching(self, filling: "Filling", options: ModelOptions) -> None:
         filling.put("cache", options.cache)

@@ -49,8 +49,10 @@ def _unknown(name: str, protocol: str | None, platform: str | None) -> Vendor:
     if platform is not None:
         return replace(VENDORS[platform], name=name)
     if protocol == "anthropic":
-        return replace(
-            Vendor(name=name, protocol="anthropic", takes_files=True),
+        return Vendor(
+            name=name,
+            protocol="anthropic",
+            takes_files=True,
             names=VENDORS["anthropic"].names,
             max_tokens=VENDORS["anthropic"].max_tokens,
             quirks=VENDORS["anthropic"].quirks,

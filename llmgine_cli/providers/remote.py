@@ -99,13 +99,13 @@ class RemoteProvider(ABC):
         """Where models are asked."""
 
     @property
-    @abstractmethod
     def _models_path(self) -> str:
         """Where the list of models is."""
+        return "/models"
 
-    @abstractmethod
     def _headers(self) -> Mapping[str, str]:
         """Return the headers that carry the key, and others that every request has."""
+        return {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
 
     @abstractmethod
     def _body(self, request: Request) -> dict[str, Any]:
