@@ -98,6 +98,24 @@ def test_the_checksum_that_a_redirect_names_is_checked() -> None:
         fetch(server.url)
 
 
+def test_a_redirect_to_where_the_file_can_be_changed_on_the_way_is_not_followed() -> None:
+    with (
+        FileServer(MODEL, redirect=True, location="http://example.org/tiny.gguf") as server,
+        pytest.raises(UsageError, match=r"over http, as from example\.org, can be changed"),
+    ):
+        fetch(server.url)
+
+
+def test_what_has_a_known_checksum_may_come_over_http() -> None:
+    assert downloading.source("http://example.org/tiny.gguf", sha256=SHA256).name == "tiny"
+
+
+def test_what_is_on_this_machine_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", dead_url())
+    with FileServer(MODEL) as server:
+        assert fetch(server.url).read_bytes() == MODEL
+
+
 def test_a_page_in_place_of_a_model_is_refused() -> None:
     with FileServer(b"<html>sign in") as server, pytest.raises(BadResponseError, match="is no GGUF file"):
         fetch(server.url)

@@ -22,8 +22,10 @@ class _Pages(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.seen.append({name.lower(): value for name, value in self.headers.items()})
         match self.path.partition("?")[0]:
-            case "/a%20paper.pdf" | "/":
+            case "/a%20paper.pdf" | "/" | "http://other.test/paper.pdf":
                 self._answer(200, PDF)
+            case "http://acme.test/elsewhere":  # as it is asked of a proxy
+                self._answer(302, b"", {"Location": self.path.partition("?")[2], "Content-Length": "0"})
             case "/moved":
                 self._answer(302, b"", {"Location": "/a%20paper.pdf", "Content-Length": "0"})
             case "/round":
@@ -87,6 +89,41 @@ async def test_a_redirect_is_followed_and_no_key_is_sent(
     assert (await get(f"{url}/moved")).data == PDF
     assert len(seen) == 2
     assert not any(name in headers for headers in seen for name in ("authorization", "x-api-key", "cookie"))
+
+
+async def test_a_redirect_may_lead_to_another_site(
+    site: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", site[0])
+    assert (await get("http://acme.test/elsewhere?http://other.test/paper.pdf")).data == PDF
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "127.1", "2130706433", "[::1]", "10.0.0.1", "169.254.169.254"]
+)
+async def test_a_redirect_does_not_lead_into_this_machine_or_its_network(
+    host: str, site: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, seen = site
+    monkeypatch.setenv("HTTP_PROXY", url)
+    error = await failure(f"http://acme.test/elsewhere?http://{host}:{url.rpartition(':')[2]}/")
+    assert isinstance(error, UsageError)
+    assert "http://acme.test/elsewhere" in error.message
+    assert host.strip("[]") in error.message
+    assert len(seen) == 1
+
+
+async def test_a_redirect_does_not_lead_to_a_file(
+    site: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", site[0])
+    assert "acme.test" in (await failure("http://acme.test/elsewhere?file:///etc/hostname")).message
+
+
+async def test_a_password_in_an_address_is_not_told() -> None:
+    error = await failure(dead_url().replace("//", "//me:hunter2@") + "/a@b.pdf")
+    assert "hunter2" not in error.message
+    assert error.message.partition(": ")[0].endswith("/a@b.pdf")
 
 
 async def test_redirects_in_a_circle_end(site: tuple[str, list[dict[str, str]]]) -> None:
