@@ -216,17 +216,18 @@ def _check(wanted: Source, part: _Part, file: IO[bytes]) -> None:
         magic = magic or block[:4]
         digest.update(block)
     expected = wanted.sha256 or part.sha256
+    what = f"what came from {without_password(wanted.url)}"
     if expected is not None and digest.hexdigest() != expected:
         part.forget(file)
         raise BadResponseError(
-            f"what came from {without_password(wanted.url)} is not the file it should be (its SHA-256 is {digest.hexdigest()})",
+            f"{what} is not the file it should be (its SHA-256 is {digest.hexdigest()})",
             provider=_host(wanted.url),
             hint="it was damaged on the way, or it is another file; try again, or look at the checksum once more",
         )
     if magic != b"GGUF":
         part.forget(file)
         raise BadResponseError(
-            f"what came from {without_password(wanted.url)} is no GGUF file",
+            f"{what} is no GGUF file",
             provider=_host(wanted.url),
             hint="is it the address of a page about the file rather than of the file?",
         )
