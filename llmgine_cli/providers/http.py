@@ -4,7 +4,7 @@ httpx2 is imported with the first request: listing or choosing models must not w
 """
 
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from llmgine_cli.errors import (
@@ -174,9 +174,12 @@ class HttpTransport:
     async def _check(self, response: "httpx2.Response") -> None:
         if response.is_success:
             return
+        import asyncio
+
         body = b""
-        with mapped(self._endpoint):
-            async with aclosing(response.aiter_bytes()) as chunks:
+        # The status tells more than that its page stands still, drips or breaks off: what came of it will do.
+        with suppress(ProviderError, TimeoutError), mapped(self._endpoint):
+            async with asyncio.timeout(self._endpoint.idle_timeout), aclosing(response.aiter_bytes()) as chunks:
                 async for chunk in chunks:
                     body += chunk
                     if len(body) > _LARGEST_ERROR:
@@ -310,7 +313,7 @@ def silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
         f"{endpoint.provider} has said nothing for {seconds:g} s",
         provider=endpoint.provider,
         retryable=True,
-        hint="try again; a model that thinks for long needs more time: --timeout, or idle_timeout in [limits]",
+        hint="try again; it gets more time by idle_timeout in [limits], and in run and chat by --timeout",
     )
 
 
