@@ -1,5 +1,6 @@
 """One request for vectors, told on the bus from beginning to end."""
 
+import asyncio
 import time
 
 import msgspec
@@ -12,7 +13,7 @@ from llmgine_cli.llm.provider import Model
 
 
 async def embed_texts(bus: Bus, request: EmbeddingRequest, attempts: Attempts) -> Embeddings:
-    """Have texts turned into vectors, and publish what happens: started, then finished or failed.
+    """Have texts turned into vectors, and publish what happens: started, then finished, or failed if it was interrupted, too.
 
     Args:
         bus: Where the events go.
@@ -33,12 +34,12 @@ async def embed_texts(bus: Bus, request: EmbeddingRequest, attempts: Attempts) -
 
     try:
         answer = await attempted(bus, started.event_id, attempts, once)
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
         await bus.publish(
             EmbeddingFailed(
                 call_id=started.event_id,
                 model=str(attempts.model),
-                error=str(error),
+                error=str(error) or "interrupted",
                 error_type=type(error).__name__,
                 duration_ms=(time.perf_counter() - begin) * 1000,
             )

@@ -69,6 +69,8 @@ class RemoteProvider(ABC):
         """
         try:
             return await embed(request, self._transport, self._endpoint)
+        except ContextWindowError as error:
+            raise explain(error, request.model, what="text") from error.__cause__
         except ModelNotFoundError as error:
             raise await with_near_misses(
                 error, request.model, self._transport, self._endpoint, self._models_path

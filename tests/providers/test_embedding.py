@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmgine_cli.errors import BadResponseError, ModelNotFoundError, UsageError
+from llmgine_cli.errors import BadResponseError, ContextWindowError, ModelNotFoundError, UsageError
 from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
 from llmgine_cli.llm.stream import Usage
 from llmgine_cli.providers.anthropic import AnthropicProvider
@@ -80,6 +80,27 @@ async def test_an_unknown_model_is_told_with_those_there_are() -> None:
     ):
         await embed(vendor, "a")
     assert caught.value.hint == "did you mean smaller?"
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "hint"),
+    [
+        (
+            "This model's maximum context length is 8192 tokens, however you requested 9000 tokens",
+            "the text has 9000 tokens, and small takes 8192 at most",
+            "that is 808 too many: cut it into parts, or take a larger model",
+        ),
+        (
+            "prompt is too long",
+            "openai answered with an error (400): prompt is too long",
+            "a text is too long for this model: cut it into parts, or take a larger model",
+        ),
+    ],
+)
+async def test_a_text_that_is_too_long_is_told(said: str, message: str, hint: str) -> None:
+    with FakeVendor(embedding_faults=[Fault(400, said)]) as vendor, pytest.raises(ContextWindowError) as caught:
+        await embed(vendor, "a")
+    assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
 async def test_a_protocol_without_vectors_says_so() -> None:
