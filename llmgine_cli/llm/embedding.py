@@ -13,7 +13,7 @@ from llmgine_cli.llm.provider import Model
 
 
 async def embed_texts(bus: Bus, request: EmbeddingRequest, attempts: Attempts) -> Embeddings:
-    """Have texts turned into vectors, and publish what happens: started, then finished, or failed if it was interrupted, too.
+    """Have texts turned into vectors, and publish what happens: started, then finished or failed.
 
     Args:
         bus: Where the events go.
