@@ -33,6 +33,8 @@ class Options:
     # What the protocol calls an option, where that is not what we call it; None: it has none.
     names: ClassVar[Mapping[str, str | None]] = {"reasoning_budget": None, "cache": None, "routing": None}
 
+    # The limit of an answer where neither the user nor the vendor's row has one; None: it is left to the vendor.
+    usual_max_tokens: ClassVar[int | None] = None
     # Tables of the request to which both we and the user add; of all others, the user's word replaces ours.
     tables: ClassVar[frozenset[str]] = frozenset()
     # What the user may not set.
@@ -135,7 +137,7 @@ class Options:
         filling.put("temperature", options.temperature)
         if options.max_tokens is not None:
             filling.put("max_tokens", options.max_tokens)
-        elif (usual := self._vendor.max_tokens) is not None:
+        elif (usual := self._vendor.max_tokens or self.usual_max_tokens) is not None:
             filling.put("max_tokens", min(usual, filling.traits.most.get("max_tokens", usual)))
         filling.put("top_p", options.top_p)
         filling.put("stop", list(options.stop) or None)
