@@ -2,6 +2,7 @@ import base64
 import json
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from llmgine_cli.providers.anthropic import AnthropicProvider
 from llmgine_cli.providers.chat import ChatProvider
 from llmgine_cli.providers.echo import EchoProvider
 from llmgine_cli.providers.presets import VENDORS
+from llmgine_cli.providers.sdk import SdkTransport
 from llmgine_cli.providers.transport import Endpoint
 from tests.support.server import FakeVendor, Fault
 
@@ -46,6 +48,21 @@ async def test_the_length_of_the_vectors_can_be_asked_for() -> None:
     with FakeVendor() as vendor:
         await embed(vendor, "a", dimensions=256)
     assert vendor.embedded[0].body["dimensions"] == 256
+
+
+async def test_the_sdks_carry_vectors_too_those_of_azure_at_the_deployment() -> None:
+    azure = replace(VENDORS["azure"], api_version="2025-01-01")
+    with FakeVendor() as vendor:
+        for row, url in ((VENDORS["openai"], vendor.url), (azure, vendor.root)):
+            place = Endpoint(provider=row.name, base_url=url, key="sk-1")
+            provider = ChatProvider(row, place, SdkTransport(row, place))
+            answer = await provider.embed(EmbeddingRequest(model="small", texts=("b c d",)))
+            await provider.aclose()
+            assert [list(vector) for vector in answer.vectors] == [[5, 2]]
+    assert [request.path for request in vendor.embedded] == [
+        "/v1/embeddings",
+        "/openai/deployments/small/embeddings?api-version=2025-01-01",
+    ]
 
 
 async def test_vectors_in_base64_are_read_too() -> None:
