@@ -113,6 +113,7 @@ def _is_inside(host: str) -> bool:
     import ipaddress
     import socket
 
+    host = host.lower().rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -99,7 +99,7 @@ async def test_a_redirect_may_lead_to_another_site(
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "127.0.0.1", "127.1", "2130706433", "[::1]", "10.0.0.1", "169.254.169.254"]
+    "host", ["localhost", "localhost.", "127.0.0.1", "127.1", "2130706433", "[::1]", "10.0.0.1", "169.254.169.254"]
 )
 async def test_a_redirect_does_not_lead_into_this_machine_or_its_network(
     host: str, site: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
