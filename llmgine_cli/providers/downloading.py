@@ -25,7 +25,7 @@ from llmgine_cli.errors import (
     UnreachableError,
     UsageError,
 )
-from llmgine_cli.providers.http import mapped
+from llmgine_cli.providers.http import connecting, mapped
 from llmgine_cli.providers.pulling import Progress, keep, room_for, written
 from llmgine_cli.providers.transport import Endpoint, without_password
 from llmgine_cli.providers.weights import Stored, folder
@@ -93,7 +93,8 @@ def fetch(wanted: Source, progress: Progress) -> Stored:
         ProviderError: It refused.
         BadResponseError: What came is no model, or has another checksum.
         StorageError: It cannot be written.
-        UsageError: Another program is getting the same file.
+        UsageError: Another program is getting the same file, or a redirect leads to where it can be changed.
+        SettingsError: The proxies or certificates of the environment are none.
     """
     with written(folder()):
         folder().mkdir(parents=True, exist_ok=True)
@@ -244,12 +245,13 @@ def _client(wanted: Source) -> "httpx2.Client":
     def look(request: httpx2.Request) -> None:
         _check_way(str(request.url), wanted.sha256)  # also where a redirect leads
 
-    return httpx2.Client(
-        follow_redirects=True,
-        timeout=httpx2.Timeout(60.0, connect=10.0),
-        trust_env=not _endpoint(wanted.url).is_loopback,  # what is on this machine needs no proxy
-        event_hooks={"request": [look]},
-    )
+    with connecting():
+        return httpx2.Client(
+            follow_redirects=True,
+            timeout=httpx2.Timeout(60.0, connect=10.0),
+            trust_env=not _endpoint(wanted.url).is_loopback,  # what is on this machine needs no proxy
+            event_hooks={"request": [look]},
+        )
 
 
 def _check_way(url: str, sha256: str | None) -> None:

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from llmgine_cli.errors import TimedOutError, UnreachableError, UsageError
 from llmgine_cli.llm.attachments import too_large
+from llmgine_cli.providers.http import connecting
 from llmgine_cli.providers.transport import Endpoint
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ async def fetch(url: str, *, limit: int, connect_timeout: float, idle_timeout: f
     Raises:
         UsageError: The server has no such file, it is too large, the user may not have meant it, or that is no address.
         ProviderError: The server cannot be reached, or stops in the middle.
+        SettingsError: The proxies or certificates of the environment are none.
     """
     import httpx2
 
@@ -69,16 +71,15 @@ async def _read(endpoint: Endpoint, limit: int) -> bytes:
 
     shown = endpoint.shown_url
     data = bytearray()
-    async with (
-        httpx2.AsyncClient(
+    with connecting():
+        client = httpx2.AsyncClient(
             timeout=httpx2.Timeout(endpoint.idle_timeout, connect=endpoint.connect_timeout),
             follow_redirects=True,
             max_redirects=_REDIRECTS,
             trust_env=not endpoint.is_loopback,  # what is on this machine needs no proxy
             event_hooks={"request": [_guard(endpoint)]},
-        ) as client,
-        client.stream("GET", endpoint.base_url) as response,
-    ):
+        )
+    async with client, client.stream("GET", endpoint.base_url) as response:
         if not response.is_success:
             raise UsageError(
                 f"cannot fetch {shown}: the server answers {response.status_code} {response.reason_phrase}"

@@ -150,25 +150,21 @@ class HttpTransport:
             # What is on this machine needs neither the proxy nor, without https, the costly list of authorities.
             plain = endpoint.is_loopback and endpoint.base_url.startswith("http:")
             try:
-                self._client = httpx2.AsyncClient(
-                    headers=self._headers,
-                    timeout=httpx2.Timeout(endpoint.idle_timeout, connect=endpoint.connect_timeout, pool=None),
-                    limits=httpx2.Limits(
-                        max_connections=None,
-                        max_keepalive_connections=20,
-                        keepalive_expiry=_LOOPBACK_EXPIRY if endpoint.is_loopback else _EXPIRY,
-                    ),
-                    follow_redirects=False,  # a redirect must not carry the key elsewhere
-                    trust_env=not endpoint.is_loopback,
-                    verify=False if plain else httpx2.create_ssl_context(),
-                )
+                with connecting():
+                    self._client = httpx2.AsyncClient(
+                        headers=self._headers,
+                        timeout=httpx2.Timeout(endpoint.idle_timeout, connect=endpoint.connect_timeout, pool=None),
+                        limits=httpx2.Limits(
+                            max_connections=None,
+                            max_keepalive_connections=20,
+                            keepalive_expiry=_LOOPBACK_EXPIRY if endpoint.is_loopback else _EXPIRY,
+                        ),
+                        follow_redirects=False,  # a redirect must not carry the key elsewhere
+                        trust_env=not endpoint.is_loopback,
+                        verify=False if plain else httpx2.create_ssl_context(),
+                    )
             except UnicodeEncodeError as error:
                 raise unfit_key(endpoint) from error
-            except (ImportError, OSError, ValueError) as error:
-                raise SettingsError(
-                    f"no connection can be made with these proxy or certificate settings: {error}",
-                    hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
-                ) from error
         return self._client
 
     async def _check(self, response: "httpx2.Response") -> None:
@@ -250,6 +246,20 @@ class HttpAnswer:
                             provider=self._endpoint.provider,
                         )
         return b"".join(pieces)
+
+
+@contextmanager
+def connecting() -> Generator[None, None, None]:
+    """Raise a `SettingsError` where no client can be made with the proxies and certificates of the environment."""
+    try:
+        yield
+    except UnicodeEncodeError:  # of a header, which is none of that
+        raise
+    except (ImportError, OSError, ValueError) as error:
+        raise SettingsError(
+            f"no connection can be made with these proxy or certificate settings: {error}",
+            hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+        ) from error
 
 
 @contextmanager

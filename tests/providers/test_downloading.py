@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from llmgine_cli.errors import BadResponseError, LlmgineError, ProviderError, StorageError, UnreachableError, UsageError
+from llmgine_cli.errors import (
+    BadResponseError,
+    LlmgineError,
+    ProviderError,
+    SettingsError,
+    StorageError,
+    UnreachableError,
+    UsageError,
+)
 from llmgine_cli.providers import downloading
 from llmgine_cli.providers.weights import folder
 from tests.support.files import FileServer
@@ -108,6 +116,16 @@ def test_a_redirect_to_where_the_file_can_be_changed_on_the_way_is_not_followed(
 
 def test_what_has_a_known_checksum_may_come_over_http() -> None:
     assert downloading.source("http://example.org/tiny.gguf", sha256=SHA256).name == "tiny"
+
+
+@pytest.mark.parametrize(("variable", "value"), [("HTTPS_PROXY", "nonsense://x"), ("SSL_CERT_FILE", "none.pem")])
+def test_broken_proxy_and_certificate_settings_are_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        fetch("https://acme.test/tiny.gguf")
+    assert variable in str(caught.value.hint)
 
 
 def test_what_is_on_this_machine_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

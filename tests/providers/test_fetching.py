@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmgine_cli.errors import LlmgineError, UnreachableError, UsageError
+from llmgine_cli.errors import LlmgineError, SettingsError, UnreachableError, UsageError
 from llmgine_cli.providers.fetching import Fetched, fetch
 from tests.support.pictures import PDF
 from tests.support.server import dead_url
@@ -139,6 +139,16 @@ async def test_what_says_that_it_is_too_large_is_not_read(site: tuple[str, list[
 
 async def test_what_has_no_end_is_given_up(site: tuple[str, list[dict[str, str]]]) -> None:
     assert (await failure(f"{site[0]}/endless")).message.endswith("is larger, and the limit is 1.0 MB")
+
+
+@pytest.mark.parametrize(("variable", "value"), [("HTTPS_PROXY", "nonsense://x"), ("SSL_CERT_FILE", "none.pem")])
+async def test_broken_proxy_and_certificate_settings_are_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    error = await failure("https://acme.test/a.pdf")
+    assert isinstance(error, SettingsError)
+    assert variable in str(error.hint)
 
 
 async def test_a_page_that_is_not_there_is_told(site: tuple[str, list[dict[str, str]]]) -> None:
