@@ -50,12 +50,11 @@ async def fetch(url: str, *, limit: int, connect_timeout: float, idle_timeout: f
     """
     import httpx2
 
+    check_address(url)
     parts = urlsplit(url)
     host = parts.hostname or url
     endpoint = Endpoint(provider=host, base_url=url, connect_timeout=connect_timeout, idle_timeout=idle_timeout)
     shown = endpoint.shown_url
-    if not endpoint.is_sound:
-        raise UsageError(f"{shown!r} is no address", hint="it begins with http:// or https:// and names a host")
     try:
         data = await _read(endpoint, limit)
     except httpx2.TimeoutException as error:
@@ -64,6 +63,15 @@ async def fetch(url: str, *, limit: int, connect_timeout: float, idle_timeout: f
         why = str(error) or type(error).__name__
         raise UnreachableError(f"cannot fetch {shown}: {why}", hint=_INSTEAD) from error
     return Fetched(data, unquote(parts.path).rstrip("/").rpartition("/")[2] or host)
+
+
+def check_address(url: str) -> None:
+    """Raise a `UsageError` if that is no address of anything on the web."""
+    endpoint = Endpoint(provider="", base_url=url)
+    if not endpoint.is_sound:
+        raise UsageError(
+            f"{endpoint.shown_url!r} is no address", hint="it begins with http:// or https:// and names a host"
+        )
 
 
 async def _read(endpoint: Endpoint, limit: int) -> bytes:

@@ -57,6 +57,7 @@ class Endpoint:
         """Whether the base URL is one: a scheme, a host that has a form, a port that exists."""
         try:
             parts = urlsplit(self.base_url)
+            self.base_url.encode()  # which half characters do not let happen
             return parts.scheme in {"http", "https"} and bool((parts.hostname or "").encode("idna")) and parts.port != 0
         except ValueError:  # also UnicodeError, of a host that is none
             return False

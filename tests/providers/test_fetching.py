@@ -167,6 +167,6 @@ async def test_a_server_that_is_not_there_is_told() -> None:
     assert isinstance(await failure(dead_url()), UnreachableError)
 
 
-@pytest.mark.parametrize("url", ["http://", "https://:80/x"])
+@pytest.mark.parametrize("url", ["http://", "https://:80/x", "https://[::1/x", "https://acme.test/\udcff"])
 async def test_what_is_no_address_is_told(url: str) -> None:
     assert isinstance(await failure(url), UsageError)

@@ -114,12 +114,15 @@ async def fetch_rest(app: "Application", model: "Model", attached: "Sequence[Par
         ProviderError: Its server cannot be reached.
     """
     from llmgine_cli.llm.messages import Image
+    from llmgine_cli.providers.fetching import check_address
 
     parts: list[Part] = []
     for one in attached:
         if not isinstance(one, Source):
             parts.append(one)
-        elif (kind := _picture(one)) and app.catalog.fetches_images(model):
+            continue
+        check_address(one.place)
+        if (kind := _picture(one)) and app.catalog.fetches_images(model):
             parts.append(Image(media_type=kind, url=one.place))
         else:
             parts.append(await _fetched(app.settings, one))
