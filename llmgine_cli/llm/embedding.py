@@ -1,5 +1,6 @@
 """One request for vectors, told on the bus from beginning to end."""
 
+import asyncio
 import time
 
 import msgspec
@@ -33,12 +34,12 @@ async def embed_texts(bus: Bus, request: EmbeddingRequest, attempts: Attempts) -
 
     try:
         answer = await attempted(bus, started.event_id, attempts, once)
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
         await bus.publish(
             EmbeddingFailed(
                 call_id=started.event_id,
                 model=str(attempts.model),
-                error=str(error),
+                error=str(error) or "interrupted",
                 error_type=type(error).__name__,
                 duration_ms=(time.perf_counter() - begin) * 1000,
             )

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from llmgine_cli.errors import BadResponseError
 from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings, no_embeddings
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
@@ -101,11 +100,6 @@ class AnthropicProvider(RemoteProvider):
         if message.type == "error" or message.error is not None:
             raise faults.stream_error(self._endpoint, message.error)
         if message.content is None:
-            raise BadResponseError(
-                f"{self.name} answered without an answer in it",
-                provider=self.name,
-                retryable=True,
-                hint=f"is {self._endpoint.shown_url} a server for Anthropic messages?",
-            )
+            raise faults.empty(self._endpoint, "Anthropic messages")
         for event in Reading().whole(message):
             yield event

@@ -42,7 +42,12 @@ class Form(NamedTuple):
 class AnthropicOptions(Options):
     """Options as Anthropic has them: thinking, what the answer is to look like, and the choice of tools are tables."""
 
-    names: ClassVar[Mapping[str, str | None]] = {"routing": None, "response_format": "output_config"}
+    names: ClassVar[Mapping[str, str | None]] = {
+        "stop": "stop_sequences",
+        "response_format": "output_config",
+        **dict.fromkeys(("seed", "routing")),
+    }
+    usual_max_tokens: ClassVar[int | None] = 16_384  # the protocol demands a limit
 
     def form(self, request: Request) -> Form | None:
         """Return how the answer is held to the form that is asked for, if one is."""

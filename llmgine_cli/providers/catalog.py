@@ -1,7 +1,7 @@
 """Where models are found: from a name, or from what is configured, to a model that can be called."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Protocol
@@ -80,7 +80,7 @@ class Catalog:
         vendor, model, detour = self._resolve(name)
         return Model(
             provider=self._provider(vendor, model),
-            name=vendor.aliases.get(model, model),
+            name=model,
             reason=f"{reason}; {detour}" if detour else reason,
             explicit=explicit and detour is None,
         )
@@ -100,20 +100,14 @@ class Catalog:
         """
         for name, reason in ((flag, "named with -m"), (setting, "named in the settings")):
             if name:
-                vendor = self._vendors.get(name)
-                usual = f"{name}:{vendor.embedding_model}" if vendor and vendor.embedding_model else name
+                vendor = self._vendors.get(self._unalias(name))
+                usual = f"{vendor.name}:{vendor.embedding_model}" if vendor and vendor.embedding_model else name
                 served_by, _ = self.resolve(usual)
                 if served_by.protocol == "anthropic":  # told before anybody looks for its key
                     raise no_embeddings(served_by.name)
                 return self.model(usual, reason=reason)
-        for vendor in self._vendors.values():
-            variable = self._variable(vendor)
-            if variable and vendor.embedding_model:
-                name = f"{vendor.name}:{vendor.embedding_model}"
-                return self.model(name, reason=f"{variable} is set", explicit=False)
-        if "local" in self._vendors and (local := _local_model()):
-            return self.model(f"local:{local}", reason="no key is set, and a model is installed here", explicit=False)
-        raise NoModelError("there is no model to make embeddings with", hint=self._ways_out())
+        usual_models = ((vendor, vendor.embedding_model) for vendor in self._vendors.values())
+        return self._first(usual_models, "there is no model to make embeddings with")
 
     def resolve(self, name: str) -> tuple[Vendor, str]:
         """Return who serves the model of that name, and what they call it; nobody is asked, and no key is needed.
@@ -127,7 +121,7 @@ class Catalog:
             SettingsError: The aliases go in a circle.
         """
         vendor, model, _ = self._resolve(name)
-        return vendor, vendor.aliases.get(model, model)
+        return vendor, model
 
     async def models(self, provider: str, *, seconds: float) -> list[str]:
         """Return the names of the models that a provider has now.
@@ -176,13 +170,8 @@ class Catalog:
         for name, reason, explicit in named:
             if name:
                 return self.model(name, reason=reason, explicit=explicit)
-        for vendor in self._vendors.values():
-            variable = self._variable(vendor)
-            if variable and vendor.default_model:
-                return self.model(f"{vendor.name}:{vendor.default_model}", reason=f"{variable} is set", explicit=False)
-        if "local" in self._vendors and (local := _local_model()):
-            return self.model(f"local:{local}", reason="no key is set, and a model is installed here", explicit=False)
-        raise NoModelError("there is no model to talk to", hint=self._ways_out())
+        usual_models = ((vendor, vendor.default_model) for vendor in self._vendors.values())
+        return self._first(usual_models, "there is no model to talk to")
 
     def takes(self, model: Model, part: Part) -> bool:
         """Whether a model takes this picture or file, as far as is known; what is text, all take."""
@@ -211,7 +200,10 @@ class Catalog:
 
     def _resolve(self, name: str) -> tuple[Vendor, str, str | None]:
         """Return whose model it is, its name there, and, where the user could expect another vendor, why that one."""
-        name = self._unalias(name)
+        vendor, model, detour = self._found(self._unalias(name))
+        return vendor, vendor.aliases.get(model, model), detour
+
+    def _found(self, name: str) -> tuple[Vendor, str, str | None]:
         left, colon, right = name.partition(":")
         vendor = self._vendors.get(left)
         if vendor is not None:
@@ -234,6 +226,19 @@ class Catalog:
             advice = "the llmgine.toml of this project makes it an alias, and is not trusted: llmgine trust shows it"
             raise NotFoundError("model", name, (), hint=advice)
         raise NotFoundError("model", name, (), hint=self._advice(name))
+
+    def _first(self, usual_models: Iterable[tuple[Vendor, str | None]], none: str) -> Model:
+        """Return the first of these models there is a key for, else the local one.
+
+        Raises:
+            NoModelError: There is neither; `none` says so.
+        """
+        for vendor, model in usual_models:
+            if model and (variable := self._variable(vendor)):
+                return self.model(f"{vendor.name}:{model}", reason=f"{variable} is set", explicit=False)
+        if "local" in self._vendors and (local := _local_model()):
+            return self.model(f"local:{local}", reason="no key is set, and a model is installed here", explicit=False)
+        raise NoModelError(none, hint=self._ways_out())
 
     def _unalias(self, name: str) -> str:
         seen: list[str] = []

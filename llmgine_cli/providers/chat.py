@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from llmgine_cli.errors import BadResponseError, TimedOutError, TruncatedError
+from llmgine_cli.errors import TimedOutError, TruncatedError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import Finished, ReasoningDelta, StreamEvent, TextDelta, UsageReported
 from llmgine_cli.providers import faults
@@ -26,13 +26,6 @@ class ChatProvider(RemoteProvider):
     @property
     def _path(self) -> str:
         return "/chat/completions"
-
-    @property
-    def _models_path(self) -> str:
-        return "/models"
-
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
 
     def _body(self, request: Request) -> dict[str, Any]:
         said = request.messages
@@ -72,12 +65,7 @@ class ChatProvider(RemoteProvider):
         for event in reading.add(chunk):
             yield event
         if not chunk.choices:
-            raise BadResponseError(
-                f"{self.name} answered without an answer in it",
-                provider=self.name,
-                retryable=True,
-                hint=f"is {self._endpoint.shown_url} a server for chat completions?",
-            )
+            raise faults.empty(self._endpoint, "chat completions")
         reading.reason = reading.reason or "stop"
         for event in reading.finish():
             yield event

@@ -25,9 +25,9 @@ from llmgine_cli.errors import (
     UnreachableError,
     UsageError,
 )
-from llmgine_cli.providers.http import mapped
+from llmgine_cli.providers.http import connecting, mapped
 from llmgine_cli.providers.pulling import Progress, keep, room_for, written
-from llmgine_cli.providers.transport import Endpoint
+from llmgine_cli.providers.transport import Endpoint, without_password
 from llmgine_cli.providers.weights import Stored, folder
 
 if TYPE_CHECKING:
@@ -69,13 +69,12 @@ def source(url: str, *, name: str | None = None, sha256: str | None = None) -> S
     """
     endpoint = _endpoint(url)
     if not endpoint.is_sound:
-        raise UsageError(f"{url!r} is no address that can be used", hint="as in https://example.org/model.gguf")
+        raise UsageError(
+            f"{endpoint.shown_url!r} is no address that can be used", hint="as in https://example.org/model.gguf"
+        )
     if sha256 is not None and not _SHA256.fullmatch(sha256.lower()):
         raise UsageError("a SHA-256 has 64 hexadecimal digits", hint="sha256sum FILE prints it")
-    if not url.startswith("https:") and sha256 is None and not endpoint.is_loopback:
-        raise UsageError(
-            "what comes over http can be changed on the way", hint="use https, or say what it must be with --sha256"
-        )
+    _check_way(url, sha256)
     called = name or unquote(urlsplit(url).path).rpartition("/")[2].removesuffix(".gguf")
     if not _NAME.fullmatch(called):
         raise UsageError(f"{called!r} cannot be a model's name", hint="give it one with --name")
@@ -94,13 +93,14 @@ def fetch(wanted: Source, progress: Progress) -> Stored:
         ProviderError: It refused.
         BadResponseError: What came is no model, or has another checksum.
         StorageError: It cannot be written.
-        UsageError: Another program is getting the same file.
+        UsageError: Another program is getting the same file, or a redirect leads to where it can be changed.
+        SettingsError: The proxies or certificates of the environment are none.
     """
     with written(folder()):
         folder().mkdir(parents=True, exist_ok=True)
         _forget_old()
     part = _Part(wanted)
-    with part.locked() as file, _client() as client:
+    with part.locked() as file, _client(wanted) as client:
         vain = 0
         while vain < _TRIES:
             before = file.seek(0, 2)
@@ -217,17 +217,18 @@ def _check(wanted: Source, part: _Part, file: IO[bytes]) -> None:
         magic = magic or block[:4]
         digest.update(block)
     expected = wanted.sha256 or part.sha256
+    what = f"what came from {without_password(wanted.url)}"
     if expected is not None and digest.hexdigest() != expected:
         part.forget(file)
         raise BadResponseError(
-            f"what came from {wanted.url} is not the file it should be (its SHA-256 is {digest.hexdigest()})",
+            f"{what} is not the file it should be (its SHA-256 is {digest.hexdigest()})",
             provider=_host(wanted.url),
             hint="it was damaged on the way, or it is another file; try again, or look at the checksum once more",
         )
     if magic != b"GGUF":
         part.forget(file)
         raise BadResponseError(
-            f"what came from {wanted.url} is no GGUF file",
+            f"{what} is no GGUF file",
             provider=_host(wanted.url),
             hint="is it the address of a page about the file rather than of the file?",
         )
@@ -238,10 +239,28 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def _client() -> "httpx2.Client":
+def _client(wanted: Source) -> "httpx2.Client":
     import httpx2
 
-    return httpx2.Client(follow_redirects=True, timeout=httpx2.Timeout(60.0, connect=10.0))
+    def look(request: httpx2.Request) -> None:
+        _check_way(str(request.url), wanted.sha256)  # also where a redirect leads
+
+    with connecting():
+        return httpx2.Client(
+            follow_redirects=True,
+            timeout=httpx2.Timeout(60.0, connect=10.0),
+            trust_env=not _endpoint(wanted.url).is_loopback,  # what is on this machine needs no proxy
+            event_hooks={"request": [look]},
+        )
+
+
+def _check_way(url: str, sha256: str | None) -> None:
+    """Raise a `UsageError` if what comes from an address may be changed on the way without anybody noticing."""
+    if not url.startswith("https:") and sha256 is None and not _endpoint(url).is_loopback:
+        raise UsageError(
+            f"what comes over http, as from {_host(url)}, can be changed on the way",
+            hint="use https, or say what it must be with --sha256",
+        )
 
 
 def _endpoint(url: str) -> Endpoint:

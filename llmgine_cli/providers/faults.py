@@ -15,7 +15,7 @@ from llmgine_cli.errors import (
     RateLimitedError,
 )
 from llmgine_cli.providers.overflow import HINT, overflow
-from llmgine_cli.providers.transport import Endpoint
+from llmgine_cli.providers.transport import Endpoint, without_password
 
 # Beyond 5xx: request timeout, conflict, too early, too many requests.
 _RETRYABLE = frozenset({408, 409, 425, 429})
@@ -95,6 +95,16 @@ def no_answer(endpoint: Endpoint, body: bytes) -> BadResponseError:
     )
 
 
+def empty(endpoint: Endpoint, protocol: str) -> BadResponseError:
+    """Turn an answer that has none of what its protocol promises into an error."""
+    return BadResponseError(
+        f"{endpoint.provider} answered without an answer in it",
+        provider=endpoint.provider,
+        retryable=True,
+        hint=f"is {endpoint.shown_url} a server for {protocol}?",
+    )
+
+
 def bad_data(endpoint: Endpoint, problem: Exception) -> BadResponseError:
     """Turn an answer that breaks its own protocol into an error."""
     return BadResponseError(
@@ -129,7 +139,7 @@ def stream_error(endpoint: Endpoint, error: Any) -> ProviderError:
         provider=endpoint.provider,
         status=status,
         retryable=kind not in _FINAL and (status is None or status in _RETRYABLE or status >= 500),
-        hint="the part that came is in the event log; try again",
+        hint="try again; if a part of it had come, that is in the event log",
     )
 
 
@@ -208,7 +218,8 @@ def _key_hint(endpoint: Endpoint) -> str:
 
 def _hint(endpoint: Endpoint, status: int, headers: Mapping[str, str], wait: float | None) -> str | None:
     if 300 <= status < 400:
-        return f"it points to {headers.get('location', 'another place')}; if that is right, make it the base URL"
+        place = _clean(headers.get("location", "another place"), endpoint)
+        return f"it points to {without_password(place)}; if that is right, make it the base URL"
     if status == 404:
         return f"is {endpoint.shown_url} the right base URL? Most of them end in /v1"
     if status == 413:

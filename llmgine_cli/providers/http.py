@@ -4,7 +4,7 @@ httpx2 is imported with the first request: listing or choosing models must not w
 """
 
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, aclosing, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from llmgine_cli.errors import (
@@ -150,33 +150,32 @@ class HttpTransport:
             # What is on this machine needs neither the proxy nor, without https, the costly list of authorities.
             plain = endpoint.is_loopback and endpoint.base_url.startswith("http:")
             try:
-                self._client = httpx2.AsyncClient(
-                    headers=self._headers,
-                    timeout=httpx2.Timeout(endpoint.idle_timeout, connect=endpoint.connect_timeout, pool=None),
-                    limits=httpx2.Limits(
-                        max_connections=None,
-                        max_keepalive_connections=20,
-                        keepalive_expiry=_LOOPBACK_EXPIRY if endpoint.is_loopback else _EXPIRY,
-                    ),
-                    follow_redirects=False,  # a redirect must not carry the key elsewhere
-                    trust_env=not endpoint.is_loopback,
-                    verify=False if plain else httpx2.create_ssl_context(),
-                )
+                with connecting():
+                    self._client = httpx2.AsyncClient(
+                        headers=self._headers,
+                        timeout=httpx2.Timeout(endpoint.idle_timeout, connect=endpoint.connect_timeout, pool=None),
+                        limits=httpx2.Limits(
+                            max_connections=None,
+                            max_keepalive_connections=20,
+                            keepalive_expiry=_LOOPBACK_EXPIRY if endpoint.is_loopback else _EXPIRY,
+                        ),
+                        follow_redirects=False,  # a redirect must not carry the key elsewhere
+                        trust_env=not endpoint.is_loopback,
+                        verify=False if plain else httpx2.create_ssl_context(),
+                    )
             except UnicodeEncodeError as error:
                 raise unfit_key(endpoint) from error
-            except (ImportError, OSError, ValueError) as error:
-                raise SettingsError(
-                    f"no connection can be made with these proxy or certificate settings: {error}",
-                    hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
-                ) from error
         return self._client
 
     async def _check(self, response: "httpx2.Response") -> None:
         if response.is_success:
             return
+        import asyncio
+
         body = b""
-        with mapped(self._endpoint):
-            async with aclosing(response.aiter_bytes()) as chunks:
+        # The status tells more than that its page stands still, drips or breaks off: what came of it will do.
+        with suppress(ProviderError, TimeoutError), mapped(self._endpoint):
+            async with asyncio.timeout(self._endpoint.idle_timeout), aclosing(response.aiter_bytes()) as chunks:
                 async for chunk in chunks:
                     body += chunk
                     if len(body) > _LARGEST_ERROR:
@@ -250,6 +249,20 @@ class HttpAnswer:
 
 
 @contextmanager
+def connecting() -> Generator[None, None, None]:
+    """Raise a `SettingsError` where no client can be made with the proxies and certificates of the environment."""
+    try:
+        yield
+    except UnicodeEncodeError:  # of a header, which is none of that
+        raise
+    except (ImportError, OSError, ValueError) as error:
+        raise SettingsError(
+            f"no connection can be made with these proxy or certificate settings: {error}",
+            hint="look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR",
+        ) from error
+
+
+@contextmanager
 def mapped(endpoint: Endpoint, *, midway: bool = False) -> Generator[None, None, None]:
     """Raise our errors in place of httpx2's.
 
@@ -310,7 +323,7 @@ def silent(endpoint: Endpoint, seconds: float) -> TimedOutError:
         f"{endpoint.provider} has said nothing for {seconds:g} s",
         provider=endpoint.provider,
         retryable=True,
-        hint="try again; a model that thinks for long needs more time: --timeout, or idle_timeout in [limits]",
+        hint="try again; it gets more time by idle_timeout in [limits], and in run and chat by --timeout",
     )
 
 

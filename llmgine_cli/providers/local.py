@@ -74,7 +74,7 @@ class LocalProvider:
                 async for event in answer:
                     yield event
         except ProviderError as error:
-            raise _explained(error, served) from error
+            raise await _explained(error, served) from error
 
     async def embed(self, request: EmbeddingRequest) -> Embeddings:
         """Turn texts into vectors: the mean of what the model makes of each token, of length 1.
@@ -91,7 +91,7 @@ class LocalProvider:
         try:
             return await served.chat.embed(request)
         except ProviderError as error:
-            raise _explained(error, served, what="text") from error
+            raise await _explained(error, served, what="text") from error
 
     async def models(self, *, seconds: float = 10.0) -> list[str]:  # noqa: ARG002 -- a folder is read at once
         """Return the names of the models in the models folder."""
@@ -254,10 +254,10 @@ def _heard(task: "asyncio.Task[_Served]") -> None:
         task.exception()
 
 
-def _explained(error: ProviderError, served: _Served, *, what: str = "conversation") -> ProviderError:
+async def _explained(error: ProviderError, served: _Served, *, what: str = "conversation") -> ProviderError:
     """Say what llama.cpp's error means, if it is one that people can do something about."""
     broken = isinstance(error, UnreachableError | TruncatedError)
-    if served.server.ended(within=_LAST_BREATH if broken else 0):
+    if await asyncio.to_thread(served.server.ended, within=_LAST_BREATH if broken else 0):
         return served.server.gone()
     if isinstance(error, ContextWindowError):
         from llmgine_cli.providers.overflow import explain

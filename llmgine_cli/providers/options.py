@@ -33,6 +33,8 @@ class Options:
     # What the protocol calls an option, where that is not what we call it; None: it has none.
     names: ClassVar[Mapping[str, str | None]] = {"reasoning_budget": None, "cache": None, "routing": None}
 
+    # The limit of an answer where neither the user nor the vendor's row has one; None: it is left to the vendor.
+    usual_max_tokens: ClassVar[int | None] = None
     # Tables of the request to which both we and the user add; of all others, the user's word replaces ours.
     tables: ClassVar[frozenset[str]] = frozenset()
     # What the user may not set.
@@ -135,7 +137,7 @@ class Options:
         filling.put("temperature", options.temperature)
         if options.max_tokens is not None:
             filling.put("max_tokens", options.max_tokens)
-        elif (usual := self._vendor.max_tokens) is not None:
+        elif (usual := self._vendor.max_tokens or self.usual_max_tokens) is not None:
             filling.put("max_tokens", min(usual, filling.traits.most.get("max_tokens", usual)))
         filling.put("top_p", options.top_p)
         filling.put("stop", list(options.stop) or None)
@@ -144,9 +146,12 @@ class Options:
     def _put_tools(self, filling: "Filling", options: ModelOptions) -> None:
         if (choice := filling.tool_choice(options.tool_choice)) is not None:
             plain = choice in {"auto", "required", "none"}
-            filling.put("tool_choice", choice if plain else {"type": "function", "function": {"name": choice}})
+            filling.put("tool_choice", choice if plain else self._one_tool(choice))
         if filling.has_tools("parallel_tool_calls", options.parallel_tool_calls):
             filling.put("parallel_tool_calls", options.parallel_tool_calls)
+
+    def _one_tool(self, name: str) -> Fields:
+        return {"type": "function", "function": {"name": name}}
 
     def _put_form(self, filling: "Filling", form: ResponseFormat | None) -> None:
         if form is None:
@@ -156,9 +161,12 @@ class Options:
             schema = form.schema if form.schema is not None else {"type": "object"}
             strict = forms.strict(schema) if form.strict else None
             described = {"name": form.name, "schema": strict or schema, "strict": strict is not None}
-            filling.put("response_format", {"type": "json_schema", "json_schema": described})
+            filling.put("response_format", self._schema_form(described))
         elif kind == "json_object":
             filling.put("response_format", {"type": "json_object"})
+
+    def _schema_form(self, described: Fields) -> Fields:
+        return {"type": "json_schema", "json_schema": described}
 
     def _put_caching(self, filling: "Filling", options: ModelOptions) -> None:
         filling.put("cache", options.cache)

@@ -82,6 +82,7 @@ def explain(error: ContextWindowError, model: str, *, what: str = "conversation"
     way_out = "shorten it, start a new one, or take a larger model"
     if what != "conversation":
         way_out = "cut it into parts, or take a larger model"
+        error.hint = f"a {what} is too long for this model: {way_out}"
     if tokens and limit and tokens > limit:
         error.message = f"the {what} has {tokens} tokens, and {model} takes {limit} at most"
         error.hint = f"that is {tokens - limit} too many: {way_out}"

@@ -33,6 +33,8 @@ def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any
         known = result.get(name) or _unknown(name, said.get("protocol"), said.get("platform"))
         if "protocol" in said:  # it goes before what is known of single models
             known = replace(known, quirks=tuple(replace(quirk, protocol=None) for quirk in known.quirks))
+            if said["protocol"] != known.protocol:  # and what one protocol calls its options, another does not
+                known = replace(known, names={})
         for key in ("headers", "aliases", "routing"):
             if key in said:
                 said[key] = {**getattr(known, key), **said[key]}
@@ -49,12 +51,7 @@ def _unknown(name: str, protocol: str | None, platform: str | None) -> Vendor:
     if platform is not None:
         return replace(VENDORS[platform], name=name)
     if protocol == "anthropic":
-        return replace(
-            Vendor(name=name, protocol="anthropic", takes_files=True),
-            names=VENDORS["anthropic"].names,
-            max_tokens=VENDORS["anthropic"].max_tokens,
-            quirks=VENDORS["anthropic"].quirks,
-        )
+        return Vendor(name=name, takes_files=True, quirks=VENDORS["anthropic"].quirks)
     if protocol == "responses":
         return Vendor(name=name, thinkers=VENDORS["openai"].thinkers, takes_files=True)
     return Vendor(name=name, takes_files=True, call_signatures=True, quirks=(Quirk(models=TEXT_ONLY, images=False),))

@@ -31,7 +31,6 @@ _ROWS = (
         key_env="ANTHROPIC_API_KEY",
         default_model="claude-sonnet-5-5",
         own_models=r"claude-",
-        names={"stop": "stop_sequences", "seed": None},
         # The API knows these only with their date.
         aliases={
             "claude-3-5-haiku": "claude-3-5-haiku-20241022",
@@ -42,7 +41,6 @@ _ROWS = (
             "claude-opus-4": "claude-opus-4-20250514",
             "claude-opus-4-1": "claude-opus-4-1-20250805",
         },
-        max_tokens=16_384,
         takes_files=True,
         quirks=CLAUDE_QUIRKS,
     ),
@@ -186,8 +184,6 @@ _ROWS = (
         base_url_env="ANTHROPIC_BEDROCK_BASE_URL",
         key_env="AWS_BEARER_TOKEN_BEDROCK",
         serves=r"claude",
-        names={"stop": "stop_sequences", "seed": None},
-        max_tokens=16_384,
         takes_files=True,
         quirks=CLAUDE_QUIRKS,
         transport="sdk",
@@ -202,8 +198,6 @@ _ROWS = (
         base_url="https://{region}-aiplatform.googleapis.com/v1",
         base_url_env="ANTHROPIC_VERTEX_BASE_URL",
         serves=r"claude",
-        names={"stop": "stop_sequences", "seed": None},
-        max_tokens=16_384,
         takes_files=True,
         # Schemas are off there until an organization's policy allows them:
         # https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/structured_outputs

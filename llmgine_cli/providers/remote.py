@@ -69,6 +69,8 @@ class RemoteProvider(ABC):
         """
         try:
             return await embed(request, self._transport, self._endpoint)
+        except ContextWindowError as error:
+            raise explain(error, request.model, what="text") from error.__cause__
         except ModelNotFoundError as error:
             raise await with_near_misses(
                 error, request.model, self._transport, self._endpoint, self._models_path
@@ -99,13 +101,13 @@ class RemoteProvider(ABC):
         """Where models are asked."""
 
     @property
-    @abstractmethod
     def _models_path(self) -> str:
         """Where the list of models is."""
+        return "/models"
 
-    @abstractmethod
     def _headers(self) -> Mapping[str, str]:
         """Return the headers that carry the key, and others that every request has."""
+        return {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
 
     @abstractmethod
     def _body(self, request: Request) -> dict[str, Any]:

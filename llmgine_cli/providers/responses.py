@@ -6,17 +6,17 @@ from typing import Any
 
 import msgspec
 
-from llmgine_cli.errors import BadResponseError, ProviderError
+from llmgine_cli.errors import ProviderError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
+from llmgine_cli.providers import faults
 from llmgine_cli.providers.forms import instructed
 from llmgine_cli.providers.remote import RemoteProvider
 from llmgine_cli.providers.responses_input import input_of, instructions_of, tools_of
 from llmgine_cli.providers.responses_options import ResponsesOptions
 from llmgine_cli.providers.responses_reading import Reading
 from llmgine_cli.providers.responses_wire import Event, Response
-from llmgine_cli.providers.transport import Answer, Endpoint, Transport
-from llmgine_cli.providers.vendor import Vendor
+from llmgine_cli.providers.transport import Answer
 from llmgine_cli.providers.wire import decode, decode_whole, drain
 
 
@@ -25,10 +25,7 @@ class ResponsesProvider(RemoteProvider):
 
     _events = msgspec.json.Decoder(Event)
     _responses = msgspec.json.Decoder(Response)
-
-    def __init__(self, vendor: Vendor, endpoint: Endpoint, transport: Transport | None = None) -> None:
-        super().__init__(vendor, endpoint, transport)
-        self._options = self._asking = ResponsesOptions(vendor)
+    _options: ResponsesOptions
 
     async def stream(self, request: Request) -> AsyncGenerator[StreamEvent, None]:
         """Ask the model, and once more without what it was asked for beyond the user's wishes, should it refuse that.
@@ -44,21 +41,17 @@ class ResponsesProvider(RemoteProvider):
                     async for event in events:
                         yield event
             except ProviderError as error:
-                if error.status == 400 and self._asking.give_up(request, error.message):
+                if error.status == 400 and self._options.give_up(request, error.message):
                     continue
                 raise
             return
 
+    def _make_options(self) -> ResponsesOptions:
+        return ResponsesOptions(self._vendor)
+
     @property
     def _path(self) -> str:
         return "/responses"
-
-    @property
-    def _models_path(self) -> str:
-        return "/models"
-
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
 
     def _body(self, request: Request) -> dict[str, Any]:
         said = request.messages
@@ -88,11 +81,6 @@ class ResponsesProvider(RemoteProvider):
     async def _whole(self, answer: Answer) -> AsyncGenerator[StreamEvent, None]:
         response = decode_whole(await answer.whole(), self._responses, self._endpoint)
         if response.output is None and response.error is None:
-            raise BadResponseError(
-                f"{self.name} answered without an answer in it",
-                provider=self.name,
-                retryable=True,
-                hint=f"is {self._endpoint.shown_url} a server for OpenAI Responses?",
-            )
+            raise faults.empty(self._endpoint, "OpenAI Responses")
         for event in Reading(self._endpoint).whole(response):
             yield event

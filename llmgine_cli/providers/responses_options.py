@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
-from llmgine_cli.llm.messages import ModelOptions, Request, ResponseFormat
-from llmgine_cli.providers import forms
-from llmgine_cli.providers.options import OWNED, Fields, Filling, Options, kind_of
+from llmgine_cli.llm.messages import ModelOptions, Request
+from llmgine_cli.providers.options import OWNED, Fields, Filling, Options
 from llmgine_cli.providers.quirks import Traits
 from llmgine_cli.providers.vendor import Vendor
 
@@ -77,24 +76,11 @@ class ResponsesOptions(Options):
         if self._thinks(model, _effort({**ours, **_table(options.extra.get("reasoning"))})):
             filling.fields["include"] = ["reasoning.encrypted_content"]
 
-    def _put_tools(self, filling: Filling, options: ModelOptions) -> None:
-        if (choice := filling.tool_choice(options.tool_choice)) is not None:
-            plain = choice in {"auto", "required", "none"}
-            filling.put("tool_choice", choice if plain else {"type": "function", "name": choice})
-        if filling.has_tools("parallel_tool_calls", options.parallel_tool_calls):
-            filling.put("parallel_tool_calls", options.parallel_tool_calls)
+    def _one_tool(self, name: str) -> Fields:
+        return {"type": "function", "name": name}
 
-    def _put_form(self, filling: Filling, form: ResponseFormat | None) -> None:
-        if form is None:
-            return
-        kind = kind_of(form, filling.traits, filling.request)
-        if kind == "json_schema":
-            schema = form.schema if form.schema is not None else {"type": "object"}
-            strict = forms.strict(schema) if form.strict else None
-            described = {"name": form.name, "schema": strict or schema, "strict": strict is not None}
-            filling.put("response_format", {"type": "json_schema", **described})
-        elif kind == "json_object":
-            filling.put("response_format", {"type": "json_object"})
+    def _schema_form(self, described: Fields) -> Fields:
+        return {"type": "json_schema", **described}
 
     def _thinks(self, model: str, effort: str | None) -> bool:
         """Whether there may be thoughts to send back; the vendor keeps none of them for us."""

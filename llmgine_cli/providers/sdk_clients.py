@@ -85,15 +85,13 @@ def open_sdk(vendor: Vendor, endpoint: Endpoint, http: "httpx2.AsyncClient") -> 
 def _openai(vendor: Vendor, endpoint: Endpoint, common: Mapping[str, Any]) -> Sdk:
     from openai import AsyncOpenAI, Omit
 
-    headers: dict[str, Any] = dict(vendor.headers)
-    if vendor.name != "openai":  # the client has these from the environment, and they are nobody else's business
-        headers = {"OpenAI-Organization": Omit(), "OpenAI-Project": Omit(), **headers}
+    headers = vendor.headers if vendor.name == "openai" else _without_organization(vendor, Omit())
     client = AsyncOpenAI(base_url=endpoint.base_url, api_key=endpoint.key or _NO_KEY, default_headers=headers, **common)
     return Sdk(cast("Client", client), _without_key(vendor, endpoint, Omit()))
 
 
 def _azure(vendor: Vendor, endpoint: Endpoint, common: Mapping[str, Any]) -> Sdk:
-    from openai import AsyncAzureOpenAI
+    from openai import AsyncAzureOpenAI, Omit
 
     is_token = endpoint.key_env == "AZURE_OPENAI_AD_TOKEN"
     client = AsyncAzureOpenAI(
@@ -101,7 +99,7 @@ def _azure(vendor: Vendor, endpoint: Endpoint, common: Mapping[str, Any]) -> Sdk
         api_version=vendor.api_version,
         api_key=None if is_token else endpoint.key,
         azure_ad_token=endpoint.key if is_token else None,
-        default_headers=vendor.headers,
+        default_headers=_without_organization(vendor, Omit()),
         **common,
     )
     return Sdk(cast("Client", client))
@@ -143,6 +141,11 @@ def _vertex(vendor: Vendor, endpoint: Endpoint, common: Mapping[str, Any]) -> Sd
         **common,
     )
     return Sdk(cast("Client", client))
+
+
+def _without_organization(vendor: Vendor, omit: object) -> dict[str, Any]:
+    """The vendor's headers, without what the client has from the environment and tells OpenAI: it is nobody else's."""
+    return {"OpenAI-Organization": omit, "OpenAI-Project": omit, **vendor.headers}
 
 
 def _without_key(vendor: Vendor, endpoint: Endpoint, omit: object) -> dict[str, Any]:

@@ -10,8 +10,13 @@ from urllib.parse import urlsplit
 
 def without_password(url: str) -> str:
     """Return a URL without the user and password in it."""
-    _, at, after = url.rpartition("@")
-    return f"{url.partition('://')[0]}://{after}" if at else url
+    scheme, _, rest = url.partition("://")
+    authority = re.split("[/?#]", rest, maxsplit=1)[0]
+    if "@" in authority:
+        return f"{scheme}://{rest[authority.rindex('@') + 1 :]}"
+    if "@" in rest and re.search(r":\D", authority):  # what stands for a port is none: the / is in the password
+        return f"{scheme}://{rest.rpartition('@')[2]}"
+    return url
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +57,7 @@ class Endpoint:
         """Whether the base URL is one: a scheme, a host that has a form, a port that exists."""
         try:
             parts = urlsplit(self.base_url)
+            self.base_url.encode()  # which half characters do not let happen
             return parts.scheme in {"http", "https"} and bool((parts.hostname or "").encode("idna")) and parts.port != 0
         except ValueError:  # also UnicodeError, of a host that is none
             return False

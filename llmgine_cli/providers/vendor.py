@@ -30,7 +30,7 @@ class Vendor:
         headers: Sent with every request.
         names: What the protocol calls an option of ours, where this vendor calls it otherwise, with dots for a field in
             a field; None: it has none.
-        max_tokens: Sent when the user sets no limit; the Anthropic protocol demands one.
+        max_tokens: Sent when the user sets no limit; None: as its protocol has it.
         stream_usage: Whether it wants to be asked for usage in a stream.
         takes_files: Whether it takes documents other than text.
         fetches_images: Whether it fetches pictures from addresses; for others we do.

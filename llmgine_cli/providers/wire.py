@@ -89,7 +89,9 @@ def quoted_file(part: File) -> str | None:
     """Return a text file as text for the model; None for any other file."""
     if not (part.media_type.startswith("text/") or part.media_type in {"application/json", "application/xml"}):
         return None
-    return f'<file name="{part.name}">\n{part.data.decode("utf-8", "replace")}\n</file>'
+    from llmgine_cli.llm.attachments import quoted
+
+    return quoted(part.name, part.data).text.rstrip("\n")
 
 
 def is_call_signature(signature: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import stat
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -114,6 +115,9 @@ def test_a_template_takes_attachments_with_its_last_message(cli: Program) -> Non
         (["--attachment-type", "dot.png"], "--attachment-type needs a path and a type"),
         (["--attachment-type", "dot.png", "png", "x"], "'png' is no media type"),
         (["-a", "http://", "x"], "'http://' is no address"),
+        (["-a", "https://[::1/x.png", "x"], "'https://[::1/x.png' is no address"),
+        (["-a", os.fsdecode(b"https://acme.test/\xff.png"), "x"], "is no address"),
+        (["-f", os.fsdecode(b"https://acme.test/\xff.txt"), "x"], "is no address"),
         (["-f", "dot.png", "x"], "the fragment dot.png is no UTF-8 text"),
         (["-f", "gone.txt", "x"], "cannot read the fragment gone.txt"),
     ],

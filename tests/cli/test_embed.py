@@ -109,7 +109,7 @@ def test_without_a_model_the_ways_out_are_told(cli: Program) -> None:
     assert "no model to make embeddings with" in done.stderr
 
 
-def test_ctrl_c_ends_it_at_once(cli: Program) -> None:
+def test_ctrl_c_ends_it_at_once(cli: Program, home: Path) -> None:
     with FakeVendor(embedding_faults=[Silence()]) as vendor:
         with cli.start("embed", "x", env=env(vendor)) as process:
             while not vendor.embedded:
@@ -118,6 +118,8 @@ def test_ctrl_c_ends_it_at_once(cli: Program) -> None:
             process.communicate(timeout=60)
         assert process.returncode == 130
         assert vendor.embedded[0].hung_up.wait(60)
+    (failed,) = (event for event in logged(home) if event["event_type"] == "EmbeddingFailed")
+    assert failed["error"] == "interrupted"
 
 
 def test_a_reader_that_leaves_ends_it_quietly() -> None:

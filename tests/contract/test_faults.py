@@ -33,7 +33,7 @@ from tests.support.server import (
     dead_url,
     html,
 )
-from tests.support.tunnel import DrippingHeaders
+from tests.support.tunnel import Dripping
 
 pytestmark = pytest.mark.parametrize("peer", PEERS, ids=str)
 streamed_or_not = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
@@ -207,12 +207,28 @@ async def test_silence_before_the_answer_times_out(peer: Peer, stream: bool) -> 
 
 
 async def test_a_head_that_drips_without_end_times_out(peer: Peer) -> None:
-    with DrippingHeaders() as server:
+    with Dripping() as server:
         async with peer.provider(server.url, idle_timeout=0.3, connect_timeout=0.1) as made:
             with pytest.raises(TimedOutError) as caught:
                 [event async for event in made.stream(request())]
         assert await asyncio.to_thread(server.hung_up.wait, 20)
     assert "has said nothing for 0.3 s" in str(caught.value)
+
+
+async def test_a_refusal_is_told_though_its_page_stands_still(peer: Peer) -> None:
+    with FakeVendor([Events(["not with this key"], status=401, content_type="text/plain", then="silence")]) as vendor:
+        error = await failure(peer, vendor, stream=True, idle_timeout=0.3)
+    assert isinstance(error, CredentialsError)
+    assert "not with this key" in str(error)
+
+
+async def test_a_refusal_is_told_though_its_page_drips_without_end(peer: Peer) -> None:
+    head = b"HTTP/1.1 401 No\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n"
+    with Dripping(head + b"not with this key") as server:
+        async with peer.provider(server.url, idle_timeout=0.3) as made:
+            with pytest.raises(CredentialsError, match="not with this key"):
+                [event async for event in made.stream(request())]
+        assert await asyncio.to_thread(server.hung_up.wait, 20)
 
 
 async def test_silence_in_mid_stream_times_out_after_the_text_so_far(peer: Peer) -> None:

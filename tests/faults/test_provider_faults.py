@@ -18,7 +18,7 @@ from tests.support.facts import logged, wait_until
 from tests.support.program import PROGRAM, Completed, Program
 from tests.support.server import Answer, Events, FakeVendor, Fault, Silence, ToolCalls, dead_url, html
 from tests.support.terminal import Terminal
-from tests.support.tunnel import CERTIFICATE, DrippingHeaders, Tunnel
+from tests.support.tunnel import CERTIFICATE, Dripping, Tunnel
 from tests.support.wire import Chat, Messages
 
 KEY = "sk-test-0123456789"
@@ -81,7 +81,7 @@ def test_headers_that_never_come_end_after_the_time_limit(cli: Program, home: Pa
 
 
 def test_headers_that_drip_without_end_end_after_the_time_limit(cli: Program) -> None:
-    with DrippingHeaders() as server:
+    with Dripping() as server:
         done = cli(*OPENAI.words("--retries", "0", "--timeout", "0.4"), env=OPENAI.env(server.url))
         assert only_line(done, 1).startswith("openai has said nothing for 0.4 s (")
         assert server.hung_up.wait(20)
@@ -281,8 +281,8 @@ def test_a_certificate_that_is_not_trusted_says_what_to_do_and_then_that_works(c
 
 
 def test_a_server_that_speaks_no_tls_is_told_from_one_that_is_not_there(cli: Program) -> None:
-    with FakeVendor() as vendor:
-        line = only_line(cli(*OPENAI.words(), env=OPENAI.env(vendor.url.replace("http:", "https:"))), 1)
+    with Dripping() as server:  # which answers whatever it is sent
+        line = only_line(cli(*OPENAI.words(), env=OPENAI.env(server.url.replace("http:", "https:"))), 1)
     assert "is it http:// rather than https://?" in line
 
 

@@ -293,3 +293,25 @@ async def test_a_call_that_is_cancelled_while_it_waits_is_told_as_interrupted() 
     (interrupted,) = table.heard.only(LLMCallInterrupted)
     assert not interrupted.partial.parts
     assert table.heard.only(LLMCallFailed) == []
+
+
+async def test_a_call_that_is_cancelled_while_it_waits_for_the_rate_limit_is_told_and_never_made() -> None:
+    table, waiting = Table(), asyncio.Event()
+
+    async def forever(_: float) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    calls = Calls(table.bus, pace=lambda _: Pace(requests_per_minute=1, sleep=forever))
+    provider = ScriptedProvider(says("a"), says("b"))
+    await calls.call(provider.model, REQUEST)
+    task = asyncio.create_task(calls.call(provider.model, REQUEST))
+    await waiting.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [status.status for status in table.heard.only(StatusChanged)] == [
+        f"waiting for the rate limit of {provider.name}"
+    ]
+    assert len(table.heard.only(LLMCallInterrupted)) == 1
+    assert len(provider.requests) == 1

@@ -279,6 +279,22 @@ def test_with_nothing_at_all_every_way_out_is_named() -> None:
     assert caught.value.exit_code == 3
 
 
+@pytest.mark.parametrize(
+    ("flag", "variables", "model"),
+    [
+        ("gemini", [], "gemini:gemini-embedding-001"),
+        ("g", [], "gemini:gemini-embedding-001"),
+        ("openai:text-embedding-3-large", [], "openai:text-embedding-3-large"),
+        ("text-embedding-3-large", [], "openai:text-embedding-3-large"),
+        (None, ["ANTHROPIC_API_KEY", "MISTRAL_API_KEY"], "mistral:mistral-embed"),
+    ],
+)
+def test_vectors_are_made_by_the_model_for_them(flag: str | None, variables: list[str], model: str) -> None:
+    keys = ALL_KEYS if flag else dict.fromkeys(variables, "sk-1")
+    chosen = catalog(keys, aliases={"g": "gemini"}).choose_for_embedding(flag=flag)
+    assert (str(chosen), chosen.explicit) == (model, flag is not None)
+
+
 def test_echo_is_never_chosen_silently() -> None:
     with pytest.raises(NoModelError):
         catalog().choose(flag=None, template=None, setting="")
@@ -352,6 +368,13 @@ def test_a_cloud_that_takes_keys_alone_needs_one(name: str) -> None:
 )  # fmt: skip
 def test_models_that_are_better_served_in_responses_are_asked_in_it(model: str, adapter: type[Provider]) -> None:
     assert type(catalog(ALL_KEYS).model(f"openai:{model}").provider) is adapter
+
+
+def test_a_short_name_is_asked_in_the_protocol_of_the_model_it_stands_for() -> None:
+    made = catalog(ALL_KEYS, providers={"openai": {"aliases": {"pro": "gpt-5-pro"}}})
+    model = made.model("openai:pro")
+    assert (model.name, type(model.provider)) == ("gpt-5-pro", ResponsesProvider)
+    assert made.model("openai:gpt-5-pro").provider is model.provider
 
 
 def test_openai_has_one_provider_for_each_protocol() -> None:

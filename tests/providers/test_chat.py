@@ -100,6 +100,12 @@ async def test_a_document_goes_as_a_file_and_a_text_file_as_text() -> None:
     assert text == {"type": "text", "text": '<file name="a.csv">\na,b\n</file>'}
 
 
+async def test_the_name_of_a_text_file_cannot_end_its_quotation() -> None:
+    message = Message("user", (File(name='a">\n.json', media_type="application/json", data=b"{}"),))
+    (text,) = (await sent(message))["messages"][0]["content"]
+    assert text["text"] == '<file name="a&quot;&gt;\n.json">\n{}\n</file>'
+
+
 async def test_a_document_for_a_vendor_that_takes_none_is_an_error_with_a_way_out() -> None:
     message = Message("user", (File(name="a.pdf", media_type="application/pdf", data=b"%PDF"),))
     with pytest.raises(UsageError, match="groq takes no files"):

@@ -185,6 +185,15 @@ async def test_azure_takes_a_token_of_entra(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.usefixtures("signed_in")
+async def test_azure_is_not_told_the_organization_at_openai(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "org-at-openai")
+    monkeypatch.setenv("OPENAI_PROJECT_ID", "project-at-openai")
+    with FakeVendor([Answer("hi")]) as vendor:
+        await ask("azure", vendor)
+    assert "at-openai" not in str(vendor.requests[0].headers)
+
+
+@pytest.mark.usefixtures("signed_in")
 async def test_azure_may_begin_with_an_event_about_its_filters() -> None:
     filters: dict[str, Any] = {"choices": [], "prompt_filter_results": [{"prompt_index": 0}], "id": "", "model": ""}
     delta = {"index": 0, "delta": {"content": "hello"}, "content_filter_results": {}, "finish_reason": None}

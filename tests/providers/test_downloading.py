@@ -3,7 +3,15 @@ from pathlib import Path
 
 import pytest
 
-from llmgine_cli.errors import BadResponseError, LlmgineError, ProviderError, StorageError, UnreachableError, UsageError
+from llmgine_cli.errors import (
+    BadResponseError,
+    LlmgineError,
+    ProviderError,
+    SettingsError,
+    StorageError,
+    UnreachableError,
+    UsageError,
+)
 from llmgine_cli.providers import downloading
 from llmgine_cli.providers.weights import folder
 from tests.support.files import FileServer
@@ -96,6 +104,34 @@ def test_the_checksum_that_a_redirect_names_is_checked() -> None:
         pytest.raises(BadResponseError, match="is not the file it should be"),
     ):
         fetch(server.url)
+
+
+def test_a_redirect_to_where_the_file_can_be_changed_on_the_way_is_not_followed() -> None:
+    with (
+        FileServer(MODEL, redirect=True, location="http://example.org/tiny.gguf") as server,
+        pytest.raises(UsageError, match=r"over http, as from example\.org, can be changed"),
+    ):
+        fetch(server.url)
+
+
+def test_what_has_a_known_checksum_may_come_over_http() -> None:
+    assert downloading.source("http://example.org/tiny.gguf", sha256=SHA256).name == "tiny"
+
+
+@pytest.mark.parametrize(("variable", "value"), [("HTTPS_PROXY", "nonsense://x"), ("SSL_CERT_FILE", "none.pem")])
+def test_broken_proxy_and_certificate_settings_are_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        fetch("https://acme.test/tiny.gguf")
+    assert variable in str(caught.value.hint)
+
+
+def test_what_is_on_this_machine_needs_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", dead_url())
+    with FileServer(MODEL) as server:
+        assert fetch(server.url).read_bytes() == MODEL
 
 
 def test_a_page_in_place_of_a_model_is_refused() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmgine_cli.errors import LlmgineError, UnreachableError, UsageError
+from llmgine_cli.errors import LlmgineError, SettingsError, UnreachableError, UsageError
 from llmgine_cli.providers.fetching import Fetched, fetch
 from tests.support.pictures import PDF
 from tests.support.server import dead_url
@@ -22,8 +22,10 @@ class _Pages(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.seen.append({name.lower(): value for name, value in self.headers.items()})
         match self.path.partition("?")[0]:
-            case "/a%20paper.pdf" | "/":
+            case "/a%20paper.pdf" | "/" | "http://other.test/paper.pdf":
                 self._answer(200, PDF)
+            case "http://acme.test/elsewhere":  # as it is asked of a proxy
+                self._answer(302, b"", {"Location": self.path.partition("?")[2], "Content-Length": "0"})
             case "/moved":
                 self._answer(302, b"", {"Location": "/a%20paper.pdf", "Content-Length": "0"})
             case "/round":
@@ -89,6 +91,41 @@ async def test_a_redirect_is_followed_and_no_key_is_sent(
     assert not any(name in headers for headers in seen for name in ("authorization", "x-api-key", "cookie"))
 
 
+async def test_a_redirect_may_lead_to_another_site(
+    site: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", site[0])
+    assert (await get("http://acme.test/elsewhere?http://other.test/paper.pdf")).data == PDF
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "localhost.", "127.0.0.1", "127.1", "2130706433", "[::1]", "10.0.0.1", "169.254.169.254"]
+)
+async def test_a_redirect_does_not_lead_into_this_machine_or_its_network(
+    host: str, site: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, seen = site
+    monkeypatch.setenv("HTTP_PROXY", url)
+    error = await failure(f"http://acme.test/elsewhere?http://{host}:{url.rpartition(':')[2]}/")
+    assert isinstance(error, UsageError)
+    assert "http://acme.test/elsewhere" in error.message
+    assert host.strip("[]") in error.message
+    assert len(seen) == 1
+
+
+async def test_a_redirect_does_not_lead_to_a_file(
+    site: tuple[str, list[dict[str, str]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", site[0])
+    assert "acme.test" in (await failure("http://acme.test/elsewhere?file:///etc/hostname")).message
+
+
+async def test_a_password_in_an_address_is_not_told() -> None:
+    error = await failure(dead_url().replace("//", "//me:hunter2@") + "/a@b.pdf")
+    assert "hunter2" not in error.message
+    assert error.message.partition(": ")[0].endswith("/a@b.pdf")
+
+
 async def test_redirects_in_a_circle_end(site: tuple[str, list[dict[str, str]]]) -> None:
     assert isinstance(await failure(f"{site[0]}/round"), LlmgineError)
     assert len(site[1]) <= 7
@@ -102,6 +139,16 @@ async def test_what_says_that_it_is_too_large_is_not_read(site: tuple[str, list[
 
 async def test_what_has_no_end_is_given_up(site: tuple[str, list[dict[str, str]]]) -> None:
     assert (await failure(f"{site[0]}/endless")).message.endswith("is larger, and the limit is 1.0 MB")
+
+
+@pytest.mark.parametrize(("variable", "value"), [("HTTPS_PROXY", "nonsense://x"), ("SSL_CERT_FILE", "none.pem")])
+async def test_broken_proxy_and_certificate_settings_are_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    error = await failure("https://acme.test/a.pdf")
+    assert isinstance(error, SettingsError)
+    assert variable in str(error.hint)
 
 
 async def test_a_page_that_is_not_there_is_told(site: tuple[str, list[dict[str, str]]]) -> None:
@@ -120,6 +167,6 @@ async def test_a_server_that_is_not_there_is_told() -> None:
     assert isinstance(await failure(dead_url()), UnreachableError)
 
 
-@pytest.mark.parametrize("url", ["http://", "https://:80/x"])
+@pytest.mark.parametrize("url", ["http://", "https://:80/x", "https://[::1/x", "https://acme.test/\udcff"])
 async def test_what_is_no_address_is_told(url: str) -> None:
     assert isinstance(await failure(url), UsageError)

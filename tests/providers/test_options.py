@@ -94,7 +94,7 @@ def test_models_that_refuse_a_temperature_get_none(
 
 
 def test_what_is_left_out_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    options = Options(VENDORS["anthropic"])
+    options = AnthropicOptions(VENDORS["anthropic"])
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             options.fields(request(model="claude-sonnet-4-5", seed=7))

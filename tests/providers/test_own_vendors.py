@@ -3,8 +3,10 @@
 import pytest
 
 from llmgine_cli.llm.messages import ModelOptions, ReasoningEffort
+from llmgine_cli.providers.anthropic_options import AnthropicOptions
 from llmgine_cli.providers.own_vendors import merged
 from llmgine_cli.providers.presets import VENDORS
+from tests.support.adapters import request
 
 
 def test_a_base_url_makes_a_new_vendor() -> None:
@@ -15,11 +17,24 @@ def test_a_base_url_makes_a_new_vendor() -> None:
     assert "acme" not in VENDORS
 
 
-def test_a_new_vendor_of_the_anthropic_protocol_has_its_names() -> None:
-    acme = merged(VENDORS, {"acme": {"base_url": "http://acme", "protocol": "anthropic"}})["acme"]
-    assert acme.max_tokens
-    assert acme.names["stop"] == "stop_sequences"
-    assert acme.key_env is None
+@pytest.mark.parametrize("name", ["acme", "deepseek", "openai", "mistral", "anthropic"])
+def test_who_is_spoken_to_in_the_anthropic_protocol_gets_the_options_by_its_names(name: str) -> None:
+    vendor = merged(VENDORS, {name: {"base_url": "http://acme", "protocol": "anthropic"}})[name]
+    asked = request(model="m", stop=("END",), seed=7, reasoning_budget=2000)
+    assert AnthropicOptions(vendor).fields(asked) == {
+        "stop_sequences": ["END"],
+        "max_tokens": 16_384,
+        "thinking": {"type": "enabled", "budget_tokens": 2000},
+    }
+
+
+def test_a_new_vendor_of_the_anthropic_protocol_has_no_key_unless_one_is_named() -> None:
+    assert merged(VENDORS, {"acme": {"base_url": "http://acme", "protocol": "anthropic"}})["acme"].key_env is None
+
+
+def test_a_limit_of_the_settings_goes_before_that_of_the_protocol() -> None:
+    acme = merged(VENDORS, {"acme": {"base_url": "http://acme", "protocol": "anthropic", "max_tokens": 99}})["acme"]
+    assert AnthropicOptions(acme).fields(request()) == {"max_tokens": 99}
 
 
 def test_a_new_vendor_of_the_responses_protocol_has_its_thoughts_sent_back() -> None:

@@ -16,6 +16,7 @@ class FileServer(Serving):
         ranges: Whether it gives parts.
         status: The status of every answer, where that is none of a file.
         redirect: Whether a path other than `/moved` is answered with where it has moved to.
+        location: Where it has moved to.
         linked: A SHA-256 that the redirect names, as the hub of most models does.
 
     Attributes:
@@ -32,6 +33,7 @@ class FileServer(Serving):
         ranges: bool = True,
         status: int | None = None,
         redirect: bool = False,
+        location: str = "/moved",
         linked: str | None = None,
     ) -> None:
         self.content = content
@@ -40,6 +42,7 @@ class FileServer(Serving):
         self.ranges = ranges
         self.status = status
         self.redirect = redirect
+        self.location = location
         self.linked = linked
         self.asked: list[str | None] = []
         server = _Server(("127.0.0.1", 0), _Handler)
@@ -63,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
         files = self.server.files
         if files.redirect and self.path != "/moved":
             self.send_response(302)
-            self.send_header("Location", "/moved")
+            self.send_header("Location", files.location)
             if files.linked:
                 self.send_header("X-Linked-ETag", f'"{files.linked}"')
             self.end_headers()

@@ -120,16 +120,20 @@ def _pump(client: socket.socket, upstream: socket.socket) -> None:
             other[one].sendall(data)
 
 
-class DrippingHeaders:
-    """A server that sends the head of its answer byte by byte, and never gets to its end.
+class Dripping:
+    """A server that sends its answer byte by byte, and never gets to the end.
+
+    Args:
+        begin: What comes at once; default: a part of the head.
 
     Attributes:
         url: Its base URL.
         hung_up: Set when the client went away.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, begin: bytes = b"HTTP/1.1 200 OK\r\nX-Slow: ") -> None:
         self.hung_up = threading.Event()
+        self._begin = begin
         self._stop = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v1"
@@ -158,7 +162,7 @@ class DrippingHeaders:
     def _drip(self, client: socket.socket) -> None:
         try:
             client.recv(65536)
-            client.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            client.sendall(self._begin)
             while not self._stop.wait(0.02):
                 client.sendall(b"z")
         except OSError:

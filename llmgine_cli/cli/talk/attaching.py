@@ -113,17 +113,7 @@ async def fetch_rest(app: "Application", model: "Model", attached: "Sequence[Par
         UsageError: One is not there, is too large, or nobody can tell what it is.
         ProviderError: Its server cannot be reached.
     """
-    from llmgine_cli.llm.messages import Image
-
-    parts: list[Part] = []
-    for one in attached:
-        if not isinstance(one, Source):
-            parts.append(one)
-        elif (kind := _picture(one)) and app.catalog.fetches_images(model):
-            parts.append(Image(media_type=kind, url=one.place))
-        else:
-            parts.append(await _fetched(app.settings, one))
-    return tuple(parts)
+    return tuple([await _elsewhere(app, model, one) if isinstance(one, Source) else one for one in attached])
 
 
 def limit_of(settings: "Settings") -> int:
@@ -183,6 +173,17 @@ def _picture(source: Source) -> str | None:
 
     kind = source.media_type or guess_type(urlsplit(source.place).path)[0]
     return kind if kind in ("image/png", "image/jpeg", "image/gif", "image/webp") else None
+
+
+async def _elsewhere(app: "Application", model: "Model", source: Source) -> "Part":
+    """What is at an address: a picture stays there, if the model's vendor fetches it itself."""
+    from llmgine_cli.llm.messages import Image
+    from llmgine_cli.providers.fetching import check_address
+
+    check_address(source.place)
+    if (kind := _picture(source)) and app.catalog.fetches_images(model):
+        return Image(media_type=kind, url=source.place)
+    return await _fetched(app.settings, source)
 
 
 async def _fetched(settings: "Settings", source: Source) -> "Part":
