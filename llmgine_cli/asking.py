@@ -5,17 +5,17 @@ declares for that case counts; a question that declares none fails, so that a sc
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from llmgine_cli.bus import Bus, Command, Event
+from llmgine_cli.bus.messages import message
 from llmgine_cli.errors import NoHandlerError, UnansweredError, UsageError
 
 Kind: TypeAlias = Literal["confirm", "select", "text"]
 YES, NO = "yes", "no"
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class AskUser(Command[str | None]):
     """Ask the user something. Handled by the front end, which returns None when the user gives no answer.
 
@@ -48,7 +48,7 @@ class AskUser(Command[str | None]):
         return self.kind == "text" or answer in (self.choices if self.kind == "select" else (YES, NO))
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class UserAnswered(Event):
     """A question has its answer.
 

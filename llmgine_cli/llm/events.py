@@ -1,28 +1,28 @@
 """What is told on the bus about a conversation with a model."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from llmgine_cli.bus import Event
+from llmgine_cli.bus.messages import message
 from llmgine_cli.llm.messages import Message, ModelOptions, ResponseFormat
 from llmgine_cli.llm.stream import Reply, Usage
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class MessageAdded(Event):
     """The conversation grew by one message. These events and the two below, in order, are the conversation."""
 
     message: Message
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class SystemChanged(Event):
     """The conversation begins with this system message now, in place of the one it had, if any."""
 
     message: Message
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class HistoryRewound(Event):
     """The conversation forgot its end, because a turn failed or the user starts anew.
 
@@ -33,7 +33,7 @@ class HistoryRewound(Event):
     kept: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ConversationOpened(Event):
     """A conversation begins, or is gone on with: who takes part in it.
 
@@ -48,7 +48,7 @@ class ConversationOpened(Event):
     tools: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class SessionForked(Event):
     """The session goes on where another one stood; the messages carried over follow as `MessageAdded`.
 
@@ -61,14 +61,14 @@ class SessionForked(Event):
     at_event: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class SessionNamed(Event):
     """The session can be called by this name, in place of any it had, until another session takes the name over."""
 
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class LLMCallStarted(Event):
     """A request is about to be sent. Its `event_id` is the `call_id` of all that follows.
 
@@ -85,11 +85,11 @@ class LLMCallStarted(Event):
     history: int
     messages: tuple[Message, ...] = ()
     tools: tuple[str, ...] = ()
-    options: ModelOptions = ModelOptions()  # noqa: RUF009 -- frozen
+    options: ModelOptions = ModelOptions()
     response_format: ResponseFormat | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class TextChunk(Event):
     """A piece of the answer, for the screen; not logged one by one."""
 
@@ -99,7 +99,7 @@ class TextChunk(Event):
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ReasoningChunk(Event):
     """A piece of the model's thoughts, for the screen; not logged one by one."""
 
@@ -109,7 +109,7 @@ class ReasoningChunk(Event):
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ReplyGrew(Event):
     """What has come of an answer since the last of these: now and then, so that `kill -9` takes little of it.
 
@@ -122,7 +122,7 @@ class ReplyGrew(Event):
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class LLMAttemptFailed(Event):
     """An attempt at a call failed before anything of an answer came, and another one follows.
 
@@ -151,7 +151,7 @@ class LLMAttemptFailed(Event):
     next_model: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class LLMCallFinished(Event):
     """The model has answered.
 
@@ -170,7 +170,7 @@ class LLMCallFinished(Event):
     first_token_ms: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class LLMCallFailed(Event):
     """The model did not answer, or not to the end.
 
@@ -190,10 +190,10 @@ class LLMCallFailed(Event):
     error_type: str
     partial: Message
     duration_ms: float
-    usage: Usage = Usage()  # noqa: RUF009 -- frozen
+    usage: Usage = Usage()
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class LLMCallInterrupted(Event):
     """The user stopped the answer; fields as in `LLMCallFailed`."""
 
@@ -201,10 +201,10 @@ class LLMCallInterrupted(Event):
     model: str
     partial: Message
     duration_ms: float
-    usage: Usage = Usage()  # noqa: RUF009 -- frozen
+    usage: Usage = Usage()
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class EmbeddingStarted(Event):
     """Texts are about to be sent, to be turned into vectors; the texts themselves are not told.
 
@@ -219,7 +219,7 @@ class EmbeddingStarted(Event):
     characters: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class EmbeddingFinished(Event):
     """The vectors have come.
 
@@ -238,7 +238,7 @@ class EmbeddingFinished(Event):
     duration_ms: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class EmbeddingFailed(Event):
     """No vectors came.
 
@@ -257,7 +257,7 @@ class EmbeddingFailed(Event):
     duration_ms: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class StatusChanged(Event):
     """An engine says what it is doing, for the spinner; an empty text takes the spinner away."""
 

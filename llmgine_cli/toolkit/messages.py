@@ -1,16 +1,16 @@
 """What is said on the bus about tools."""
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from llmgine_cli.bus import Command, Event
+from llmgine_cli.bus.messages import message
 from llmgine_cli.llm.messages import ToolCall, ToolResult
 
 Effect: TypeAlias = Literal["read", "write", "exec", "net"]
 Decision: TypeAlias = Literal["once", "session", "always", "no"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class CallTool(Command[ToolResult]):
     """Run a tool for the model. Succeeds with a `ToolResult`: what went wrong is in it, for it to read.
 
@@ -20,7 +20,7 @@ class CallTool(Command[ToolResult]):
     call: ToolCall
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ApproveToolCall(Command[Decision]):
     """Ask whether a tool may run. Handled by the front end; where nobody handles it, the answer is no.
 
@@ -35,14 +35,14 @@ class ApproveToolCall(Command[Decision]):
     origin: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ToolCallStarted(Event):
     """A tool is about to run: its arguments are valid and it was approved."""
 
     call: ToolCall
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ToolPrinted(Event):
     """A tool printed something while it ran. Where nobody listens to this very type, it goes to stderr.
 
@@ -55,7 +55,7 @@ class ToolPrinted(Event):
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@message
 class ToolCallFinished(Event):
     """A tool has run, failed, or was refused.
 
