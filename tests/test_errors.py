@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from llmgine_cli import errors
-from llmgine_cli.errors import LlmgineError, NotFoundError, ProviderError, near_miss
+from llmgine_cli.errors import InvalidAnswerError, LlmgineError, NotFoundError, ProviderError, near_miss
 
 CODES = {0, 1, 2, 3, 4, 5, 6, 130}
 
@@ -47,7 +47,9 @@ def test_every_class_has_an_exit_code_of_the_design_and_a_sentence(kind: type[Ll
     assert (kind.__doc__ or "").split("\n")[0].endswith(".")
 
 
-@pytest.mark.parametrize("kind", [one for one in classes() if one is not NotFoundError], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [one for one in classes() if one not in {NotFoundError, InvalidAnswerError}], ids=lambda kind: kind.__name__
+)
 def test_every_class_takes_a_message_and_a_hint(kind: type[LlmgineError]) -> None:
     error = kind("it broke", hint="mend it")
     assert (str(error), error.message, error.hint) == ("it broke", "it broke", "mend it")
@@ -85,3 +87,9 @@ def test_the_module_imports_nothing_of_ours() -> None:
     # An editable installation may have a finder of its own, named after the distribution.
     ours = [name for name in done.stdout.split() if name.startswith("llmgine_cli")]
     assert ours == ["llmgine_cli", "llmgine_cli.errors"]
+
+
+def test_an_invalid_answer_names_each_of_its_problems() -> None:
+    error = InvalidAnswerError(["age: 'x' is no integer", "name is missing"], answer="{}", hint="try again")
+    assert str(error) == "the answer has not the form that was asked for: age: 'x' is no integer; name is missing"
+    assert (error.hint, error.answer) == ("try again", "{}")
