@@ -40,9 +40,9 @@ def generate() -> str:
     """Return the page as it should be."""
     from typer.main import get_command
 
-    from llmgine_cli.cli.app import app
+    from llmgine_cli.cli.app import program
 
-    names = list(command_names(get_command(app), ()))
+    names = list(command_names(get_command(program()), ()))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sections = pool.map(section, names)
     return INTRODUCTION + "".join(sections)

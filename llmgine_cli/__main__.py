@@ -18,7 +18,7 @@ def main() -> None:
             return
         # Imports make many objects that stay: looking through them for garbage again and again costs a twentieth of a
         # start.
-        gc.set_threshold(50_000, 20, 20)
+        gc.set_threshold(200_000, 20, 20)
         from llmgine_cli.cli.app import main as run
 
         run()

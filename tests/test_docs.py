@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
-from llmgine_cli.cli.app import app
+from llmgine_cli.cli.app import program
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {
@@ -52,7 +52,7 @@ def calls(line: str) -> Iterator[list[str]]:
 
 def complaint(arguments: list[str]) -> str | None:
     """Return what is wrong with the names in a call, or None: its command and options must exist."""
-    command: Any = get_command(app)
+    command: Any = get_command(program())
     context = command.context_class(command, info_name="llmgine", **command.context_settings)
     words = list(arguments)
     while hasattr(command, "commands"):

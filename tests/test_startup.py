@@ -85,3 +85,9 @@ def test_the_python_api_does_not_import_the_machinery_until_it_is_used() -> None
     code = "import sys, llmgine_cli; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=TIMEOUT)
     assert below(set(done.stdout.split()), NETWORK | SETTINGS | {"typer", "asyncio", "llmgine_cli.bootstrap"}) == []
+
+
+def test_of_all_commands_only_the_one_that_is_called_is_made() -> None:
+    loaded = imported(["tools", "list"], Path.cwd())
+    assert "llmgine_cli.cli.tools" in loaded
+    assert below(loaded, {"llmgine_cli.cli.run", "llmgine_cli.cli.logs", "llmgine_cli.cli.models"}) == []

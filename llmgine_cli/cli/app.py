@@ -7,27 +7,11 @@ import errno
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
 from typing import Annotated, NoReturn
 
 import typer
 
-from llmgine_cli.cli import (
-    aliases,
-    chat,
-    config,
-    doctor,
-    embed,
-    engines,
-    keys,
-    logs,
-    models,
-    prompt,
-    run,
-    schedule,
-    sinks,
-    tools,
-    trust,
-)
 from llmgine_cli.cli.common import Color, Flags, Quiet, Verbose
 from llmgine_cli.cli.help import Group
 
@@ -35,15 +19,37 @@ CLOSED_PIPE = 141  # 128 + SIGPIPE: what a shell reports of any filter whose rea
 # What writing to stdout may meet: a reader that has gone, a full disk, a quota, a file too large, a broken device.
 UNWRITTEN = {errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
-app = typer.Typer(
-    name="llmgine",
-    cls=Group,
-    help="Talk to language models, give them tools, script them, and see everything that happens.",
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+# Each is a module of its name beside this one: a command adds itself, a group has an `app`. In the order of the help.
+COMMANDS = (
+    *("run", "chat", "embed", "tools", "prompt", "engines", "models", "aliases", "keys", "logs", "schedule", "sinks"),
+    *("config", "trust", "doctor"),
 )
+
+
+def program(only: str | None = None) -> typer.Typer:
+    """Return the program as Typer knows it.
+
+    Args:
+        only: The one command that will be called; Typer looks at every option of every command that it knows, which
+            takes a fifteenth of a start. Of a name that is none, and without one: all of them.
+    """
+    app = typer.Typer(
+        name="llmgine",
+        cls=Group,
+        help="Talk to language models, give them tools, script them, and see everything that happens.",
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for name in (only,) if only in COMMANDS else COMMANDS:
+        module = import_module(f"llmgine_cli.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, cls=Group, callback=_take_flags)
+        else:
+            module.add_to(app)
+    return app
 
 
 def _version(wanted: bool) -> None:
@@ -54,7 +60,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     context: typer.Context,
     version: Annotated[  # noqa: ARG001 -- acts in its callback
@@ -73,14 +78,6 @@ def _take_flags(context: typer.Context, color: Color = "auto", quiet: Quiet = Fa
     context.ensure_object(Flags).add(color=color, quiet=quiet, verbose=verbose)
 
 
-for module in (run, chat, embed):
-    module.add_to(app)
-for module in (tools, prompt, engines, models, aliases, keys, logs, schedule, sinks, config):
-    app.add_typer(module.app, cls=Group, callback=_take_flags)
-for module in (trust, doctor):
-    module.add_to(app)
-
-
 def main() -> NoReturn:
     """Run the program and leave with its exit code."""
     leave(_run(sys.argv[1:]))
@@ -91,7 +88,7 @@ def _run(arguments: list[str]) -> int:
 
     flags = Flags()
     try:
-        outcome = app(arguments, standalone_mode=False, obj=flags)
+        outcome = program(_command(arguments))(arguments, standalone_mode=False, obj=flags)
         sys.stdout.flush()  # here, where a full disk is noticed
     except LlmgineError as error:
         return _tell(error.message, error.hint, error.exit_code, error if flags.verbose else None)
@@ -109,6 +106,13 @@ def _run(arguments: list[str]) -> int:
         hint = None if flags.verbose else "this is a bug; --verbose shows where"
         return _tell(f"{type(error).__name__}: {error}", hint, 1, error if flags.verbose else None)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _command(arguments: list[str]) -> str | None:
+    """The command that is called, if the first word that is no option is one; a shell that completes wants all."""
+    if "_LLMGINE_COMPLETE" in os.environ:
+        return None
+    return next((word for word in arguments if not word.startswith("-")), None)
 
 
 def tell_unwritten(error: OSError) -> int:

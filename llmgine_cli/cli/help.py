@@ -82,12 +82,14 @@ def _pointed(error: typer.TyperException, ctx: Any, words: list[str]) -> Excepti
     """Return a better error for an option that is not there, and another one as it is."""
     if not hasattr(error, "possibilities"):  # only that of an unknown option has them; Typer does not export its class
         return error
+    from llmgine_cli.cli.app import program
     from llmgine_cli.cli.pointers import no_option
 
     known = [name for parameter in ctx.command.get_params(ctx) for name in parameter.opts]
     commands = getattr(ctx.command, "commands", {})
-    root = ctx.find_root().command.commands
-    return no_option(ctx.command_path, getattr(error, "option_name", ""), known, commands, words, root=root)
+    everything: Any = typer.main.get_command(program())  # of the program that runs, only what was called is there
+    option = getattr(error, "option_name", "")
+    return no_option(ctx.command_path, option, known, commands, words, root=everything.commands)
 
 
 def wants_colour(stream: TextIO) -> bool:
