@@ -88,6 +88,12 @@ def test_the_python_api_does_not_import_the_machinery_until_it_is_used() -> None
 
 
 def test_of_all_commands_only_the_one_that_is_called_is_made() -> None:
-    loaded = imported(["tools", "list"], Path.cwd())
-    assert "llmgine_cli.cli.tools" in loaded
-    assert below(loaded, {"llmgine_cli.cli.run", "llmgine_cli.cli.logs", "llmgine_cli.cli.models"}) == []
+    code = (
+        "import sys; from llmgine_cli.cli.app import COMMANDS, program; program(sys.argv[1]);"
+        "print(*(name for name in COMMANDS if f'llmgine_cli.cli.{name}' in sys.modules))"
+    )
+    for name in ("tools", "run"):
+        done = subprocess.run(
+            [sys.executable, "-c", code, name], capture_output=True, text=True, check=True, timeout=60
+        )
+        assert done.stdout.split() == [name]
