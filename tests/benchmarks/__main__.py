@@ -50,8 +50,8 @@ TOOL_TEXT = """
 
 Milliseconds of one turn over loopback: a prompt, a model that asks for a tool, the tool, the answer. Connections are
 open and agents made. llmgine streams and keeps its log on disk; the others wait for whole answers and keep none. The
-floor is a loop of twenty lines on httpx2. The first turn of a conversation has little to send: 0.15 of what openai-agents
-take for it is less than the floor.
+floor is a loop of twenty lines on httpx2. The first turn of a conversation has little to send: 0.15 of what
+openai-agents take for it is less than the floor.
 
 """
 BUS_TEXT = """
