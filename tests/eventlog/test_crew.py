@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -38,13 +38,17 @@ for told in spread(work, range(1_000_000), 3):
 """
 
 
-def no_children() -> bool:
-    """Whether this process has no children, not even ended ones that nobody has asked about."""
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return True
-    return False
+def children() -> set[str]:
+    """The children of this process, ended ones that nobody has asked about included."""
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left() -> Iterator[None]:
+    """What other tests of this process have started is none of ours."""
+    before = children()
+    yield
+    assert children() <= before
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 50])
@@ -56,7 +60,6 @@ def test_what_comes_of_the_items_comes_in_their_order(size: int, count: int) -> 
         return b"%d %d" % (item, os.getpid() == here)
 
     assert list(spread(work, range(count), size)) == [b"%d 0" % item for item in range(count)]
-    assert no_children()
 
 
 @pytest.mark.parametrize("length", [0, 65_536, 3 * MEGABYTE])
@@ -87,7 +90,6 @@ def test_what_a_process_that_ends_does_not_deliver_is_done_here(end: Callable[[i
         return b"%d" % item
 
     assert list(spread(work, range(12), 2)) == [b"%d" % item for item in range(12)]
-    assert no_children()
 
 
 class Longer(bytes):
@@ -104,7 +106,6 @@ def test_half_a_message_is_none() -> None:
         return Longer(b"half") if os.getpid() != here and item == 2 else b"%d" % item  # the last one of its process
 
     assert list(spread(work, range(4), 2)) == [b"0", b"1", b"2", b"3"]
-    assert no_children()
 
 
 def test_what_fails_here_as_well_is_an_error() -> None:
@@ -117,7 +118,6 @@ def test_what_fails_here_as_well_is_an_error() -> None:
     assert len(list(islice(team, 3))) == 3
     with pytest.raises(ValueError, match="no such thing"):
         next(team)
-    assert no_children()
 
 
 def test_where_no_process_can_be_begun_all_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,7 +140,6 @@ def test_who_stops_asking_ends_them(tmp_path: Path) -> None:
     for _ in range(3):
         next(team)
     team.close()  # type: ignore[attr-defined]
-    assert no_children()
     # Three are delivered, and each process has at most one more under way: a pipe holds less than one.
     assert len(begun.read_text().split()) <= 3 + 2
 

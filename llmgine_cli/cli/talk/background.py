@@ -60,9 +60,15 @@ class Interleaved:
         if not self._typing:
             self._unsaid.append(text)
             return
-        from prompt_toolkit.application import run_in_terminal
+        from prompt_toolkit.application import get_app
 
-        await run_in_terminal(lambda: self._cli.note(text))
+        # Not through prompt_toolkit's own `run_in_terminal`: it lets go of the terminal meanwhile, so that keys which
+        # come just then are shown in the middle of it, and Enter begins a new line of the message.
+        app = get_app()
+        app.renderer.erase()
+        self._cli.note(text)
+        app.renderer.request_absolute_cursor_position()
+        app.invalidate()
 
 
 @asynccontextmanager
