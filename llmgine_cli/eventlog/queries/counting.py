@@ -74,8 +74,10 @@ class Failure(NamedTuple):
 Cell: TypeAlias = tuple[str, str]
 """Name of a model or a tool, and day."""
 
-Request: TypeAlias = tuple[str | None, int, int | None, int | None, int | None]
-"""Of a call: the model that answered, when (nanoseconds since 1970), tokens of the input, of the output, and cached."""
+Tokens: TypeAlias = int | None
+Request: TypeAlias = tuple[str | None, int, Tokens, Tokens, Tokens, Tokens]
+"""Of a call: the model that answered, when (nanoseconds since 1970), and the tokens of the input, of the output, from
+the cache and into it."""
 
 
 @dataclass
@@ -130,8 +132,8 @@ def _spend(part: Part, event: Counted, cell: Cell, usage: Usage) -> None:
     tally.output_tokens += usage.output_tokens or 0
     tally.cached_tokens += usage.cached_tokens or 0
     time_ns = minute(event.timestamp).time_ns
-    request = (event.reply.model, time_ns, usage.input_tokens, usage.output_tokens, usage.cached_tokens)
-    part.requests.setdefault(cell, []).append(request)
+    tokens = (usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.cache_write_tokens)
+    part.requests.setdefault(cell, []).append((event.reply.model, time_ns, *tokens))
 
 
 def _attempt(part: Part, event: Counted) -> None:

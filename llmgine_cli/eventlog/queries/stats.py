@@ -93,8 +93,8 @@ class Stats:
                 self.errors[error] += 1
 
     def _price(self, total: Tally, model: str, requests: Iterable[Request]) -> None:
-        for answered, time_ns, given, made, cached in requests:
-            usage = Usage(input_tokens=given, output_tokens=made, cached_tokens=cached)
+        for answered, time_ns, given, made, cached, written in requests:
+            usage = Usage(input_tokens=given, output_tokens=made, cached_tokens=cached, cache_write_tokens=written)
             price = self._prices.cost(model, usage, time_ns, answered=answered)
             if price is None:
                 total.unpriced += 1

@@ -85,6 +85,16 @@ def test_calls_tokens_and_prices_add_up_by_model(tmp_path: Path) -> None:
     assert stats.sessions == 1
 
 
+def test_what_was_put_into_the_cache_is_priced_as_that(tmp_path: Path) -> None:
+    model = "anthropic:claude-sonnet-4-5"
+    usage = Usage(input_tokens=4000, output_tokens=10, cached_tokens=1000, cache_write_tokens=2000)
+    reply = Reply(message=assistant("x"), finish_reason="stop", usage=usage)
+    call = LLMCallFinished(call_id="c", model=model, reply=reply, duration_ms=1, time_ns=NOON)
+
+    price = counted(tmp_path, call).total().price
+    assert price == pytest.approx((1000 * 3 + 1000 * 0.3 + 2000 * 3.75 + 10 * 15) / 1e6)
+
+
 def test_an_attempt_that_failed_is_an_error_and_no_call(tmp_path: Path) -> None:
     attempt = LLMAttemptFailed(
         call_id="c", model="openai:gpt-4o", attempt=1, attempts=3, error="slow down", error_type="RateLimitedError",
