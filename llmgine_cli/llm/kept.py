@@ -3,6 +3,21 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+def kept(path: Path | None, kind: type[T]) -> T | None:
+    """Return what a file keeps, in MessagePack; None if there is no such file, or another version wrote it."""
+    if path is None:
+        return None
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=kind)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 def keep(path: Path, content: bytes) -> bool:

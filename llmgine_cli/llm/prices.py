@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from llmgine_cli.llm.kept import keep
+from llmgine_cli.llm.kept import keep, kept
 from llmgine_cli.llm.stream import Usage
 
 FREE = frozenset({"local", "echo"})
@@ -61,13 +61,18 @@ class _Kept(msgspec.Struct, array_like=True):
     models: dict[tuple[str, str | None], _Model | None]
 
 
-class Spent(Protocol):
-    """A total of tokens, of US dollars as far as they are known, and of calls whose price is not."""
+class Charged(Protocol):
+    """A total of US dollars as far as they are known, and of calls whose price is not."""
+
+    price: float
+    unpriced: int
+
+
+class Spent(Charged, Protocol):
+    """The same, and of tokens."""
 
     input_tokens: int
     output_tokens: int
-    price: float
-    unpriced: int
 
 
 def is_free(model: str) -> bool:
@@ -118,6 +123,10 @@ class Prices:
         """Add the tokens and the price of a call to a total; arguments as for `cost`."""
         total.input_tokens += usage.input_tokens or 0
         total.output_tokens += usage.output_tokens or 0
+        self.charge(total, model, usage, time_ns, answered=answered)
+
+    def charge(self, total: Charged, model: str, usage: Usage, time_ns: int, *, answered: str | None = None) -> None:
+        """Add the price of a call to a total, or count that it has none; arguments as for `cost`."""
         price = self.cost(model, usage, time_ns, answered=answered)
         if price is None:
             total.unpriced += 1
@@ -128,19 +137,14 @@ class Prices:
         """Write down what was looked up, if anything was; that it cannot be written is no failure."""
         if self._path is None or not self._looked_up:
             return
-        kept = _Kept(_FORMAT, edition(), self._models)
-        if kept.edition and keep(self._path, msgspec.msgpack.encode(kept)):
+        rates = _Kept(_FORMAT, edition(), self._models)
+        if rates.edition and keep(self._path, msgspec.msgpack.encode(rates)):
             self._looked_up = False
 
     @cached_property
     def _models(self) -> dict[tuple[str, str | None], _Model | None]:
-        if self._path is None:
-            return {}
-        try:
-            kept = msgspec.msgpack.decode(self._path.read_bytes(), type=_Kept)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-            return {}  # never written, or by another version
-        return kept.models if (kept.format, kept.edition) == (_FORMAT, edition()) else {}
+        rates = kept(self._path, _Kept)
+        return rates.models if rates and (rates.format, rates.edition) == (_FORMAT, edition()) else {}
 
     def _find(self, model: str, answered: str | None) -> _Model | None:
         self._looked_up = True

@@ -14,7 +14,6 @@ from llmgine_cli.providers.anthropic_caching import cached
 from llmgine_cli.providers.anthropic_messages import messages_of, system_of, tools_of
 from llmgine_cli.providers.anthropic_options import AnthropicOptions, answer_of
 from llmgine_cli.providers.anthropic_wire import Event, Reading
-from llmgine_cli.providers.forms import instructed
 from llmgine_cli.providers.remote import RemoteProvider
 from llmgine_cli.providers.transport import Answer
 from llmgine_cli.providers.wire import decode, decode_whole, drain
@@ -49,9 +48,7 @@ class AnthropicProvider(RemoteProvider):
         return {"anthropic-version": VERSION, **key}
 
     def _body(self, request: Request) -> dict[str, Any]:
-        said, tools = request.messages, request.tools
-        if told := self._options.instruction(request):
-            said = instructed(said, told)
+        said, tools = self._said(request), request.tools
         if (form := self._options.form(request)) is not None and form.tool is not None:
             tools = (*tools, form.tool)
         body: dict[str, Any] = {"model": request.model, "messages": messages_of(said, self.name)}

@@ -12,7 +12,6 @@ from llmgine_cli.llm.stream import Finished, ReasoningDelta, StreamEvent, TextDe
 from llmgine_cli.providers import faults
 from llmgine_cli.providers.chat_messages import messages_of, tools_of
 from llmgine_cli.providers.chat_wire import Calls, Chunk, Delta, reason_of, text_of, thoughts_of
-from llmgine_cli.providers.forms import instructed
 from llmgine_cli.providers.remote import RemoteProvider
 from llmgine_cli.providers.transport import Answer, Endpoint
 from llmgine_cli.providers.wire import decode, decode_whole, drain
@@ -28,9 +27,7 @@ class ChatProvider(RemoteProvider):
         return "/chat/completions"
 
     def _body(self, request: Request) -> dict[str, Any]:
-        said = request.messages
-        if told := self._options.instruction(request):
-            said = instructed(said, told)
+        said = self._said(request)
         role = self._options.traits(request.model).system_role
         messages = messages_of(said, self._vendor, system_role=role)
         body: dict[str, Any] = {"model": request.model, "messages": messages}

@@ -7,9 +7,10 @@ from typing import Any
 
 from llmgine_cli.errors import ContextWindowError, ModelNotFoundError
 from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
-from llmgine_cli.llm.messages import Request
+from llmgine_cli.llm.messages import Message, Request
 from llmgine_cli.llm.stream import StreamEvent
 from llmgine_cli.providers.embedding import embed
+from llmgine_cli.providers.forms import instructed
 from llmgine_cli.providers.http import HttpTransport
 from llmgine_cli.providers.options import Options
 from llmgine_cli.providers.overflow import explain
@@ -108,6 +109,11 @@ class RemoteProvider(ABC):
     def _headers(self) -> Mapping[str, str]:
         """Return the headers that carry the key, and others that every request has."""
         return {"Authorization": f"Bearer {self._endpoint.key}"} if self._endpoint.key else {}
+
+    def _said(self, request: Request) -> tuple[Message, ...]:
+        """Return the conversation, with what a model has to be told in words of the form of its answer."""
+        told = self._options.instruction(request)
+        return instructed(request.messages, told) if told else request.messages
 
     @abstractmethod
     def _body(self, request: Request) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from llmgine_cli.errors import ProviderError
 from llmgine_cli.llm.messages import Request
 from llmgine_cli.llm.stream import StreamEvent
 from llmgine_cli.providers import faults
-from llmgine_cli.providers.forms import instructed
 from llmgine_cli.providers.remote import RemoteProvider
 from llmgine_cli.providers.responses_input import input_of, instructions_of, tools_of
 from llmgine_cli.providers.responses_options import ResponsesOptions
@@ -54,9 +53,7 @@ class ResponsesProvider(RemoteProvider):
         return "/responses"
 
     def _body(self, request: Request) -> dict[str, Any]:
-        said = request.messages
-        if told := self._options.instruction(request):
-            said = instructed(said, told)
+        said = self._said(request)
         body: dict[str, Any] = {"model": request.model, "input": input_of(said, self._vendor), "store": False}
         if instructions := instructions_of(said):
             body["instructions"] = instructions

@@ -1,7 +1,7 @@
 """A server of a test's own on loopback, which runs in a thread until the block is left."""
 
 import threading
-from http.server import ThreadingHTTPServer
+from socketserver import TCPServer
 from types import TracebackType
 from typing import Self
 
@@ -16,7 +16,7 @@ class Serving:
         closing: Set when the block is left: what hangs may end.
     """
 
-    def __init__(self, server: ThreadingHTTPServer) -> None:
+    def __init__(self, server: TCPServer) -> None:
         self.closing = threading.Event()
         self._server = server
         self._thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

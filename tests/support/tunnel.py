@@ -11,11 +11,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.serving import Serving
+
 CERTIFICATE = Path(__file__).parent / "tls" / "acme.pem"  # self-made, for acme.test, localhost and 127.0.0.1
 _KEY = CERTIFICATE.with_name("key.pem")
 
 
-class Tunnel:
+class Tunnel(Serving):
     """Takes connections and passes what comes on to a server on loopback.
 
     Args:
@@ -40,23 +42,9 @@ class Tunnel:
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(CERTIFICATE, _KEY)
-        self._server = _Server(self)
-        self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        for each in list(self._server.open):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._server.server_close()
+        server = _Server(self)
+        self.port: int = server.server_address[1]
+        super().__init__(server)
 
 
 class _Server(socketserver.ThreadingTCPServer):
@@ -66,6 +54,13 @@ class _Server(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
         self.tunnel = tunnel
         self.open: set[socket.socket] = set()
+
+    def server_close(self) -> None:
+        """Hang up on everybody first, for nobody else would end their connections."""
+        for each in list(self.open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        super().server_close()
 
 
 class _Connection(socketserver.BaseRequestHandler):

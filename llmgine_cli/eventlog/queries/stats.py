@@ -95,11 +95,7 @@ class Stats:
     def _price(self, total: Tally, model: str, requests: Iterable[Request]) -> None:
         for answered, time_ns, given, made, cached, written in requests:
             usage = Usage(input_tokens=given, output_tokens=made, cached_tokens=cached, cache_write_tokens=written)
-            price = self._prices.cost(model, usage, time_ns, answered=answered)
-            if price is None:
-                total.unpriced += 1
-            else:
-                total.price += price
+            self._prices.charge(total, model, usage, time_ns, answered=answered)
 
 
 def _summed(cells: dict[Cell, Tally], part: int) -> dict[str, Tally]:

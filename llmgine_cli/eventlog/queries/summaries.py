@@ -18,7 +18,7 @@ from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.queries.sessions import Summary, summarise
 from llmgine_cli.eventlog.reader import LogFile, LogReader, files, find
 from llmgine_cli.eventlog.times import from_text
-from llmgine_cli.llm.kept import keep
+from llmgine_cli.llm.kept import keep, kept
 from llmgine_cli.llm.prices import Prices, edition
 
 FORMAT = 4
@@ -94,18 +94,14 @@ class Summaries:
         self._prices.keep()
         if self._path is None or self._read <= WORTH:
             return
-        kept = self._load() | self._fresh
-        kept = {name: entry for name, entry in kept.items() if name in known}
-        keep(self._path, msgspec.msgpack.encode(_Kept(FORMAT, edition(), kept)))  # if not, the next time takes as long
+        entries = self._load() | self._fresh
+        entries = {name: entry for name, entry in entries.items() if name in known}
+        cache = _Kept(FORMAT, edition(), entries)
+        keep(self._path, msgspec.msgpack.encode(cache))  # if it cannot, the next time takes as long
 
     def _load(self) -> dict[str, _Entry]:
-        if self._path is None:
-            return {}
-        try:
-            kept = msgspec.msgpack.decode(self._path.read_bytes(), type=_Kept)
-        except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-            return {}  # never written, or by another version
-        return kept.entries if (kept.format, kept.prices) == (FORMAT, edition()) else {}
+        cache = kept(self._path, _Kept)
+        return cache.entries if cache and (cache.format, cache.prices) == (FORMAT, edition()) else {}
 
 
 class Wanted(NamedTuple):
