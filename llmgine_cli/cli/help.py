@@ -11,6 +11,8 @@ from typing import Any, TextIO
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from llmgine_cli.cli.conversion import spare
+
 _TYPES = {"str": "TEXT", "int": "N", "float": "N", "path": "PATH"}
 _TYPE = re.compile(r" <(?:list\[)?(\w+)\]?>")
 _HEADING = re.compile(r"^(Usage:|\w[\w ]*:$)", re.MULTILINE)
@@ -40,6 +42,7 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse as usual; say of an unknown option what was probably meant."""
         words = list(args)
+        spare(self.get_params(ctx))
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:
@@ -59,6 +62,7 @@ class Group(TyperGroup):
             sys.stderr.write(self.get_help(ctx) + "\n")
             raise typer.Exit(2)
         words = list(args)
+        spare(self.get_params(ctx))
         try:
             return super().parse_args(ctx, args)
         except typer.TyperException as error:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import msgspec
 
@@ -80,6 +80,10 @@ def is_free(model: str) -> bool:
     return model.partition(":")[0] in FREE
 
 
+class NotAtHandError(LookupError):
+    """A price is not among those that were looked up before."""
+
+
 class Prices:
     """Looks prices up, and remembers what it found.
 
@@ -100,23 +104,24 @@ class Prices:
             time_ns: When it was, nanoseconds since 1970.
             answered: The model that answered, as the vendor names it.
         """
-        if is_free(model):
-            return 0.0
         given, made = usage.input_tokens, usage.output_tokens
-        if given is None and made is None:
+        name = (model, answered)
+        if name not in self._models:
+            if is_free(model):
+                return 0.0
+            if given is None and made is None:
+                return None
+            self._models[name] = self._find(model, answered)
+        known = self._models[name]
+        if known is None or (given is None and made is None):
             return None
-        key = (model, answered)
-        if key not in self._models:
-            self._models[key] = self._find(model, answered)
-        known = self._models[key]
-        if known is None:
-            return None
-        rates = self._at(known, time_ns // known.step, bisect_left(known.tiers, given or 0))
+        size = given or 0
+        rates = self._at(known, time_ns // known.step, bisect_left(known.tiers, size))
         if rates is None:
             return None
-        cached = min(usage.cached_tokens or 0, given or 0)
-        written = min(usage.cache_write_tokens or 0, (given or 0) - cached)
-        fresh = (given or 0) - cached - written
+        cached = min(usage.cached_tokens or 0, size)
+        written = min(usage.cache_write_tokens or 0, size - cached)
+        fresh = size - cached - written
         return fresh * rates.fresh + cached * rates.cached + written * rates.written + (made or 0) * rates.output
 
     def add(self, total: Spent, model: str, usage: Usage, time_ns: int, *, answered: str | None = None) -> None:
@@ -132,6 +137,13 @@ class Prices:
             total.unpriced += 1
         else:
             total.price += price
+
+    def at_hand(self) -> "Prices":
+        """Return one that knows what this one knows and comes to know, and looks nothing up itself.
+
+        It raises `NotAtHandError` instead: for a process of which nothing would be kept.
+        """
+        return _AtHand(self)
 
     def keep(self) -> None:
         """Write down what was looked up, if anything was; that it cannot be written is no failure."""
@@ -197,6 +209,18 @@ class Prices:
         import genai_prices
 
         return genai_prices
+
+
+class _AtHand(Prices):
+    def __init__(self, other: Prices) -> None:
+        super().__init__()
+        self._models = other._models  # noqa: SLF001 -- of the same class
+
+    def _find(self, model: str, answered: str | None) -> NoReturn:  # noqa: ARG002 -- as in the other
+        raise NotAtHandError(model)
+
+    def _look_up(self, model: _Model, time_ns: int, tier: int) -> NoReturn:  # noqa: ARG002
+        raise NotAtHandError(model.name)
 
 
 def edition() -> str:

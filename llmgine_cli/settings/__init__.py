@@ -3,7 +3,7 @@
 Read in this order, the first that says something wins, tables are merged key by key: flags, `LLMGINE_*` environment
 variables, `.env`, the project's `llmgine.toml`, the user's `config.toml`, defaults.
 
-Importing this package imports pydantic-settings; commands that need no settings must not.
+Importing this package imports pydantic; commands that need no settings must not.
 """
 
 from llmgine_cli.settings.explain import Explained, explain

@@ -15,7 +15,7 @@ from llmgine_cli.keys import KeyStore
 from llmgine_cli.settings.harmless import split
 from llmgine_cli.settings.model import Circumstances, Notice, Settings
 from llmgine_cli.settings.problems import holds, problem
-from llmgine_cli.settings.sources import File, Flags, Key, Source, Variables, read_dotenv, shown
+from llmgine_cli.settings.sources import File, Flags, Key, Source, Variables, merged, read_dotenv, shown
 from llmgine_cli.trust import TrustStore, digest
 
 # Variables that would say where requests, and the keys in them, are sent; and whose word proves who is there.
@@ -105,8 +105,7 @@ def check(path: Path, content: bytes) -> None:
 
 def _made_of(sources: Sequence[Source]) -> Settings:
     try:
-        arguments: dict[str, Any] = {"_build_sources": (tuple(sources), {})}
-        return Settings(**arguments)
+        return Settings.model_validate(merged(sources))
     except ValidationError as error:
         raise problem(error, sources) from None  # it shows values, and a value may be a secret
 

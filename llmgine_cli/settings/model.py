@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, SecretStr
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from llmgine_cli import places
 from llmgine_cli.keys import KeyStore
@@ -404,20 +403,11 @@ class Circumstances:
     withheld: tuple[tuple[str, ...], ...] = ()
 
 
-class Settings(BaseSettings):
+class Settings(_Table):
     """All settings.
 
     Made directly, it takes what it is given and nothing else; `load` reads the environment and the files.
     """
-
-    model_config = SettingsConfigDict(
-        extra="forbid",
-        frozen=True,
-        case_sensitive=True,
-        env_prefix="LLMGINE_",
-        env_nested_delimiter="__",
-        env_ignore_empty=True,
-    )
 
     model: Annotated[
         str | None,
@@ -479,18 +469,6 @@ class Settings(BaseSettings):
     ] = {}
 
     _circumstances: Circumstances = PrivateAttr(default_factory=Circumstances)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the signature is theirs
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take only what is given: reading the machine is the business of `load`."""
-        return (init_settings,)
 
     def under(self, circumstances: Circumstances) -> Self:
         """Remember under which circumstances the settings were read."""

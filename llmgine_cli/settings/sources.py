@@ -1,14 +1,15 @@
-"""Where settings are read: flags, variables and files, each as a source of pydantic-settings."""
+"""Where settings are read: flags, variables and files.
 
-import json
+Each is a function that returns what it says as nested tables, and knows where each setting is written.
+"""
+
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from pydantic.fields import FieldInfo
-from pydantic_settings import EnvSettingsSource, InitSettingsSource, TomlConfigSettingsSource
 
 from llmgine_cli.errors import SettingsError
 from llmgine_cli.settings.model import Settings
@@ -18,7 +19,7 @@ NO_SETTINGS = ("LLMGINE_HOME", "LLMGINE_CONFIG")  # they say where settings are;
 Key: TypeAlias = tuple[str, ...]
 
 
-class Flags(InitSettingsSource):
+class Flags:
     """What the command line says.
 
     Args:
@@ -28,22 +29,25 @@ class Flags(InitSettingsSource):
     vouched = True
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        nested: dict[str, Any] = {}
+        self._tables: dict[str, Any] = {}
         for key, value in values.items():
             if value is not None:
                 *tables, last = key.split(".")
-                table = nested
+                table = self._tables
                 for name in tables:
                     table = table.setdefault(name, {})
                 table[last] = value
-        super().__init__(Settings, nested)
+
+    def __call__(self) -> dict[str, Any]:
+        """What the flags say."""
+        return self._tables
 
     def where(self, _: Key) -> str:
         """Every flag is one."""
         return "flag"
 
 
-class Variables(EnvSettingsSource):
+class Variables:
     """`LLMGINE_*` variables: of the environment, or of a `.env` file.
 
     Args:
@@ -53,13 +57,10 @@ class Variables(EnvSettingsSource):
 
     def __init__(self, variables: Mapping[str, str], file: Path | None = None) -> None:
         self._named = {name.lower(): name for name in variables if name.upper().startswith(PREFIX)}
-        self._given = {
-            name.lower(): value for name, value in variables.items() if value and name.lower() in self._named
-        }
+        said = {name.lower(): value for name, value in variables.items() if value and name.lower() in self._named}
         self.file = file
         self.vouched = file is None
-        super().__init__(Settings, case_sensitive=False)
-        self.data = super().__call__()
+        self.data = _tables(said) if any(name.upper() not in NO_SETTINGS for name in said) else {}
 
     def __call__(self) -> dict[str, Any]:
         """What the variables say, as nested tables."""
@@ -86,20 +87,8 @@ class Variables(EnvSettingsSource):
             if name.upper() not in NO_SETTINGS and (field is None or (rest and not _is_table(field))):
                 yield name, variable_meant((), head, Settings.model_fields)
 
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {**self._given}
 
-    def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:  # noqa: ARG002 -- theirs
-        """Read JSON; where a list is wanted, words with commas between them do as well."""
-        try:
-            return json.loads(value)
-        except ValueError:
-            is_list = field is not None and field.annotation == list[str]
-            # Left as it is, validation will say what is wrong with it and where it comes from.
-            return [word.strip() for word in value.split(",") if word.strip()] if is_list else value
-
-
-class File(TomlConfigSettingsSource):
+class File:
     """A TOML file.
 
     Args:
@@ -125,8 +114,11 @@ class File(TomlConfigSettingsSource):
         self.vouched = vouched
         self._accept = accept
         self._text = ""
-        self._content = content
-        super().__init__(Settings, toml_file=path)
+        self._tables = self._read(content) if content is not None or path.is_file() else {}
+
+    def __call__(self) -> dict[str, Any]:
+        """What the file says."""
+        return self._tables
 
     def where(self, _: Key) -> str:
         """The file."""
@@ -147,10 +139,10 @@ class File(TomlConfigSettingsSource):
                 return number
         return None
 
-    def _read_file(self, file_path: Any) -> dict[str, Any]:
-        path = cast("Path", file_path)
+    def _read(self, content: bytes | None) -> dict[str, Any]:
+        path = self.path
         try:
-            content = path.read_bytes() if self._content is None else self._content
+            content = path.read_bytes() if content is None else content
             self._text = content.decode("utf-8-sig")
             data = tomllib.loads(self._text)
         except OSError as error:
@@ -161,6 +153,14 @@ class File(TomlConfigSettingsSource):
         except (ValueError, RecursionError) as error:  # also a number too long to read, or tables nested too deep
             raise _syntax_error(path, self._text, error) from error
         return self._accept(content, _anchored(data, path.parent))
+
+
+def merged(sources: Sequence["Source"]) -> dict[str, Any]:
+    """Return what all of them say: the first that says something wins, tables are merged key by key."""
+    whole: dict[str, Any] = {}
+    for source in reversed(sources):
+        whole = _over(whole, source())
+    return whole
 
 
 # What has a value for a setting, and can say where that was written.
@@ -207,6 +207,24 @@ def shown(path: Path | None) -> str:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, OSError):
         return str(path)
+
+
+def _over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(below)
+    for name, value in above.items():
+        old = found.get(name)
+        if isinstance(old, dict) and isinstance(value, dict):
+            found[name] = _over(cast("dict[str, Any]", old), cast("dict[str, Any]", value))
+        else:
+            found[name] = value
+    return found
+
+
+def _tables(said: Mapping[str, str]) -> dict[str, Any]:
+    # pydantic-settings takes long to load, and most people set no variables.
+    from llmgine_cli.settings.variables import tables
+
+    return tables(said)
 
 
 def _is_table(field: FieldInfo) -> bool:

@@ -1,15 +1,18 @@
 """Counts the events of one piece of a log, in whatever process: what was counted of several pieces can be put together.
 
-What prices are looked up by is kept for whoever puts the pieces together: that takes a library which is slow to load.
+What a call costs is added up as far as prices are at hand. What the others are looked up by is kept for whoever puts
+the pieces together: that takes a library which is slow to load.
 """
 
 from array import array
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
-from llmgine_cli.eventlog.queries.counted import Counted, minute
-from llmgine_cli.llm.prices import is_free
+from llmgine_cli.eventlog.queries.counted import Counted, Minute, minute
+from llmgine_cli.llm.prices import NotAtHandError, Prices, is_free
 from llmgine_cli.llm.stream import Usage
 
 
@@ -32,6 +35,8 @@ class Tally:
         unpriced: How many calls of models have no known price, those among them of which nobody knows what had come.
         durations: Milliseconds of each call that finished.
         first_tokens: Milliseconds to the first token of each call that had one.
+
+    Both are put in order by `sort`; two that are in order are put together faster.
     """
 
     calls: int = 0
@@ -58,6 +63,11 @@ class Tally:
         self.durations.extend(other.durations)
         self.first_tokens.extend(other.first_tokens)
 
+    def sort(self) -> None:
+        """Put the times in order."""
+        self.durations = array("d", sorted(self.durations))
+        self.first_tokens = array("d", sorted(self.first_tokens))
+
 
 class Failure(NamedTuple):
     """A kind of error.
@@ -74,10 +84,25 @@ class Failure(NamedTuple):
 Cell: TypeAlias = tuple[str, str]
 """Name of a model or a tool, and day."""
 
-Tokens: TypeAlias = int | None
-Request: TypeAlias = tuple[str | None, int, Tokens, Tokens, Tokens, Tokens]
-"""Of a call: the model that answered, when (nanoseconds since 1970), and the tokens of the input, of the output, from
-the cache and into it."""
+
+class Request(NamedTuple):
+    """A call whose price was not at hand, and what it is looked up by.
+
+    Attributes:
+        cell: Where it belongs.
+        usage: Its tokens.
+        time_ns: When it was, nanoseconds since 1970.
+        answered: The model that answered, as the vendor names it.
+    """
+
+    cell: Cell
+    usage: Usage
+    time_ns: int
+    answered: str | None
+
+
+def _tallies() -> defaultdict[Cell, Tally]:
+    return defaultdict(Tally)
 
 
 @dataclass
@@ -85,8 +110,8 @@ class Part:
     """What was counted in a piece of a log, in the order of the log.
 
     Attributes:
-        models: Calls of models, by name and day; without what they cost.
-        requests: Of the calls that finished, what their prices are looked up by.
+        models: Calls of models, by name and day; without what `requests` cost.
+        requests: The calls of which that is not known here.
         tools: Calls of tools, by name and day.
         errors: Every error that counts.
         unsure: Which of these counts only if its text is not the one that was told right before this piece.
@@ -95,9 +120,9 @@ class Part:
         empty: Whether there was nothing to count.
     """
 
-    models: dict[Cell, Tally] = field(default_factory=dict[Cell, Tally])
-    requests: dict[Cell, list[Request]] = field(default_factory=dict[Cell, list[Request]])
-    tools: dict[Cell, Tally] = field(default_factory=dict[Cell, Tally])
+    models: defaultdict[Cell, Tally] = field(default_factory=_tallies)
+    requests: list[Request] = field(default_factory=list[Request])
+    tools: defaultdict[Cell, Tally] = field(default_factory=_tallies)
     errors: list[Failure] = field(default_factory=list[Failure])
     unsure: int | None = None
     unsure_text: str | None = None
@@ -105,35 +130,45 @@ class Part:
     empty: bool = True
 
 
-def count(events: Iterable[Counted]) -> Part:
-    """Count the events of a piece."""
+def count(events: Iterable[Counted], prices: Prices) -> Part:
+    """Count the events of a piece.
+
+    Args:
+        events: The events.
+        prices: Where prices are looked up; those that are not at hand are left to others.
+    """
     part = Part()
+    counters = {name: partial(counter, part, prices) for name, counter in _PRICED.items()}
+    counters |= {name: partial(counter, part) for name, counter in _COUNTERS.items()}
     for event in events:
-        _COUNTERS[event.event_type](part, event)
+        counters[event.event_type](event)
         part.empty = False
+    for tally in (*part.models.values(), *part.tools.values()):
+        tally.sort()
     return part
 
 
-def _finished(part: Part, event: Counted) -> None:
+def _finished(part: Part, prices: Prices, event: Counted) -> None:
     when, reply = minute(event.timestamp), event.reply
     cell = (event.model, when.day)
-    tally = _tally(part.models, cell)
+    tally = part.models[cell]
     tally.calls += 1
-    _spend(part, event, cell, reply.usage)
+    _spend(part, prices, cell, reply.usage, when=when, answered=reply.model)
     tally.durations.append(event.duration_ms)
     if event.first_token_ms is not None:
         tally.first_tokens.append(event.first_token_ms)
 
 
-def _spend(part: Part, event: Counted, cell: Cell, usage: Usage) -> None:
-    """Count the tokens of a call, and keep what its price is looked up by."""
-    tally = _tally(part.models, cell)
+def _spend(part: Part, prices: Prices, cell: Cell, usage: Usage, *, when: Minute, answered: str | None = None) -> None:
+    """Count the tokens of a call and what it cost."""
+    tally = part.models[cell]
     tally.input_tokens += usage.input_tokens or 0
     tally.output_tokens += usage.output_tokens or 0
     tally.cached_tokens += usage.cached_tokens or 0
-    time_ns = minute(event.timestamp).time_ns
-    tokens = (usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.cache_write_tokens)
-    part.requests.setdefault(cell, []).append((event.reply.model, time_ns, *tokens))
+    try:
+        prices.charge(tally, cell[0], usage, when.time_ns, answered=answered)
+    except NotAtHandError:
+        part.requests.append(Request(cell, usage, when.time_ns, answered))
 
 
 def _attempt(part: Part, event: Counted) -> None:
@@ -141,31 +176,33 @@ def _attempt(part: Part, event: Counted) -> None:
     part.errors.append(Failure(event.model, event.error_type or "error"))
 
 
-def _failed(part: Part, event: Counted) -> None:
-    cell = (event.model, minute(event.timestamp).day)
-    tally = _tally(part.models, cell)
+def _failed(part: Part, prices: Prices, event: Counted) -> None:
+    when = minute(event.timestamp)
+    cell = (event.model, when.day)
+    tally = part.models[cell]
     tally.calls += 1
     tally.failed += 1
     if event.usage != Usage():
-        _spend(part, event, cell, event.usage)
+        _spend(part, prices, cell, event.usage, when=when)
     part.told = event.error or ""
     part.errors.append(Failure(event.model, event.error_type or "error"))
 
 
-def _interrupted(part: Part, event: Counted) -> None:
-    cell = (event.model, minute(event.timestamp).day)
-    tally = _tally(part.models, cell)
+def _interrupted(part: Part, prices: Prices, event: Counted) -> None:
+    when = minute(event.timestamp)
+    cell = (event.model, when.day)
+    tally = part.models[cell]
     tally.calls += 1
     tally.stopped += 1
     if event.usage != Usage():
-        _spend(part, event, cell, event.usage)
+        _spend(part, prices, cell, event.usage, when=when)
     else:
         tally.unpriced += not is_free(event.model)  # vendors bill what is broken off
 
 
 def _tool(part: Part, event: Counted) -> None:
     name = event.call.name
-    tally = _tally(part.tools, (name, minute(event.timestamp).day))
+    tally = part.tools[name, minute(event.timestamp).day]
     tally.calls += 1
     if event.denied:
         tally.stopped += 1
@@ -191,20 +228,15 @@ def _handler(part: Part, event: Counted) -> None:
     part.errors.append(Failure(event.handler, event.error_type or "error"))
 
 
-def _tally(cells: dict[Cell, Tally], cell: Cell) -> Tally:
-    tally = cells.get(cell)
-    if tally is None:
-        tally = cells[cell] = Tally()
-    return tally
-
-
-_COUNTERS: dict[str, Callable[[Part, Counted], None]] = {
-    "LLMAttemptFailed": _attempt,
+_PRICED: dict[str, Callable[[Part, Prices, Counted], None]] = {
     "LLMCallFinished": _finished,
     "LLMCallFailed": _failed,
     "LLMCallInterrupted": _interrupted,
+}
+_COUNTERS: dict[str, Callable[[Part, Counted], None]] = {
+    "LLMAttemptFailed": _attempt,
     "ToolCallFinished": _tool,
     "CommandFinished": _command,
     "HandlerFailed": _handler,
 }
-TYPES = tuple(_COUNTERS)
+TYPES = (*_PRICED, *_COUNTERS)

@@ -3,16 +3,16 @@
 Times are kept as they are, eight bytes each, so that percentiles are exact; nothing else grows with the log.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from llmgine_cli.eventlog.queries import counting
 from llmgine_cli.eventlog.queries.counted import CountedLog
-from llmgine_cli.eventlog.queries.counting import Cell, Failure, Part, Request, Tally
+from llmgine_cli.eventlog.queries.counting import Cell, Failure, Part, Tally
 from llmgine_cli.llm.prices import Prices
-from llmgine_cli.llm.stream import Usage
 
 if TYPE_CHECKING:
     from array import array
@@ -51,8 +51,8 @@ class Stats:
         self.errors: Counter[Failure] = Counter()
         self.sessions = 0
         self._prices = prices
-        self._models: dict[Cell, Tally] = {}
-        self._tools: dict[Cell, Tally] = {}
+        self._models: defaultdict[Cell, Tally] = defaultdict(Tally)
+        self._tools: defaultdict[Cell, Tally] = defaultdict(Tally)
 
     def count(self, log: CountedLog) -> None:
         """Count the events of one file.
@@ -61,7 +61,7 @@ class Stats:
             StorageError: The file cannot be read.
         """
         told, some = "", False
-        for part in log.in_pieces(counting.count):
+        for part in log.in_pieces(partial(counting.count, prices=self._prices.at_hand())):
             self._add(part, told)
             told = told if part.told is None else part.told
             some |= not part.empty
@@ -83,22 +83,17 @@ class Stats:
 
     def _add(self, part: Part, told: str) -> None:
         for cell, tally in part.models.items():
-            total = self._models.setdefault(cell, Tally())
-            total.add(tally)
-            self._price(total, cell[0], part.requests.get(cell, ()))
+            self._models[cell].add(tally)
         for cell, tally in part.tools.items():
-            self._tools.setdefault(cell, Tally()).add(tally)
+            self._tools[cell].add(tally)
+        for cell, usage, time_ns, answered in part.requests:
+            self._prices.charge(self._models[cell], cell[0], usage, time_ns, answered=answered)
         for number, error in enumerate(part.errors):
             if number != part.unsure or part.unsure_text != told:
                 self.errors[error] += 1
 
-    def _price(self, total: Tally, model: str, requests: Iterable[Request]) -> None:
-        for answered, time_ns, given, made, cached, written in requests:
-            usage = Usage(input_tokens=given, output_tokens=made, cached_tokens=cached, cache_write_tokens=written)
-            self._prices.charge(total, model, usage, time_ns, answered=answered)
 
-
-def _summed(cells: dict[Cell, Tally], part: int) -> dict[str, Tally]:
+def _summed(cells: Mapping[Cell, Tally], part: int) -> dict[str, Tally]:
     found: dict[str, Tally] = {}
     for key, tally in cells.items():
         found.setdefault(key[part], Tally()).add(tally)
