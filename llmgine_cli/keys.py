@@ -19,6 +19,24 @@ _LEAST = 1  # priority of a keyring that its makers recommend: below are those t
 _IN_KEYRING: Mapping[str, Any] = {"keyring": True}
 
 
+class Secret:
+    """A key that does not show itself by accident.
+
+    Args:
+        value: The key.
+    """
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def get_secret_value(self) -> str:
+        """Return the key."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret('****')"
+
+
 class KeyStore:
     """The keys that were stored, by the variable each stands in for.
 

@@ -18,7 +18,7 @@ from llmgine_cli.errors import (
 from llmgine_cli.llm.events import LLMCallFinished
 from llmgine_cli.llm.messages import File, Image, Message, Part, Request, ToolCall, user
 from llmgine_cli.llm.retry import RetryPolicy
-from llmgine_cli.settings import Settings
+from llmgine_cli.settings import made_of
 from llmgine_cli.testing import Recorder, ScriptedProvider, says
 from llmgine_cli.toolkit.messages import ApproveToolCall, CallTool, Decision
 from tests.support.pictures import PDF, PNG
@@ -81,7 +81,7 @@ def named(name: str, provider: ScriptedProvider) -> ScriptedProvider:
 async def test_the_settings_say_how_many_requests_of_a_provider_are_under_way_in_all_conversations() -> None:
     go = asyncio.Event()
     provider = named("acme", ScriptedProvider([go, *says("a")], says("b")))
-    settings = Settings.model_validate(
+    settings = made_of(
         {"providers": {"acme": {"base_url": "http://127.0.0.1:9/v1", "max_concurrency": 1}}, "log": QUIET}
     )
     async with build(settings) as app:
@@ -95,7 +95,7 @@ async def test_the_settings_say_how_many_requests_of_a_provider_are_under_way_in
 
 async def test_the_settings_say_how_often_a_call_is_made_again() -> None:
     busy = ProviderError("busy", status=503, retryable=True, retry_after=9.0)
-    settings = Settings.model_validate({"limits": {"retries": 3, "retry_after_cap": 8}, "log": QUIET})
+    settings = made_of({"limits": {"retries": 3, "retry_after_cap": 8}, "log": QUIET})
     async with build(settings) as app:
         with pytest.raises(ProviderError, match="asks us to wait 9 s"):
             await app.calls.call(ScriptedProvider([busy]).model, REQUEST)
@@ -103,7 +103,7 @@ async def test_the_settings_say_how_often_a_call_is_made_again() -> None:
 
 
 async def test_from_python_a_conversation_has_fallbacks_too() -> None:
-    settings = Settings.model_validate(
+    settings = made_of(
         {"providers": {"dead": {"base_url": "http://127.0.0.1:9/v1"}}, "limits": {"retries": 0}, "log": QUIET}
     )
     async with build(settings) as app, app.conversation(model="dead:m", fallbacks=["echo:echo"]) as talk:
@@ -114,7 +114,7 @@ async def test_from_python_a_conversation_has_fallbacks_too() -> None:
 
 async def test_fallbacks_without_a_key_are_told_and_left_out_and_without_any_the_models_own_trouble_counts() -> None:
     told: list[str] = []
-    settings = Settings.model_validate({"fallback": ["openai:gpt-4.1"], "log": QUIET})
+    settings = made_of({"fallback": ["openai:gpt-4.1"], "log": QUIET})
     async with build(settings, tell=told.append) as app:
         async with app.conversation(model="echo:echo") as talk:
             assert talk.fallbacks == ()

@@ -40,6 +40,6 @@ def test_every_key_of_a_quirk_is_on_the_page() -> None:
 def test_the_settings_on_the_page_are_settings(table: str, home: Path) -> None:
     (home / "config").mkdir()
     (home / "config" / "config.toml").write_text(table, encoding="utf-8")
-    changes = {name: said.model_dump(exclude_unset=True) for name, said in load().providers.items()}
+    changes = {name: said.changes for name, said in load().providers.items()}
     assert changes == tomllib.loads(table)["providers"]
     assert set(changes) <= set(merged(VENDORS, changes))

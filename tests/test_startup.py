@@ -13,7 +13,8 @@ from tests.support.server import Answer, FakeVendor
 
 SDKS = {"openai", "anthropic"}
 NETWORK = SDKS | {"httpx2", "xllamacpp"}
-SETTINGS = {"pydantic_settings", "dotenv"}
+PYDANTIC = {"pydantic", "pydantic_settings"}
+SETTINGS = {"llmgine_cli.settings", "dotenv"} | PYDANTIC
 SCREEN = {"rich.markdown", "prompt_toolkit", "pygments"}
 TEMPLATES = {"yaml", "jinja2"}
 TRACES = {"opentelemetry", "llmgine_cli.sinks"}
@@ -42,18 +43,19 @@ def below(modules: set[str], roots: set[str]) -> list[str]:
 
 # For each command: what it must not import.
 UNNEEDED = {
-    "--version": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"typer", "rich", "pydantic", "asyncio"},
-    "--help": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich", "pydantic", "asyncio"},
+    "--version": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"typer", "rich", "asyncio"},
+    "--help": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich", "asyncio"},
     "run --help": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich", "asyncio"},
-    "tools list": NETWORK | SCREEN | TEMPLATES,
-    "tools list --json": NETWORK | SCREEN | TEMPLATES | {"rich"},
-    "engines list": NETWORK | SCREEN | TEMPLATES,
-    "prompt list": NETWORK | SCREEN | {"jinja2", "pydantic_settings"},
-    "prompt render summarize -p input hello": NETWORK | SCREEN | {"jinja2", "pydantic_settings", "rich"},
-    "logs tail": NETWORK | SCREEN | TEMPLATES | {"llmgine_cli.bus", "llmgine_cli.providers"},
-    "logs search hello": NETWORK | SCREEN | TEMPLATES | {"llmgine_cli.bus", "llmgine_cli.providers"},
-    "sinks list": NETWORK | SCREEN | TEMPLATES | {"opentelemetry", "llmgine_cli.eventlog"},
-    "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | TRACES | {"rich", "sqlite3"},
+    "tools list": NETWORK | SCREEN | TEMPLATES | {"pydantic_settings"},
+    "tools list --json": NETWORK | SCREEN | TEMPLATES | {"pydantic_settings", "rich"},
+    "engines list": NETWORK | SCREEN | TEMPLATES | PYDANTIC,
+    "prompt list": NETWORK | SCREEN | PYDANTIC | {"jinja2"},
+    "prompt render summarize -p input hello": NETWORK | SCREEN | PYDANTIC | {"jinja2", "rich"},
+    "logs tail": NETWORK | SCREEN | TEMPLATES | PYDANTIC | {"llmgine_cli.bus", "llmgine_cli.providers"},
+    "logs search hello": NETWORK | SCREEN | TEMPLATES | PYDANTIC | {"llmgine_cli.bus", "llmgine_cli.providers"},
+    "logs stats": NETWORK | SCREEN | TEMPLATES | PYDANTIC | {"llmgine_cli.bus", "llmgine_cli.providers"},
+    "sinks list": NETWORK | SCREEN | TEMPLATES | PYDANTIC | {"opentelemetry", "llmgine_cli.eventlog"},
+    "run -m echo:echo hello": NETWORK | SCREEN | TEMPLATES | TRACES | PYDANTIC | {"rich", "sqlite3"},
     "schedule list": NETWORK | SETTINGS | SCREEN | TEMPLATES | {"rich"},
 }
 

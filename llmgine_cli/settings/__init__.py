@@ -3,19 +3,19 @@
 Read in this order, the first that says something wins, tables are merged key by key: flags, `LLMGINE_*` environment
 variables, `.env`, the project's `llmgine.toml`, the user's `config.toml`, defaults.
 
-Importing this package imports pydantic; commands that need no settings must not.
+pydantic is loaded where something is wrong, and pydantic-settings where variables set something.
 """
 
 from llmgine_cli.settings.explain import Explained, explain
-from llmgine_cli.settings.load import load
+from llmgine_cli.settings.load import load, made_of
 from llmgine_cli.settings.model import (
     ChatSettings,
     LimitsSettings,
     LogSettings,
-    ProviderSettings,
     Settings,
     ToolsSettings,
 )
+from llmgine_cli.settings.vendors import ProviderSettings
 
 __all__ = [
     "ChatSettings",
@@ -27,4 +27,5 @@ __all__ = [
     "ToolsSettings",
     "explain",
     "load",
+    "made_of",
 ]

@@ -4,12 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, cast
 
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-
-from llmgine_cli.settings.harmless import table_of
-from llmgine_cli.settings.model import ProviderSettings, Settings
+from llmgine_cli.settings.model import Tables
 from llmgine_cli.settings.sources import Key
+from llmgine_cli.settings.table import Field, Table, fields
+from llmgine_cli.settings.vendors import ProviderSettings
 
 _HEAD = """\
 # Settings of llmgine. Every line that begins with # and a letter or bracket is a setting: take the # away to use it.
@@ -22,13 +20,13 @@ _HEAD = """\
 
 def example() -> str:
     """Return a TOML file with every setting commented out, each with its explanation."""
-    return "\n".join([_HEAD, *_table(Settings, ())])
+    return "\n".join([_HEAD, *_table(Tables, ())])
 
 
-def _table(model: type[BaseModel], key: Key) -> Iterator[str]:
+def _table(model: type[Table], key: Key) -> Iterator[str]:
     """A table's own values, then the tables in it."""
-    tables = {name: field for name, field in model.model_fields.items() if _is_table(field)}
-    for name, field in model.model_fields.items():
+    tables = {name: field for name, field in fields(model).items() if _is_table(field)}
+    for name, field in fields(model).items():
         if name not in tables:
             yield from _explained(field.description)
             yield f"#{name} = {_toml(_shown(field))}\n"
@@ -36,8 +34,8 @@ def _table(model: type[BaseModel], key: Key) -> Iterator[str]:
         yield from _subtable(field, (*key, name))
 
 
-def _subtable(field: FieldInfo, key: Key) -> Iterator[str]:
-    model = table_of(field)
+def _subtable(field: Field, key: Key) -> Iterator[str]:
+    model = field.table
     if model is not None:
         yield from _explained(model.__doc__)
         yield f"#[{'.'.join(key)}]\n"
@@ -63,14 +61,13 @@ def _free(table: dict[str, Any], key: Key) -> Iterator[str]:
             yield from _free(cast("dict[str, Any]", value), (*key, name))
 
 
-def _is_table(field: FieldInfo) -> bool:
-    return table_of(field) is not None or str(field.annotation).startswith("dict[")
+def _is_table(field: Field) -> bool:
+    return field.table is not None or str(field.kind).startswith("dict[")
 
 
-def _shown(field: FieldInfo) -> Any:
+def _shown(field: Field) -> Any:
     """The default, or where that is nothing an example."""
-    default: Any = field.get_default(call_default_factory=True)
-    return default if default not in (None, {}, []) else (field.examples or [default])[0]
+    return field.default if field.default not in (None, {}, []) else (field.examples or (field.default,))[0]
 
 
 def _explained(text: str | None) -> Iterator[str]:

@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
-from pydantic import BaseModel
+from msgspec import to_builtins
 
 from llmgine_cli.settings.load import Reading, read
 from llmgine_cli.settings.masking import masked
-from llmgine_cli.settings.problems import holds
-from llmgine_cli.settings.sources import Key
+from llmgine_cli.settings.model import Settings, Tables
+from llmgine_cli.settings.sources import Key, holds
+from llmgine_cli.settings.table import Table, fields
 
 
 class Explained(NamedTuple):
@@ -43,8 +44,8 @@ def explain(overrides: Mapping[str, Any] | None = None, *, reading: Reading | No
 
 
 def _values(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
-    if isinstance(value, BaseModel):
-        for name in type(value).model_fields:
+    if isinstance(value, Table):
+        for name in fields(Tables if isinstance(value, Settings) else type(value)):
             yield from _values(getattr(value, name), (*key, name))
     elif isinstance(value, dict) and value:
         for name, one in cast("dict[str, Any]", value).items():
@@ -57,7 +58,7 @@ def _plain(value: Any) -> Any:
     """A list of tables as it was written."""
     if isinstance(value, list):
         return [_plain(one) for one in cast("list[object]", value)]
-    return value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
+    return to_builtins(value) if isinstance(value, Table) else value
 
 
 def _source(key: Key, reading: Reading) -> str:

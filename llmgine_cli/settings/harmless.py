@@ -3,26 +3,22 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import Any, cast, get_args, get_origin
-
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from typing import Any, cast
 
 from llmgine_cli.settings.masking import masked
-from llmgine_cli.settings.model import Harmless, Settings
+from llmgine_cli.settings.model import Tables
 from llmgine_cli.settings.sources import Key
+from llmgine_cli.settings.table import Harmless, Table, fields
 
 
-def split(
-    data: Mapping[str, Any], model: type[BaseModel] = Settings, above: Key = ()
-) -> tuple[dict[str, Any], list[Key]]:
+def split(data: Mapping[str, Any], model: type[Table] = Tables, above: Key = ()) -> tuple[dict[str, Any], list[Key]]:
     """Tell what counts without trust from what does not.
 
     Keys the model does not have are left in: they set nothing, and validation will name them.
 
     Args:
         data: As read from a file or from variables.
-        model: What it is for.
+        model: The table it is for.
         above: The tables it is in.
 
     Returns:
@@ -32,15 +28,15 @@ def split(
     ignored: list[Key] = []
     for name, value in data.items():
         key = (*above, name)
-        field = model.model_fields.get(name)
-        table = table_of(field)
+        field = fields(model).get(name)
+        table = field.table if field else None
         if field is None or (table is not None and not isinstance(value, dict)):
             kept[name] = value
         elif table is not None:
             kept[name], below = split(cast("dict[str, Any]", value), table, key)
             ignored += below
         else:
-            some, below = _split_value(value, _mark(field), key)
+            some, below = _split_value(value, field.harmless, key)
             ignored += below
             kept |= some
     return kept, ignored
@@ -54,18 +50,6 @@ def wanted(content: bytes) -> list[str]:
         return [f"cannot be read: {error}"]
     _, ignored = split(data)
     return [f"sets {'.'.join(key)} = {json.dumps(masked(_at(data, key), key), default=str)}" for key in ignored]
-
-
-def table_of(field: FieldInfo | None) -> type[BaseModel] | None:
-    """The model of a field that is a table with known keys; None for any other."""
-    kind = field.annotation if field else None
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
-
-
-def row_of(field: FieldInfo | None) -> type[BaseModel] | None:
-    """The model of a field that is a list of tables with known keys; None for any other."""
-    of = get_args(field.annotation) if field is not None and get_origin(field.annotation) is list else ()
-    return of[0] if of and isinstance(of[0], type) and issubclass(of[0], BaseModel) else None
 
 
 def leaves(value: Any, above: Key) -> Iterator[Key]:
@@ -87,7 +71,3 @@ def _split_value(value: Any, mark: Harmless | None, key: Key) -> tuple[dict[str,
     if mark is None:
         return {}, list(leaves(value, key))
     return ({key[-1]: value}, []) if mark.accepts(value) else ({}, [key])
-
-
-def _mark(field: FieldInfo) -> Harmless | None:
-    return next((mark for mark in field.metadata if isinstance(mark, Harmless)), None)

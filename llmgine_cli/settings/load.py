@@ -7,15 +7,14 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from pydantic import ValidationError
+import msgspec
 
 from llmgine_cli import places
 from llmgine_cli.errors import SettingsError
 from llmgine_cli.keys import KeyStore
 from llmgine_cli.settings.harmless import split
-from llmgine_cli.settings.model import Circumstances, Notice, Settings
-from llmgine_cli.settings.problems import holds, problem
-from llmgine_cli.settings.sources import File, Flags, Key, Source, Variables, merged, read_dotenv, shown
+from llmgine_cli.settings.model import Circumstances, Notice, Settings, Tables
+from llmgine_cli.settings.sources import File, Flags, Key, Source, Variables, holds, merged, read_dotenv, shown
 from llmgine_cli.trust import TrustStore, digest
 
 # Variables that would say where requests, and the keys in them, are sent; and whose word proves who is there.
@@ -103,9 +102,37 @@ def check(path: Path, content: bytes) -> None:
     _made_of([File(path, content=content)])
 
 
+def made_of(tables: Mapping[str, Any]) -> Settings:
+    """Return settings that say what nested tables say, and nothing else.
+
+    Raises:
+        SettingsError: A setting is wrong; the message names the key.
+    """
+    return _made_of([Flags(tables)])
+
+
 def _made_of(sources: Sequence[Source]) -> Settings:
+    data = merged(sources)
     try:
-        return Settings.model_validate(merged(sources))
+        return _converted(data)
+    except msgspec.ValidationError:
+        return _checked(data, sources)
+
+
+def _converted(data: Mapping[str, Any]) -> Settings:
+    tables = msgspec.convert(data, Tables, dec_hook=lambda kind, value: kind(value))
+    return Settings(**{name: getattr(tables, name) for name in Tables.__struct_fields__})
+
+
+def _checked(data: Mapping[str, Any], sources: Sequence[Source]) -> Settings:
+    """Take what can be meant as a value of the right type, as words from variables are, and say what cannot."""
+    from pydantic import ValidationError
+
+    from llmgine_cli.settings.checking import checked
+    from llmgine_cli.settings.problems import problem
+
+    try:
+        return _converted(checked(data))
     except ValidationError as error:
         raise problem(error, sources) from None  # it shows values, and a value may be a secret
 

@@ -1,18 +1,20 @@
 """What to tell the user when a setting is wrong: which file or variable, which key, and what was probably meant."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any, cast
 
 from llmgine_cli.errors import SettingsError, near_miss
-from llmgine_cli.settings.harmless import row_of, table_of
 from llmgine_cli.settings.masking import masked
-from llmgine_cli.settings.model import ProviderSettings, Settings
-from llmgine_cli.settings.sources import File, Key, Source, Variables, variable_meant
+from llmgine_cli.settings.model import Tables
+from llmgine_cli.settings.sources import File, Key, Source, Variables, holds, variable_meant
+from llmgine_cli.settings.table import Table, fields
+from llmgine_cli.settings.vendors import ProviderSettings
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
-def problem(error: ValidationError, sources: Sequence[Source]) -> SettingsError:
+def problem(error: "ValidationError", sources: Sequence[Source]) -> SettingsError:
     """Turn what pydantic found wrong into one line and a hint; several mistakes are counted, the first is told."""
     found = error.errors(include_url=False)
     # A misspelt key may be why another is missing.
@@ -30,15 +32,6 @@ def problem(error: ValidationError, sources: Sequence[Source]) -> SettingsError:
     others = len(found) - 1
     more = f" (and {others} more mistake{'s' if others > 1 else ''})" if others else ""
     return SettingsError(f"{place}: {what}{more}", hint=near)
-
-
-def holds(data: Any, key: Key) -> bool:
-    """Whether a source says something about a key; of a list of tables, one of them."""
-    if not key:
-        return True
-    if isinstance(data, list):
-        return any(holds(one, key) for one in cast("list[object]", data))
-    return isinstance(data, dict) and key[0] in data and holds(cast("dict[str, Any]", data)[key[0]], key[1:])
 
 
 def _written(key: Key, sources: Sequence[Source]) -> tuple[Key, Source | None]:
@@ -74,13 +67,13 @@ def _explained(error: dict[str, Any], key: Key) -> tuple[str, Iterable[str]]:
 
 def _fields(tables: Key) -> Iterable[str]:
     """The keys a table may have."""
-    model: type[BaseModel] | None = Settings
+    model: type[Table] | None = Tables
     names = iter(tables)
     for name in names:
-        if model is Settings and name == "providers":
+        if model is Tables and name == "providers":
             next(names, None)  # the one table whose own tables have names of the user's choice
             model = ProviderSettings
         elif model is not None:
-            field = model.model_fields.get(name)
-            model = table_of(field) or row_of(field)
-    return model.model_fields if model else ()
+            field = fields(model).get(name)
+            model = (field.table or field.row) if field else None
+    return fields(model) if model else ()

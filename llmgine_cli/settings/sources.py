@@ -9,10 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
-from pydantic.fields import FieldInfo
-
 from llmgine_cli.errors import SettingsError
-from llmgine_cli.settings.model import Settings
+from llmgine_cli.settings.model import Tables
+from llmgine_cli.settings.table import Field, fields
 
 PREFIX = "LLMGINE_"
 NO_SETTINGS = ("LLMGINE_HOME", "LLMGINE_CONFIG")  # they say where settings are; see `places`
@@ -83,9 +82,9 @@ class Variables:
         """Variables that set nothing, each with what was probably meant: they are other people's, or misspelt."""
         for lower, name in self._named.items():
             head, *rest = lower.removeprefix(PREFIX.lower()).split("__")
-            field = Settings.model_fields.get(head)
+            field = fields(Tables).get(head)
             if name.upper() not in NO_SETTINGS and (field is None or (rest and not _is_table(field))):
-                yield name, variable_meant((), head, Settings.model_fields)
+                yield name, variable_meant((), head, fields(Tables))
 
 
 class File:
@@ -163,6 +162,15 @@ def merged(sources: Sequence["Source"]) -> dict[str, Any]:
     return whole
 
 
+def holds(data: Any, key: Key) -> bool:
+    """Whether a source says something about a key; of a list of tables, one of them."""
+    if not key:
+        return True
+    if isinstance(data, list):
+        return any(holds(one, key) for one in cast("list[object]", data))
+    return isinstance(data, dict) and key[0] in data and holds(cast("dict[str, Any]", data)[key[0]], key[1:])
+
+
 # What has a value for a setting, and can say where that was written.
 Source: TypeAlias = Flags | Variables | File
 
@@ -227,8 +235,8 @@ def _tables(said: Mapping[str, str]) -> dict[str, Any]:
     return tables(said)
 
 
-def _is_table(field: FieldInfo) -> bool:
-    return field.annotation is not str and field.annotation != str | None
+def _is_table(field: Field) -> bool:
+    return field.kind is not str and field.kind != str | None
 
 
 def _syntax_error(path: Path, text: str, error: ValueError | RecursionError) -> SettingsError:

@@ -7,7 +7,8 @@ from typing import Any, cast
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
-from llmgine_cli.settings.model import Settings
+from llmgine_cli.settings.checking import model_of
+from llmgine_cli.settings.model import Tables
 from llmgine_cli.settings.sources import PREFIX
 
 
@@ -24,7 +25,7 @@ class _Variables(EnvSettingsSource):
     def __init__(self, said: Mapping[str, str]) -> None:
         self._said = said
         # It only reads the fields, which any model has.
-        model = cast("type[BaseSettings]", Settings)
+        model = cast("type[BaseSettings]", model_of(Tables))
         super().__init__(model, case_sensitive=False, env_prefix=PREFIX, env_nested_delimiter="__")
 
     def _load_env_vars(self) -> Mapping[str, str | None]:

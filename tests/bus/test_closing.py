@@ -19,7 +19,7 @@ from llmgine_cli.eventlog.queries.orphans import orphans
 from llmgine_cli.eventlog.undelivered import UndeliveredFile
 from llmgine_cli.llm.events import MessageAdded
 from llmgine_cli.llm.messages import Image, Message
-from llmgine_cli.settings import Settings
+from llmgine_cli.settings import made_of
 from tests.support.messages import Pong
 from tests.support.pictures import png
 
@@ -234,7 +234,7 @@ async def test_a_large_picture_in_what_is_left_stands_beside_the_log_like_any_ot
 
 async def test_an_application_keeps_what_is_left_beside_its_log_and_nothing_without_one(home: Path) -> None:
     for enabled in (True, False):
-        settings = Settings.model_validate({"log": {"enabled": enabled}})
+        settings = made_of({"log": {"enabled": enabled}})
         app = build(settings)
         app.bus.subscribe(Event, hang, mailbox=3)
         await app.bus.publish(Pong(text=str(enabled)))

@@ -92,7 +92,7 @@ def test_every_option_of_ours_can_be_named_in_the_settings() -> None:
     """The settings list them by themselves, for they may not know the layer that has them."""
     from typing import get_args
 
-    from llmgine_cli.settings.model import Effort, Option
+    from llmgine_cli.settings.vendors import Effort, Option
 
     assert {*get_args(Option)} == {*ModelOptions.__struct_fields__, "response_format"} - {"extra"}
     assert {*get_args(Effort)} == {*get_args(ReasoningEffort)}

@@ -200,11 +200,13 @@ def as_facts(entry: "Entry", job: PromptDue | None) -> dict[str, Any]:
 
 async def _settle(cli: Cli, settings: "Settings", opening: Opening, text: str) -> PromptDue:
     """Open the conversation as it will be opened, so that what is wrong is told now, and say nothing in it."""
+    from msgspec.structs import replace
+
     from llmgine_cli.bootstrap import build
 
     # Nothing happens yet that would be worth a log.
-    quiet = settings.model_copy(update={"log": settings.log.model_copy(update={"enabled": False})})
-    async with build(quiet.under(settings.circumstances)) as app, open_talk(cli, app, opening) as talk:
+    quiet = replace(settings, log=replace(settings.log, enabled=False))
+    async with build(quiet) as app, open_talk(cli, app, opening) as talk:
         turn = talk.compose(text)
         talk.tell_model()
         return _job(settings, opening, talk, turn)
