@@ -13,6 +13,7 @@ and a `Run` to a result::
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
 from typing import Any, TypeVar, get_type_hints, overload
 
 import msgspec
@@ -101,7 +102,7 @@ class Engine:
     uses_tools: bool
     doc: str
 
-    @property
+    @cached_property
     def options(self) -> Mapping[str, tuple[Any, Any]]:
         """Its own options: name → (type, default); `dataclasses.MISSING` where one must be given."""
         hints = get_type_hints(self.command)

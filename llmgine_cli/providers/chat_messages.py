@@ -30,7 +30,12 @@ def messages_of(
     """
     if system_role == "user":
         messages = _said_by_the_user(messages)
-    wires = [wire for message in messages for wire in _translated(message, vendor)]
+    wires: list[dict[str, Any]] = []
+    for message in messages:
+        if (text := _only_text(message)) is not None:
+            wires.append({"role": message.role, "content": text})
+        else:
+            wires += _translated(message, vendor)
     if system_role == "developer":
         return [{**wire, "role": system_role} if wire["role"] == "system" else wire for wire in wires]
     return wires
@@ -60,6 +65,14 @@ def _said_by_the_user(messages: Iterable[Message]) -> Iterator[Message]:
             yield message
     if waiting:
         yield Message("user", tuple(waiting))
+
+
+def _only_text(message: Message) -> str | None:
+    """The text of a message that is no more than that, as most of a long conversation are; None for any other."""
+    if len(message.parts) != 1 or message.role == "tool":
+        return None
+    part = message.parts[0]
+    return part.text or None if isinstance(part, Text) else None
 
 
 def _translated(message: Message, vendor: Vendor) -> Iterator[dict[str, Any]]:
