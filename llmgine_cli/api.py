@@ -1,4 +1,4 @@
-"""All that an engine or tool file may import, and all that is promised not to break under it.
+"""All that an engine or tool file may import, or a package with a provider; it is promised not to break under them.
 
 Names load when they are first used, so that listing a folder of tools does not import what only an engine needs.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         UnansweredError,
         UsageError,
     )
+    from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
     from llmgine_cli.llm.events import StatusChanged
     from llmgine_cli.llm.history import History
     from llmgine_cli.llm.messages import (
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Message,
         ModelOptions,
         Reasoning,
+        Request,
         ResponseFormat,
         Text,
         ToolCall,
@@ -36,7 +38,19 @@ if TYPE_CHECKING:
         system,
         user,
     )
-    from llmgine_cli.llm.stream import Reply, Usage
+    from llmgine_cli.llm.provider import ProviderContext
+    from llmgine_cli.llm.stream import (
+        Finished,
+        ReasoningDelta,
+        Reply,
+        StreamEvent,
+        TextDelta,
+        ToolCallArguments,
+        ToolCallComplete,
+        ToolCallOpened,
+        Usage,
+        UsageReported,
+    )
     from llmgine_cli.toolkit.tool import Setting, tool
 
 _HOMES = {
@@ -52,6 +66,7 @@ _HOMES = {
         "UnansweredError",
         "UsageError",
     ),
+    "llm.embeddings": ("EmbeddingRequest", "Embeddings"),
     "llm.events": ("StatusChanged",),
     "llm.history": ("History",),
     "llm.messages": (
@@ -60,6 +75,7 @@ _HOMES = {
         "Message",
         "ModelOptions",
         "Reasoning",
+        "Request",
         "ResponseFormat",
         "Text",
         "ToolCall",
@@ -69,7 +85,19 @@ _HOMES = {
         "system",
         "user",
     ),
-    "llm.stream": ("Reply", "Usage"),
+    "llm.provider": ("ProviderContext",),
+    "llm.stream": (
+        "Finished",
+        "ReasoningDelta",
+        "Reply",
+        "StreamEvent",
+        "TextDelta",
+        "ToolCallArguments",
+        "ToolCallComplete",
+        "ToolCallOpened",
+        "Usage",
+        "UsageReported",
+    ),
     "toolkit.tool": ("Setting", "tool"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -79,9 +107,12 @@ __all__ = [
     "Bus",
     "Command",
     "CommandResult",
+    "EmbeddingRequest",
+    "Embeddings",
     "Engine",
     "Event",
     "File",
+    "Finished",
     "History",
     "Image",
     "InvalidAnswerError",
@@ -90,22 +121,31 @@ __all__ = [
     "Message",
     "ModelOptions",
     "Prompt",
+    "ProviderContext",
     "ProviderError",
     "Reasoning",
+    "ReasoningDelta",
     "Reply",
+    "Request",
     "ResponseFormat",
     "Run",
     "Session",
     "Setting",
     "StatusChanged",
+    "StreamEvent",
     "Text",
+    "TextDelta",
     "ToolCall",
+    "ToolCallArguments",
+    "ToolCallComplete",
+    "ToolCallOpened",
     "ToolError",
     "ToolResult",
     "ToolSpec",
     "UnansweredError",
     "Usage",
     "UsageError",
+    "UsageReported",
     "UserAnswered",
     "assistant",
     "engine",

@@ -279,14 +279,13 @@ def build(
         SettingsError: A setting is wrong.
     """
     from llmgine_cli.plugins import Plugins
-    from llmgine_cli.providers.own_vendors import merged
-    from llmgine_cli.providers.presets import VENDORS
+    from llmgine_cli.providers.own_vendors import vendors
     from llmgine_cli.settings import load
     from llmgine_cli.trust import TrustStore
 
     settings = settings or load()
-    vendors = merged(VENDORS, settings.vendor_changes)
-    keys = list(_keys(settings, [variable for vendor in vendors.values() for variable in vendor.key_envs]))
+    known = vendors(settings.vendor_changes)
+    keys = list(_keys(settings, [variable for vendor in known.values() for variable in vendor.key_envs]))
     names = dict.fromkeys(settings.log.sinks) if settings.log.enabled else {}
     leftovers = log = None
     if settings.log.enabled:
@@ -313,7 +312,7 @@ def build(
         settings=settings,
         bus=bus,
         plugins=Plugins(project=settings.project, trust=TrustStore(), tell=tell),
-        catalog=make_catalog(settings, vendors),
+        catalog=make_catalog(settings, known),
         calls=_calls(bus, settings, _budget(bus, settings, logged=log is not None, tell=tell)),
         log=log,
         sinks=sinks,

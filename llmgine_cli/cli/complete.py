@@ -123,15 +123,14 @@ def _templates() -> Iterator[Offer]:
 
 def _models(*, embedding: bool = False) -> Iterator[Offer]:
     from llmgine_cli.providers import weights
-    from llmgine_cli.providers.own_vendors import merged
-    from llmgine_cli.providers.presets import VENDORS
+    from llmgine_cli.providers.own_vendors import vendors
     from llmgine_cli.settings import load
 
     settings = load()
     yield from settings.aliases.items()
     for model in weights.stored():
         yield f"local:{model.name}", "on this machine"
-    for vendor in merged(VENDORS, settings.vendor_changes).values():
+    for vendor in vendors(settings.vendor_changes).values():
         usual = vendor.embedding_model if embedding else vendor.default_model
         if usual:
             yield f"{vendor.name}:{usual}", ""
@@ -144,11 +143,10 @@ def _aliases() -> Iterator[Offer]:
 
 
 def _keyed() -> Iterator[Offer]:
-    from llmgine_cli.providers.own_vendors import merged
-    from llmgine_cli.providers.presets import VENDORS
+    from llmgine_cli.providers.own_vendors import vendors
     from llmgine_cli.settings import load
 
-    for vendor in merged(VENDORS, load().vendor_changes).values():
+    for vendor in vendors(load().vendor_changes).values():
         if vendor.key_env:
             yield vendor.name, vendor.key_env
 

@@ -100,10 +100,9 @@ def _used(settings: "Settings") -> "Mapping[str, list[str]]":
 
 
 def _vendors(settings: "Settings") -> "Mapping[str, Vendor]":
-    from llmgine_cli.providers.own_vendors import merged
-    from llmgine_cli.providers.presets import VENDORS
+    from llmgine_cli.providers.own_vendors import vendors
 
-    return merged(VENDORS, settings.vendor_changes)
+    return vendors(settings.vendor_changes)
 
 
 def _variable(name: str, settings: "Settings") -> str:

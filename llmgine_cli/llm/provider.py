@@ -1,7 +1,7 @@
 """What a provider is: whoever turns a request into a stream of events."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from llmgine_cli.llm.embeddings import EmbeddingRequest, Embeddings
@@ -44,6 +44,27 @@ class Provider(Protocol):
     async def aclose(self) -> None:
         """Release connections and processes. Harmless the second time."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderContext:
+    """What a provider of an installed package is made with.
+
+    Attributes:
+        name: As in `provider:model`: that of its entry point.
+        key: Gives the key that a variable holds: from the environment, as `llmgine keys set` stored it, or from `.env`.
+        base_url: Where requests go, if `[providers.NAME]` says so.
+        headers: What to send with every request, if it says so.
+        connect_timeout: Seconds to wait for a connection.
+        idle_timeout: Seconds an answer may stand still.
+    """
+
+    name: str
+    key: Callable[[str], str | None] = field(repr=False)
+    base_url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    connect_timeout: float = 10.0
+    idle_timeout: float = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, SettingsError, UsageError, near_miss
 from llmgine_cli.llm.embeddings import no_embeddings
 from llmgine_cli.llm.messages import File, Image, Part
-from llmgine_cli.llm.provider import Model, Provider
+from llmgine_cli.llm.provider import Model, Provider, ProviderContext
 from llmgine_cli.providers.presets import VENDORS
 from llmgine_cli.providers.quirks import Protocol as WireFormat
 from llmgine_cli.providers.transport import Endpoint, Transport
@@ -328,6 +328,19 @@ class Catalog:
             from llmgine_cli.providers.local import LocalProvider
 
             return LocalProvider(connect_timeout=self._connect_timeout, idle_timeout=self._idle_timeout)
+        if protocol == "installed":
+            from llmgine_cli.providers.installed import make
+
+            return make(
+                ProviderContext(
+                    name=vendor.name,
+                    key=self._secret,
+                    base_url=vendor.base_url or None,
+                    headers=vendor.headers,
+                    connect_timeout=self._connect_timeout,
+                    idle_timeout=self._idle_timeout,
+                )
+            )
         vendor = self._placed(vendor)
         endpoint = self._endpoint(vendor)
         transport = _sdk_transport(vendor, endpoint) if vendor.transport == "sdk" else None

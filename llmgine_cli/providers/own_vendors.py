@@ -1,4 +1,4 @@
-"""Vendors of the settings: the known ones, changed, and new ones."""
+"""Who serves models here: the known vendors, those of installed packages, and what the settings say of them all."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,6 +8,18 @@ from llmgine_cli.providers.known_quirks import TEXT_ONLY
 from llmgine_cli.providers.presets import VENDORS
 from llmgine_cli.providers.quirks import Quirk, names_of, quirk_of
 from llmgine_cli.providers.vendor import Vendor
+
+
+def vendors(changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Vendor]:
+    """Return everybody who serves models here, by name.
+
+    Args:
+        changes: What the settings say, as for `merged`.
+    """
+    from llmgine_cli.providers.installed import installed  # asks the machine, and is no matter for who merges rows
+
+    theirs = {name: row for name, row in installed().items() if name not in VENDORS}
+    return merged({**VENDORS, **theirs}, changes)
 
 
 def merged(vendors: Mapping[str, Vendor], changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Vendor]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, cast
 
-Protocol: TypeAlias = Literal["chat", "responses", "anthropic", "local", "echo"]
+Protocol: TypeAlias = Literal["chat", "responses", "anthropic", "local", "echo", "installed"]
 Form: TypeAlias = Literal["json_schema", "json_object"]
 SystemRole: TypeAlias = Literal["system", "developer", "user"]
 

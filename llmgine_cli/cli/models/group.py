@@ -18,10 +18,9 @@ app = typer.Typer(
 
 def vendors_of(settings: "Settings") -> "Mapping[str, Vendor]":
     """Return all providers there are here, by name."""
-    from llmgine_cli.providers.own_vendors import merged
-    from llmgine_cli.providers.presets import VENDORS
+    from llmgine_cli.providers.own_vendors import vendors
 
-    return merged(VENDORS, settings.vendor_changes)
+    return vendors(settings.vendor_changes)
 
 
 def catalog_of(settings: "Settings") -> "Catalog":
