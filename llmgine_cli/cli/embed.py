@@ -10,7 +10,7 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.complete import complete_embedding_model
-from llmgine_cli.cli.talk.opening import MaxCost, check_cost
+from llmgine_cli.cli.talk.opening import MaxCost, Retries, Timeout, check_cost, check_timeout
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def _embed(
     ] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", min=1, help="Texts in one request.")] = 64,
     with_text: Annotated[bool, typer.Option("--text", help="Put each text beside its vector.")] = False,
+    retries: Retries = None,
+    timeout: Timeout = None,
     max_cost: MaxCost = None,
     no_log: Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")] = False,
     usage: Annotated[bool, typer.Option("-u", "--usage", help="Say on stderr what it took: tokens, price.")] = False,
@@ -68,7 +70,9 @@ def _embed(
     """
     wanted = _given(texts or (), file or (), lines=lines)
     check_cost(max_cost)
-    settings = cli.settings({"limits.max_cost": max_cost, **({"log.enabled": False} if no_log else {})})
+    check_timeout(timeout)
+    limits = {"limits.max_cost": max_cost, "limits.retries": retries, "limits.idle_timeout": timeout}
+    settings = cli.settings(limits | ({"log.enabled": False} if no_log else {}))
     cli.run(_run(cli, settings, wanted, model, dimensions, batch=batch, with_text=with_text, usage=usage))
 
 

@@ -68,9 +68,36 @@ def test_a_vendor_that_is_busy_is_asked_again(cli: Program) -> None:
     assert (done.code, len(lines(done)), len(vendor.embedded)) == (0, 1, 2)
 
 
+def test_a_vendor_that_is_busy_is_asked_again_only_as_often_as_is_said(cli: Program) -> None:
+    with FakeVendor(embedding_faults=[Fault(429, "slow down", headers={"Retry-After": "0"})]) as vendor:
+        done = cli("embed", "--retries", "0", "x", env=env(vendor))
+    assert (done.code, done.stdout, len(vendor.embedded)) == (1, "", 1)
+
+
+def test_a_vendor_that_is_silent_is_left_when_it_is_said(cli: Program) -> None:
+    with FakeVendor(embedding_faults=[Silence()]) as vendor:
+        done = cli("embed", "--retries", "0", "--timeout", "0.3", "x", env=env(vendor))
+    assert (done.code, done.stdout) == (1, "")
+    assert "0.3" in done.stderr
+    assert cli("embed", "--timeout", "0", "x").code == 2
+
+
+def test_the_log_tells_of_it_what_it_took(cli: Program) -> None:
+    with FakeVendor() as vendor:
+        assert cli("embed", "-m", "openai", "one two three", env=env(vendor)).code == 0
+    [row] = json.loads(cli("logs", "stats", "--by", "model", "--json").stdout)["model"]
+    assert (row["model"], row["calls"], row["input_tokens"], row["price"]) == (
+        "openai:text-embedding-3-small", 1, 3, pytest.approx(6e-8),
+    )  # fmt: skip
+    [session] = json.loads(cli("logs", "list", "--json").stdout)
+    assert (session["calls"], session["models"]) == (1, ["openai:text-embedding-3-small"])
+    assert session["price"] == pytest.approx(6e-8)
+
+
 def test_a_failure_ends_it_and_what_had_come_is_printed(cli: Program) -> None:
     with FakeVendor(embedding_faults=[None, Fault(400, "no")]) as vendor:
-        done = cli("embed", "--batch", "1", "one", "two", "three", env=env(vendor))
+        one_by_one = {"LLMGINE_PROVIDERS__OPENAI__MAX_CONCURRENCY": "1"}
+        done = cli("embed", "--batch", "1", "one", "two", "three", env={**env(vendor), **one_by_one})
     assert (done.code, [line["id"] for line in lines(done)]) == (1, ["1"])
     assert done.stderr.endswith("llmgine: openai answered with an error (400): no\n")
 

@@ -166,8 +166,7 @@ def read_options(cli: Cli, asked: Asked) -> "tuple[Settings, Opening]":
     if asked.param and asked.template is None:
         raise UsageError("-p gives a value to a prompt template, and none is named", hint="name it with -t NAME")
     approve = "ask" if asked.ask_first else asked.approve
-    if asked.timeout is not None and not 0 < asked.timeout <= DAY:
-        raise UsageError(f"--timeout {asked.timeout:g} is no time to wait", hint="give seconds, as in --timeout 30")
+    check_timeout(asked.timeout)
     check_cost(asked.max_cost)
     overrides: dict[str, Any] = dict(asked.overrides)
     if asked.no_log:
@@ -187,6 +186,16 @@ def read_options(cli: Cli, asked: Asked) -> "tuple[Settings, Opening]":
         overrides=asked.overrides,
     )
     return cli.settings(overrides), opening
+
+
+def check_timeout(seconds: float | None) -> None:
+    """Check what `--timeout` says.
+
+    Raises:
+        UsageError: It is no time to wait.
+    """
+    if seconds is not None and not 0 < seconds <= DAY:
+        raise UsageError(f"--timeout {seconds:g} is no time to wait", hint="give seconds, as in --timeout 30")
 
 
 def check_cost(most: float | None) -> None:

@@ -159,6 +159,15 @@ def _finished(part: Part, prices: Prices, event: Counted) -> None:
         tally.first_tokens.append(event.first_token_ms)
 
 
+def _embedded(part: Part, prices: Prices, event: Counted) -> None:
+    when = minute(event.timestamp)
+    cell = (event.model, when.day)
+    tally = part.models[cell]
+    tally.calls += 1
+    _spend(part, prices, cell, event.usage, when=when)
+    tally.durations.append(event.duration_ms)
+
+
 def _spend(part: Part, prices: Prices, cell: Cell, usage: Usage, *, when: Minute, answered: str | None = None) -> None:
     """Count the tokens of a call and what it cost."""
     tally = part.models[cell]
@@ -232,6 +241,8 @@ _PRICED: dict[str, Callable[[Part, Prices, Counted], None]] = {
     "LLMCallFinished": _finished,
     "LLMCallFailed": _failed,
     "LLMCallInterrupted": _interrupted,
+    "EmbeddingFinished": _embedded,
+    "EmbeddingFailed": _failed,
 }
 _COUNTERS: dict[str, Callable[[Part, Counted], None]] = {
     "LLMAttemptFailed": _attempt,

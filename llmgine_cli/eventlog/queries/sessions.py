@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 TYPES = (
     "SessionStarted", "SessionEnded", "SessionNamed", "ConversationOpened", "CommandStarted", "CommandFinished",
     "LLMCallStarted", "LLMCallFinished", "LLMCallFailed", "LLMCallInterrupted", "ToolCallFinished",
+    "EmbeddingStarted", "EmbeddingFinished", "EmbeddingFailed",
 )  # fmt: skip
 _WANTED = Filter(types=TYPES)
 _STARTS = Filter(types=("SessionStarted",))
@@ -39,7 +40,7 @@ class Summary(msgspec.Struct, kw_only=True):
         engine: The conversation strategy, or its command's name where the log does not say more.
         models: `provider:model` of all that were asked, the last one last.
         turns: How many commands the user gave.
-        calls: How many times a model was asked.
+        calls: How many times a model was asked, for vectors too.
         tools: How many tool calls there were.
         input_tokens: Tokens of all requests.
         output_tokens: Tokens of all answers.
@@ -131,9 +132,12 @@ class _Adding:
             "CommandFinished": self._answered,
             "LLMCallStarted": self._called,
             "LLMCallFinished": self._spent,
-            "LLMCallFailed": self._failed,
+            "LLMCallFailed": self._settled,
             "LLMCallInterrupted": self._interrupted,
             "ToolCallFinished": self._used,
+            "EmbeddingStarted": self._called,
+            "EmbeddingFinished": self._settled,
+            "EmbeddingFailed": self._settled,
         }
 
     def add(self, event: Counted) -> None:
@@ -207,14 +211,14 @@ class _Adding:
         self._cancelled = event.cancelled
         self._sum.error = None if event.success else event.error
 
-    def _failed(self, event: Counted) -> None:
+    def _settled(self, event: Counted) -> None:
         self._settle(event.model)
-        if event.usage != Usage():  # of what had come before
+        if event.usage != Usage():  # of vectors, or of what had come before a failure
             self._prices.add(self._sum, event.model, event.usage, event.time_ns)
 
     def _interrupted(self, event: Counted) -> None:
         if event.usage != Usage():  # else nobody knows
-            self._failed(event)
+            self._settled(event)
 
     def _settle(self, model: str) -> None:
         self._sum.unpriced = max(0, self._sum.unpriced - (not is_free(model)))

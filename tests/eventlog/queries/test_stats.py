@@ -8,11 +8,19 @@ import pytest
 
 from llmgine_cli.bus import CommandFinished, Event, HandlerFailed
 from llmgine_cli.eventlog.codec import encode
+from llmgine_cli.eventlog.crew import Crew
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.queries.counted import CountedLog
 from llmgine_cli.eventlog.queries.counting import TYPES, Failure
 from llmgine_cli.eventlog.queries.stats import Stats, bars, percentiles
-from llmgine_cli.llm.events import LLMAttemptFailed, LLMCallFailed, LLMCallFinished, LLMCallInterrupted
+from llmgine_cli.llm.events import (
+    EmbeddingFailed,
+    EmbeddingFinished,
+    LLMAttemptFailed,
+    LLMCallFailed,
+    LLMCallFinished,
+    LLMCallInterrupted,
+)
 from llmgine_cli.llm.messages import ToolCall, ToolResult, assistant
 from llmgine_cli.llm.prices import Prices
 from llmgine_cli.llm.stream import Reply, Usage
@@ -93,6 +101,51 @@ def test_what_was_put_into_the_cache_is_priced_as_that(tmp_path: Path) -> None:
 
     price = counted(tmp_path, call).total().price
     assert price == pytest.approx((1000 * 3 + 1000 * 0.3 + 2000 * 3.75 + 10 * 15) / 1e6)
+
+
+def test_calls_for_vectors_count_with_what_they_cost(tmp_path: Path) -> None:
+    model = "openai:text-embedding-3-small"
+    vectors = EmbeddingFinished(
+        call_id="c", model=model, dimensions=2, usage=Usage(input_tokens=1_000_000), duration_ms=7, time_ns=NOON
+    )
+    failure = EmbeddingFailed(call_id="c", model=model, error="no", error_type="E", duration_ms=1, time_ns=NOON)
+    stats = counted(tmp_path, vectors, failure)
+    total = stats.total()
+    assert (total.calls, total.failed, total.input_tokens, total.output_tokens, total.unpriced) == (
+        2,
+        1,
+        1_000_000,
+        0,
+        0,
+    )
+    assert total.price == pytest.approx(0.02)
+    assert list(total.durations) == [7]
+    assert stats.errors == {Failure(model, "E"): 1}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_prices_that_are_at_hand_and_those_that_are_not_add_up_to_the_same(tmp_path: Path, processes: int) -> None:
+    models = ("openai:gpt-4o", "gemini:gemini-2.5-pro", "deepseek:deepseek-chat", "local:x", "nobody:y")
+    calls = [
+        finished(model, given=given, time_ns=NOON - number * DAY * 30)
+        for number, model in enumerate(models * 20)
+        for given in (0, 1000, 199_999, 200_001, 300_000)
+    ]
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"".join(map(encode, calls)))
+    prices = Prices()
+    found: list[Stats] = []
+    for _ in range(2):  # the second time all are at hand
+        stats = Stats(prices)
+        stats.count(CountedLog(path, Filter(types=TYPES), Crew(size=processes, large=0, piece=10_000)))
+        found.append(stats)
+    each = [prices.cost(call.model, call.reply.usage, call.time_ns) for call in calls]
+    for stats in found:
+        total = stats.total()
+        assert total.price == pytest.approx(sum(price or 0 for price in each))
+        assert total.unpriced == sum(price is None for price in each) == 100
+        assert total.calls == len(calls)
+        assert list(percentiles(total.durations) or ()) == [10, 10, 10]
 
 
 def test_an_attempt_that_failed_is_an_error_and_no_call(tmp_path: Path) -> None:
