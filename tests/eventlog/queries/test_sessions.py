@@ -10,7 +10,15 @@ from llmgine_cli.bus import Bus, CommandFinished, CommandStarted, Event, Session
 from llmgine_cli.engine import Prompt
 from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.queries.sessions import Summary, state, summarise
-from llmgine_cli.llm.events import LLMCallFailed, LLMCallFinished, LLMCallInterrupted, LLMCallStarted
+from llmgine_cli.llm.events import (
+    EmbeddingFailed,
+    EmbeddingFinished,
+    EmbeddingStarted,
+    LLMCallFailed,
+    LLMCallFinished,
+    LLMCallInterrupted,
+    LLMCallStarted,
+)
 from llmgine_cli.llm.messages import ToolCall, assistant
 from llmgine_cli.llm.prices import Prices
 from llmgine_cli.llm.stream import Reply, Usage
@@ -86,6 +94,17 @@ def test_what_had_come_of_a_call_that_did_not_end_well_has_its_price(tmp_path: P
     found = summary(tmp_path, begun, failed, begun, stopped)
     assert (found.unpriced, found.input_tokens, found.output_tokens) == (0, 2000, 200)
     assert found.price == pytest.approx(2 * (1000 * 2.5 + 100 * 10) / 1e6)
+
+
+def test_vectors_that_an_engine_asks_for_count_as_calls(tmp_path: Path) -> None:
+    model = "openai:text-embedding-3-small"
+    begun = EmbeddingStarted(model=model, texts=1, characters=3)
+    usage = Usage(input_tokens=1_000_000)
+    done = EmbeddingFinished(call_id="c", model=model, dimensions=2, usage=usage, duration_ms=1)
+    failed = EmbeddingFailed(call_id="c", model=model, error="no", error_type="E", duration_ms=1)
+    found = summary(tmp_path, begun, done, begun, failed, begun)
+    assert (found.calls, found.models, found.input_tokens, found.unpriced) == (3, [model], 1_000_000, 1)
+    assert found.price == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize(
