@@ -285,7 +285,7 @@ def build(
 
     settings = settings or load()
     known = vendors(settings.vendor_changes)
-    keys = list(_keys(settings, [variable for vendor in known.values() for variable in vendor.key_envs]))
+    keys = list(_keys(settings, known.values()))
     names = dict.fromkeys(settings.log.sinks) if settings.log.enabled else {}
     leftovers = log = None
     if settings.log.enabled:
@@ -424,12 +424,14 @@ def _shape(schema: "type[BaseModel] | Mapping[str, Any] | None") -> Shape | None
     return shape
 
 
-def _keys(settings: "Settings", variables: Iterable[str]) -> Iterator[str]:
-    """The keys that may not get into a log; one that cannot be had now will not be used either."""
-    for variable in variables:
-        with suppress(SettingsError):
-            if key := settings.key(variable):
-                yield key.get_secret_value()
+def _keys(settings: "Settings", vendors: "Iterable[Vendor]") -> Iterator[str]:
+    """What may not get into a log; a key that cannot be had now will not be used either."""
+    for vendor in vendors:
+        yield from vendor.secrets
+        for variable in vendor.key_envs:
+            with suppress(SettingsError):
+                if key := settings.key(variable):
+                    yield key.get_secret_value()
 
 
 async def _close_all(sinks: "Sequence[Sink]") -> None:

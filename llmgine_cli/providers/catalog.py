@@ -400,6 +400,7 @@ class Catalog:
             provider=vendor.name,
             base_url=url,
             key=key,
+            secrets=vendor.secrets,
             key_env=variable or vendor.key_env,
             key_source=self._key_source(variable) if self._key_source and variable else None,
             starter=vendor.starter,

@@ -192,8 +192,8 @@ def _is_html(body: bytes) -> bool:
 
 
 def _clean(text: str, endpoint: Endpoint) -> str:
-    if endpoint.key:
-        text = text.replace(endpoint.key, "***")
+    for secret in (endpoint.key, *endpoint.secrets):
+        text = text.replace(secret, "***") if secret else text
     return _short(text)
 
 

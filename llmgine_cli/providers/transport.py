@@ -27,6 +27,7 @@ class Endpoint:
         provider: The left half of `provider:model`.
         base_url: Where requests go; paths are appended to it.
         key: The key, if there is one.
+        secrets: What else must not be told: what headers of the user's own let in with.
         key_env: The variable it came from, or should come from.
         key_source: Where that variable was set: "environment" or ".env".
         starter: For a server on the user's own machine: how to start it.
@@ -39,6 +40,7 @@ class Endpoint:
     provider: str
     base_url: str
     key: str | None = field(default=None, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     key_env: str | None = None
     key_source: str | None = None
     starter: str | None = None

@@ -1,11 +1,14 @@
 """Who serves models, as a row of data: `presets` has those that are known, `own_vendors` adds those of the settings."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from llmgine_cli.providers.quirks import Protocol, Quirk, Traits, traits_of
 
+_SECRET_HEADER = re.compile("key|token|secret|auth|password|cookie|credential", re.IGNORECASE)
+_SHORTEST_SECRET = 8  # characters; a shorter one is a placeholder, or a word that may stand anywhere
 Platform: TypeAlias = Literal["azure", "bedrock", "vertex"]
 
 
@@ -92,6 +95,12 @@ class Vendor:
     def key_envs(self) -> tuple[str, ...]:
         """All variables that may hold its key, the best first."""
         return (self.key_env, *self.more_key_envs) if self.key_env else ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What of the headers may let others in, without the word before it, as `Bearer`."""
+        values = (value for name, value in self.headers.items() if _SECRET_HEADER.search(name))
+        return tuple(secret for value in values if len(secret := value.strip().rpartition(" ")[2]) >= _SHORTEST_SECRET)
 
     def protocol_of(self, model: str) -> Protocol:
         """The wire format in which a model is asked."""

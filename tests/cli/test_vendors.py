@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.program import Completed, Program
-from tests.support.server import Answer, FakeVendor, Recorded, ToolCalls
+from tests.support.server import Answer, FakeVendor, Fault, Recorded, ToolCalls
 
 OWN = {"OPENAI_API_KEY": "sk-openai-0123456789", "ANTHROPIC_API_KEY": "sk-ant-0123456789"}
 ROUTER = {"OPENROUTER_API_KEY": "sk-or-0123456789abcdef"}
@@ -279,3 +279,25 @@ def test_a_project_nobody_trusts_says_nothing_of_vendors(cli: Program, home: Pat
     for key in ("providers.openai.names.seed", "providers.openai.aliases.a", "providers.openrouter.routing.only"):
         assert key in done.stderr
     assert vendor.requests == []
+
+
+def test_a_key_in_a_header_of_ones_own_is_told_nowhere(cli: Program, home: Path) -> None:
+    Path("llmgine.toml").write_text(
+        """
+        [providers.acme]
+        base_url = "http://unused/v1"
+        headers = { X-Api-Token = "Bearer topsecret-0815", X-Team = "blue-and-green" }
+        """
+    )
+    assert cli("trust", "--yes", ".").code == 0
+    told = Fault(400, "no entry for topsecret-0815 of blue-and-green")
+    with FakeVendor([told]) as vendor:
+        done = cli(
+            "run", "-m", "acme:x", "is it topsecret-0815?", env={"LLMGINE_PROVIDERS__ACME__BASE_URL": vendor.url}
+        )
+        assert vendor.requests[0].headers["x-api-token"] == "Bearer topsecret-0815"
+    assert done.code == 1
+    assert "no entry for *** of blue-and-green" in done.stderr
+    [log] = (home / "state" / "logs").glob("*.jsonl")
+    assert "topsecret" not in log.read_text()
+    assert "blue-and-green" in log.read_text()
