@@ -39,10 +39,14 @@ def _version() -> None:
 
 
 def _open_streams() -> None:
-    """Open the null device where a standard stream was closed: the next file opened would take its place."""
+    """Open the null device where a standard stream was closed: the next file opened would take its place.
+
+    What is written to a closed stdout is an error all the same: whoever closed it will not get the answer.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one, as we go upwards
+            mode = os.O_RDONLY if name == "stdout" else os.O_RDWR
+            opened = os.open(os.devnull, mode)  # the lowest number that is free: this one, as we go upwards
             os.set_inheritable(opened, True)
             stream = open(opened, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115 -- to the end
             setattr(sys, name, stream)
