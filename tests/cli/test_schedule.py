@@ -96,6 +96,16 @@ def test_json_tells_everything_that_is_settled(cli: Program) -> None:
     assert abs(datetime.fromisoformat(told["due"]) - in_two_and_a_half) < timedelta(seconds=1)
 
 
+def test_the_list_for_programs_names_what_is_attached_the_form_and_what_to_fall_back_on(cli: Program) -> None:
+    Path("dot.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(20))
+    words = ("--schema", "name", "-a", "dot.png", "--retries", "0", "--fallback", "echo:other")
+    assert cli("run", "--in", "1h", "-m", "echo:echo", *words, "who?").code == 0
+    [entry] = json.loads(cli("schedule", "list", "--json").stdout)
+    assert entry["schema"]["required"] == ["name"]
+    assert entry["overrides"] == {"limits.retries": 0, "fallback": ["echo:other"]}
+    assert entry["attachments"] == ["dot.png"]
+
+
 def test_schedule_add_is_the_same(cli: Program) -> None:
     assert cli("schedule", "add", "--in", "1h", "-m", "echo:echo", "as an argument").stdout == "1\n"
     assert cli("schedule", "add", "--in", "1h", "-m", "echo:echo", input="from a pipe\n").stdout == "2\n"

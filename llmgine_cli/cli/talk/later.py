@@ -17,7 +17,7 @@ from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.talk.moments import When, shown
 from llmgine_cli.cli.talk.opening import Opening, Talk, Turn, open_talk
 from llmgine_cli.errors import UsageError
-from llmgine_cli.llm.messages import Message, Part
+from llmgine_cli.llm.messages import File, Image, Message, Part, named
 
 if TYPE_CHECKING:
     from llmgine_cli.bus.schedule import Entry, ScheduleStore
@@ -193,6 +193,9 @@ def as_facts(entry: "Entry", job: PromptDue | None) -> dict[str, Any]:
             "tools": list(job.tools),
             "approve": job.approve,
             "options": dict(job.options),
+            "overrides": dict(job.overrides),
+            "attachments": [named(part) for part in job.attachments if isinstance(part, Image | File)],
+            "schema": job.schema,
             "folder": str(job.folder),
         }
     return facts
