@@ -6,12 +6,15 @@ from typing import Any, Self
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import ListElement, Markdown
+from rich.markdown import ListElement, Markdown, TableElement
+from rich.table import Table
 
-from llmgine_cli.cli.screen.code import THEME, CodeStream
+from llmgine_cli.cli.screen.code import THEME, CodeStream, WholeCode
 from llmgine_cli.cli.screen.painter import Painter
 
 LISTS = ("ordered_list_open", "bullet_list_open")
+_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
+_STYLED = ("<kbd>", "</kbd>")
 # Renders as nothing, but Rich then leaves a blank row before what follows, as after any block.
 _SOMETHING = Token("html_block", "", 0)
 
@@ -38,6 +41,18 @@ class NumberedList(ListElement):
             yield from item.render_number(console, options, number, last)
 
 
+class FoldedTable(TableElement):
+    """A table of which nothing is left out: a word that is wider than its column goes on in the next row."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render it as Rich does, but whole."""
+        for made in super().__rich_console__(console, options):
+            if isinstance(made, Table):
+                for column in made.columns:
+                    column.overflow = "fold"
+            yield made
+
+
 class Block(Markdown):
     """One block, or some in a row, rendered as if it stood below others.
 
@@ -46,7 +61,12 @@ class Block(Markdown):
         gap: Whether the block above wants a blank row below itself.
     """
 
-    elements = Markdown.elements | {"ordered_list_open": NumberedList}
+    elements = Markdown.elements | {
+        "ordered_list_open": NumberedList,
+        "table_open": FoldedTable,
+        "fence": WholeCode,
+        "code_block": WholeCode,
+    }
 
     def __init__(self, tokens: list[Token], *, gap: bool) -> None:
         super().__init__("", code_theme=THEME, hyperlinks=False)
@@ -57,9 +77,9 @@ class Outline:
     """Finds blocks."""
 
     def __init__(self) -> None:
-        # As rich.markdown.Markdown does it; the second one only looks for where blocks begin.
-        self._full = MarkdownIt().enable(["strikethrough", "table"])
-        self._coarse = MarkdownIt().enable("table").disable("inline")
+        # As rich.markdown.Markdown does it, but HTML is text; the second one only looks for where blocks begin.
+        self._full = MarkdownIt().enable(["strikethrough", "table"]).disable("html_block")
+        self._coarse = MarkdownIt().enable("table").disable(["inline", "html_block"])
 
     def last(self, lines: list[str]) -> Token | None:
         """Return the token that opens the last block of these lines; its `map` says where it begins."""
@@ -77,8 +97,18 @@ class Outline:
         for token in self._full.parse("\n".join(lines), references):
             if token.level == 0 and token.nesting >= 0:
                 blocks.append([])
+            for child in token.children or ():
+                _keep(child)
             blocks[-1].append(token)
         return blocks
+
+
+def _keep(token: Token) -> None:
+    """Keep what Rich would leave out of a line of text: where the model began a new line, and what looks like HTML."""
+    if token.type == "softbreak" or (token.type == "html_inline" and _BREAK.fullmatch(token.content)):
+        token.type, token.tag = "hardbreak", "br"
+    elif token.type == "html_inline" and token.content not in _STYLED:
+        token.type = "text"
 
 
 class Fence:

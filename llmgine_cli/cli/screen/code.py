@@ -1,6 +1,14 @@
-"""A code block that grows: each line is coloured and final as soon as it is complete."""
+"""Code: coloured, at the left margin so that it can be copied, and a long line broken where the row ends.
+
+A block that grows is coloured line by line, and each line is final as soon as it is complete.
+"""
+
+from collections.abc import Iterable, Iterator
 
 from pygments.token import Comment, String  # type: ignore[import-untyped]  # has no types of its own
+from rich.cells import chop_cells
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import CodeBlock
 from rich.padding import Padding
 from rich.segment import Segment, Segments
 from rich.syntax import Syntax
@@ -15,8 +23,20 @@ CONTEXT = 120
 CONTEXT_MOST = 600
 
 
+class WholeCode(CodeBlock):
+    """A code block that is there at once, or in a list or a quotation; it looks as one that grew."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render it with a blank row above and below."""
+        code = str(self.text).rstrip()
+        lines = coloured(Syntax("", self.lexer_name, theme=THEME), code) if code else [Text("")]
+        background = Syntax.get_theme(THEME).get_background_style()
+        rows = Segments(_rows(console, options.update(height=None, justify="left"), lines))
+        yield Padding(rows, pad=(1, 0), style=background)
+
+
 class CodeStream:
-    """Renders the lines of one code block, with the look of `rich.markdown.CodeBlock`.
+    """Renders the lines of one code block.
 
     Args:
         painter: Makes rows.
@@ -25,7 +45,7 @@ class CodeStream:
 
     def __init__(self, painter: Painter, language: str) -> None:
         self._painter = painter
-        self._syntax = Syntax("", language or "text", theme=THEME, word_wrap=True)
+        self._syntax = Syntax("", language or "text", theme=THEME)
         self._background = Syntax.get_theme(THEME).get_background_style()
         self._above: list[str] = []
         self._blank: list[str] = []
@@ -55,23 +75,10 @@ class CodeStream:
 
     def _rows(self, lines: list[str], *, top: bool = False, bottom: bool = False) -> list[str]:
         console = self._painter.console
-        width = max(1, self._painter.width - 2)
-        options = console.options.update(width=width, height=None, justify="left")
-        segments: list[Segment] = []
-        for line in self._coloured(lines):
-            for row in console.render_lines(line, options, style=self._background):
-                segments += [*row, Segment.line()]
-        return self._painter.rows(
-            Padding(Segments(segments), pad=(int(top), 1, int(bottom), 1), style=self._background)
-        )
-
-    def _coloured(self, lines: list[str]) -> list[Text]:
-        if not lines:
-            return []
-        code = "\n".join([*self._above, *lines]).expandtabs(4) + "\n"
-        coloured = self._syntax.highlight(code).split("\n", allow_blank=True)
-        first = len(self._above)
-        return list(coloured[first : first + len(lines)])
+        options = console.options.update(width=self._painter.width, height=None, justify="left")
+        code = coloured(self._syntax, "\n".join([*self._above, *lines]))[len(self._above) :] if lines else []
+        segments = Segments(_rows(console, options, code))
+        return self._painter.rows(Padding(segments, pad=(int(top), 0, int(bottom), 0), style=self._background))
 
     def _forget(self) -> None:
         if len(self._above) >= CONTEXT:
@@ -92,3 +99,21 @@ class CodeStream:
             number += text.count("\n")
             fresh = text.endswith("\n") and kind not in String and kind not in Comment.Multiline
         return safe
+
+
+def coloured(syntax: Syntax, code: str) -> list[Text]:
+    """Return the lines of some code in their colours."""
+    text = code.expandtabs(4) + "\n"
+    return list(syntax.highlight(text).split("\n", allow_blank=True)[: text.count("\n")])
+
+
+def _rows(console: Console, options: ConsoleOptions, lines: Iterable[Text]) -> Iterator[Segment]:
+    background = Syntax.get_theme(THEME).get_background_style()
+    for line in lines:
+        parts = chop_cells(line.plain, options.max_width)
+        ends = [sum(map(len, parts[: number + 1])) for number in range(len(parts) - 1)]
+        for part in line.divide(ends):
+            part.no_wrap = True
+            for row in console.render_lines(part, options, style=background):
+                yield from row
+                yield Segment.line()

@@ -7,8 +7,8 @@ change, and of a long one only what is still on the screen:
 * a list is final item by item once it is taller than the screen;
 * anything else is final row by row once it is taller than the screen, except a table, whose columns may yet grow.
 
-What stands there in the end is what `rich.markdown.Markdown` shows for the whole text, but for what cannot be helped:
-a link whose reference is defined after it, and bold that is closed more than a screen after it was opened.
+What stands there in the end is what the whole text at once would have looked like, but for what cannot be helped: a
+link whose reference is defined after it, and bold that is closed more than a screen after it was opened.
 """
 
 import re

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.markdown import Markdown
 
+from llmgine_cli.cli.screen.blocks import Block, Outline
 from llmgine_cli.cli.screen.markdown import MarkdownStream
 
 ROOM = 23
@@ -59,6 +60,14 @@ def plain(rows: Sequence[str]) -> list[str]:
     return [re.sub(r"\x1b\[[0-9;]*m", "", row).rstrip() for row in rows]
 
 
+def at_once(text: str, width: int) -> list[str]:
+    target = console(width)
+    block = Block([token for tokens in Outline().blocks(text.split("\n"), {}) for token in tokens], gap=False)
+    target.print(block)
+    assert isinstance(target.file, io.StringIO)
+    return plain(target.file.getvalue().split("\n"))[:-1]
+
+
 def by_rich(text: str, width: int) -> list[str]:
     target = console(width)
     target.print(Markdown(text, hyperlinks=False))
@@ -78,8 +87,49 @@ def streamed(text: str, width: int, cuts: Sequence[int], room: int = ROOM) -> li
 
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("width", [20, 80, 200])
-def test_a_block_that_comes_letter_by_letter_looks_as_rich_shows_it(block: str, width: int) -> None:
-    assert streamed(block, width, range(1, len(block)), room=1000) == by_rich(block, width)
+def test_a_block_that_comes_letter_by_letter_looks_as_the_whole_at_once(block: str, width: int) -> None:
+    assert streamed(block, width, range(1, len(block)), room=1000) == at_once(block, width)
+
+
+AS_RICH = [block for block in BLOCKS if not re.search(r"```|~~~|^    |\n\S|<div|^\d+\. a", block) or "---" in block]
+
+
+@pytest.mark.parametrize("block", AS_RICH)
+@pytest.mark.parametrize("width", [20, 80, 200])
+def test_what_is_neither_code_nor_html_nor_has_line_breaks_looks_as_rich_shows_it(block: str, width: int) -> None:
+    assert at_once(block, width) == by_rich(block, width)
+
+
+def test_html_is_text_and_nothing_of_it_is_lost() -> None:
+    text = "Put a <div> in the <body>; List<String> x, <your-name>, <!-- note -->, a<b and b>c.\n\n<p>\n**bold**\n</p>"
+    assert at_once(text, 200) == [
+        "Put a <div> in the <body>; List<String> x, <your-name>, <!-- note -->, a<b and b>c.",
+        "",
+        "<p>",
+        "bold",
+        "</p>",
+    ]
+    assert at_once("one<br>two<BR />three", 80) == ["one", "two", "three"]
+
+
+def test_lines_of_a_poem_stay_lines() -> None:
+    poem = "Rain taps on the roof\nSoft drums for the sleeping town\nPuddles hold the moon"
+    assert at_once(poem, 80) == poem.split("\n")
+    assert at_once("- one\n  goes on", 80) == ["", " • one", "   goes on"]
+
+
+def test_a_wide_word_in_a_table_goes_on_in_the_next_row() -> None:
+    word = "".join(chr(ord("a") + number % 26) for number in range(60))
+    rows = at_once(f"| name | value |\n|---|---|\n| x | {word} |", 40)
+    assert "…" not in "".join(rows)
+    letters = re.sub(r"[^a-z]", "", "".join(rows[3:]))
+    assert letters == "x" + word
+
+
+def test_code_stands_at_the_margin_and_is_broken_only_where_the_row_ends() -> None:
+    line = "x = '" + "0123456789" * 5 + "'"
+    rows = at_once(f"```python\nif y:\n    pass\n{line}\n```", 40)
+    assert rows == ["", "if y:", "    pass", line[:40], line[40:], ""]
 
 
 @settings(max_examples=60, deadline=None)
@@ -89,13 +139,13 @@ def test_a_block_that_comes_letter_by_letter_looks_as_rich_shows_it(block: str, 
     width=st.sampled_from([20, 80, 200]),
     cuts=st.lists(st.integers(min_value=0, max_value=2000), max_size=30),
 )
-def test_a_document_cut_anywhere_looks_as_rich_shows_it(
+def test_a_document_cut_anywhere_looks_as_the_whole_at_once(
     blocks: list[str], glue: str, width: int, cuts: list[int]
 ) -> None:
     # A link whose reference is defined after it is the one thing that is known to look different.
     text = glue.join(sorted(blocks, key=lambda block: not block.startswith("[")))
     places = sorted(min(cut, len(text)) for cut in cuts)
-    assert streamed(text, width, places, room=1000) == by_rich(text, width)
+    assert streamed(text, width, places, room=1000) == at_once(text, width)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +162,7 @@ def test_a_document_cut_anywhere_looks_as_rich_shows_it(
     ],
 )
 def test_a_block_taller_than_the_screen_is_shown_whole(text: str) -> None:
-    assert streamed(text, 80, range(37, len(text), 37)) == by_rich(text, 80)
+    assert streamed(text, 80, range(37, len(text), 37)) == at_once(text, 80)
 
 
 @pytest.mark.parametrize(
@@ -137,8 +187,10 @@ def test_code_is_coloured_by_its_language() -> None:
     stream = MarkdownStream(console(80))
     stream.feed("```python\nx = 'text'\n")
     rows, _ = stream.update(ROOM)
+    yellow = "38;2;230;219;116"  # as the theme has strings
+    assert f"\x1b[{yellow};48;2;39;40;34mtext" in rows[-1]
     target = console(80)
-    target.print(Markdown("```python\nx = 'text'\n```"))
+    target.print(Block(Outline().blocks(["```python", "x = 'text'", "```"], {})[0], gap=False))
     assert isinstance(target.file, io.StringIO)
     assert rows[-1].rstrip() in target.file.getvalue()
 
