@@ -135,7 +135,7 @@ class Application:
         """Open a session on the bus with an engine that handles its prompts.
 
         Args:
-            engine: Name, or path of a file; default: the setting, else `tool_chat` with tools, `single_pass` without.
+            engine: Name, or path of a file; default: see `usual_engine`.
             model: `provider:model` or an alias; default: see `Catalog.choose`.
             template_model: What a prompt template asks for; `model` goes before it.
             session_model: What the earlier session had; both go before it.
@@ -153,7 +153,7 @@ class Application:
             CredentialsError: The provider's key is missing.
             UntrustedError: The engine or tool is in a folder nobody has trusted.
         """
-        name = engine or self.settings.engine or ("tool_chat" if tools else "single_pass")
+        name = engine or self.usual_engine(tools)
         found = self.plugins.engine(name)
         others = self._models(self.settings.fallback if fallbacks is None else fallbacks)
         try:
@@ -207,6 +207,21 @@ class Application:
             CredentialsError: Its key is missing.
         """
         return self.catalog.choose_for_embedding(flag=name, setting=self.settings.embedding_model)
+
+    def usual_engine(self, tools: Sequence[str], setting: str | None = None) -> str:
+        """Return the engine to take when nobody names one: that of the setting, unless it calls none of the tools.
+
+        Args:
+            tools: What is granted.
+            setting: Default: the one for single prompts.
+
+        Raises:
+            NotFoundError: There is no engine of the setting's name.
+        """
+        name = setting or self.settings.engine
+        if name and (not tools or self.plugins.engine(name).uses_tools):
+            return name
+        return "tool_chat" if tools else "single_pass"
 
     async def embed(
         self, texts: Sequence[str], *, model: Model | None = None, dimensions: int | None = None

@@ -152,6 +152,42 @@ class TestVariables:
         monkeypatch.setenv("LLMGINE_ENGINES__TOOL_CHAT__MAX_ROUNDS", "3")
         assert [str(value) for value in load().engines["tool_chat"].values()] == ["3"]
 
+    @pytest.mark.parametrize(
+        ("variable", "words", "meant"),
+        [
+            ("SINKS__OTEL__TIMEOUT", "0.5", {"sinks": {"otel": {"timeout": 0.5}}}),
+            ("SINKS__OTEL__CONTENT", "true", {"sinks": {"otel": {"content": True}}}),
+            ("TOOLS__OPTIONS__LOOK__ROOTS", '["/a", "/b"]', {"tools": {"options": {"look": {"roots": ["/a", "/b"]}}}}),
+            ("TOOLS__OPTIONS__LOOK", '{"roots": ["/a"]}', {"tools": {"options": {"look": {"roots": ["/a"]}}}}),
+            ("PROVIDERS__MINE__NAMES__SEED", "false", {"providers": {"mine": {"names": {"seed": False}}}}),
+            ("PROVIDERS__MINE__NAMES__SEED", "random", {"providers": {"mine": {"names": {"seed": "random"}}}}),
+            ("PROVIDERS__MINE__ROUTING__ONLY", "a, b", {"providers": {"mine": {"routing": {"only": ["a", "b"]}}}}),
+            ("ALIASES__A", "5", {"aliases": {"a": "5"}}),
+            ("CHAT__VI_MODE", "yes", {"chat": {"vi_mode": True}}),
+            ("LIMITS__RETRIES", "3", {"limits": {"retries": 3}}),
+            ("FALLBACK", "a:b,c:d", {"fallback": ["a:b", "c:d"]}),
+        ],
+    )  # fmt: skip
+    def test_words_mean_what_must_be_meant_there(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str, words: str, meant: object
+    ) -> None:
+        monkeypatch.setenv(f"LLMGINE_{variable}", words)
+        assert said(load()) == meant
+
+    @pytest.mark.parametrize(
+        ("variable", "meant"),
+        [
+            ("LLMGINE_LIMITS_RETRIES", "LLMGINE_LIMITS__RETRIES"),
+            ("LLMGINE_RETRIES", "LLMGINE_LIMITS__RETRIES"),
+            ("LLMGINE_MODLE", "LLMGINE_MODEL"),
+        ],
+    )
+    def test_one_that_sets_nothing_is_told_with_the_whole_name_that_was_meant(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str, meant: str
+    ) -> None:
+        monkeypatch.setenv(variable, "3")
+        assert load().notices == (f"{variable} sets nothing: did you mean {meant}?",)
+
     def test_an_empty_one_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LLMGINE_MODEL", "")
         assert load().model is None
@@ -205,8 +241,8 @@ class TestMistakesInFiles:
             ("[limts]\nidle_timeout = 3\n", "llmgine.toml:1: limts: unknown key", "did you mean limits?"),
             ("limits.idel_timeout = 3\n", "llmgine.toml:1: limits.idel_timeout: unknown key", "mean idle_timeout"),
             ("[limits]\nidle_timeout = -1\n", "llmgine.toml:2: limits.idle_timeout: -1: input should be greater", None),
-            ("limits = 5\n", "llmgine.toml:1: limits: 5: input should be a valid dictionary", None),
-            ("chat.tools = [1]\n", "llmgine.toml:1: chat.tools: 1: input should be a valid string", None),
+            ("limits = 5\n", "llmgine.toml:1: limits: 5: a table is wanted", None),
+            ("chat.tools = [1]\n", "llmgine.toml:1: chat.tools: 1: text is wanted", None),
             (
                 '[tools]\n# approve = "x"\napprove = "Al"\n',
                 "llmgine.toml:3: tools.approve: 'Al' is none of ask, auto-read, all, none",
@@ -245,13 +281,20 @@ class TestMistakesInFiles:
             ),
             (
                 '[providers.mine.names]\nseed = 5\n',
-                "llmgine.toml:2: providers.mine.names.seed: 5: input should be a valid string",
+                "llmgine.toml:2: providers.mine.names.seed: 5: text is wanted",
                 None,
             ),
             (
                 '[providers.openrouter.routing]\nsort = "prise"\n',
                 "llmgine.toml:2: providers.openrouter.routing.sort: 'prise' is none of price, throughput, latency",
                 "did you mean price?",
+            ),
+            ("[log]\ndir = 3\n", "llmgine.toml:2: log.dir: 3: a path is wanted", None),
+            ("[limits]\nretries = 2.5\n", "llmgine.toml:2: limits.retries: 2.5: a whole number is wanted", None),
+            (
+                "[providers.mine]\napi_key_env = 'sk-abcdefghijklmnopqrstuvwxyz'\n",
+                "llmgine.toml:2: providers.mine.api_key_env: '****wxyz': the name of a variable is wanted",
+                None,
             ),
             ("[a\n", "llmgine.toml:1: expected ']' at the end of a table declaration", "no valid TOML"),
             ('model = "x:y"\nengine = \n', "llmgine.toml:2: invalid value", "no valid TOML"),

@@ -19,7 +19,8 @@ def masked(value: Any, key: Key) -> Any:
         return [masked(one, key) for one in cast("list[object]", value)]
     if not isinstance(value, str):
         return value if value is None or isinstance(value, bool | int | float) else str(value)
-    if _SECRET.search(key[-1]) or "headers" in key:
+    is_pasted = key[-1] == "api_key_env" and not value.isidentifier()  # the key where its variable should be named
+    if _SECRET.search(key[-1]) or "headers" in key or is_pasted:
         return mask(value)
     return _USER_IN_ADDRESS.sub("//****@", value)
 

@@ -229,7 +229,11 @@ class Tables(Table, frozen=True):
     ] = []
     engine: Annotated[
         str | None,
-        Meta(description="The engine of `llmgine run` when -e is not given.", examples=["single_pass"]),
+        Meta(
+            description="The engine of `llmgine run` when -e is not given; default: tool_chat with tools, or\n"
+            "single_pass without.",
+            examples=["single_pass"],
+        ),
         NAME,
     ] = None
     aliases: Annotated[

@@ -14,24 +14,46 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 
+_WANTED = {
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "list_type": "a list",
+    "path_type": "a path",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+}
+
+
 def problem(error: "ValidationError", sources: Sequence[Source]) -> SettingsError:
     """Turn what pydantic found wrong into one line and a hint; several mistakes are counted, the first is told."""
     found = error.errors(include_url=False)
     # A misspelt key may be why another is missing.
     first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
-    key: Key = tuple(part for part in first["loc"] if isinstance(part, str) and part != "[key]")
+    key = _key_of(first["loc"])
     what, known = _explained(cast("dict[str, Any]", first), key)
     key, source = _written(key, sources)
     place = source.where(key) if isinstance(source, Variables) else _place(source, key)
     if what != "unknown key":
         near = near_miss(str(first["input"]).lower(), known)
+        near = None if near and near.startswith("known") else near  # they are in the message
     elif isinstance(source, Variables):
         near = variable_meant(key[:-1], key[-1], known)
     else:
         near = near_miss(key[-1], known)
-    others = len(found) - 1
+    others = len({_written(_key_of(each["loc"]), sources)[0] for each in found}) - 1
     more = f" (and {others} more mistake{'s' if others > 1 else ''})" if others else ""
     return SettingsError(f"{place}: {what}{more}", hint=near)
+
+
+def _key_of(place: Sequence[int | str]) -> Key:
+    return tuple(part for part in place if isinstance(part, str) and part != "[key]")
 
 
 def _written(key: Key, sources: Sequence[Source]) -> tuple[Key, Source | None]:
@@ -61,6 +83,8 @@ def _explained(error: dict[str, Any], key: Key) -> tuple[str, Iterable[str]]:
     if error["type"] == "literal_error":
         choices = [word.strip("'") for word in str(error["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
         return f"{given!r} is none of {', '.join(choices)}", choices
+    if wanted := _WANTED.get(error["type"]):
+        return f"{said}{wanted} is wanted", ()
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{said}{message[0].lower()}{message[1:]}", ()
 

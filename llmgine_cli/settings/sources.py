@@ -84,7 +84,7 @@ class Variables:
             head, *rest = lower.removeprefix(PREFIX.lower()).split("__")
             field = fields(Tables).get(head)
             if name.upper() not in NO_SETTINGS and (field is None or (rest and not _is_table(field))):
-                yield name, variable_meant((), head, fields(Tables))
+                yield name, _meant(name)
 
 
 class File:
@@ -205,6 +205,18 @@ def variable_meant(tables: Key, name: str, known: Iterable[str]) -> str:
     close = get_close_matches(name, names, n=3, cutoff=0.6)
     variables = [PREFIX + "__".join((*tables, each)).upper() for each in close or names]
     return f"did you mean {' or '.join(variables)}?" if close else f"known: {', '.join(variables)}"
+
+
+def _meant(name: str) -> str:
+    """Say which variable was probably meant by one that sets nothing at all."""
+    known = [
+        PREFIX + "__".join((table, *below)).upper()
+        for table, field in fields(Tables).items()
+        for below in ([(key,) for key in fields(field.table)] if field.table else [()])
+    ]
+    alike = get_close_matches(name.upper(), known, n=3, cutoff=0.85)
+    alike = alike or [each for each in known if each.endswith("__" + name.upper().removeprefix(PREFIX))]
+    return f"did you mean {' or '.join(alike)}?" if alike else variable_meant((), name[len(PREFIX) :], fields(Tables))
 
 
 def shown(path: Path | None) -> str:

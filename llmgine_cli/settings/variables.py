@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, cast
+from types import UnionType
+from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
@@ -10,6 +11,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource
 from llmgine_cli.settings.checking import model_of
 from llmgine_cli.settings.model import Tables
 from llmgine_cli.settings.sources import PREFIX
+from llmgine_cli.settings.table import fields, is_table
 
 
 def tables(said: Mapping[str, str]) -> dict[str, Any]:
@@ -18,7 +20,45 @@ def tables(said: Mapping[str, str]) -> dict[str, Any]:
     Args:
         said: Name in lower case → value.
     """
-    return _Variables(said)()
+    return cast("dict[str, Any]", _read(_Variables(said)(), Tables))
+
+
+def _read(value: Any, kind: Any) -> Any:
+    """Read the words in tables as what they must mean there: whoever sets a variable can write nothing but words."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if isinstance(value, dict):
+        table = cast("dict[str, Any]", value)
+        if is_table(kind):
+            known = fields(kind)
+            return {name: _read(one, known[name].kind if name in known else str) for name, one in table.items()}
+        if get_origin(kind) is dict:
+            return {name: _read(one, get_args(kind)[1]) for name, one in table.items()}
+        return {name: _read(one, Any) for name, one in table.items()} if kind is Any else table
+    if not isinstance(value, str):
+        return value
+    kinds = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
+    if Any in kinds or (bool in kinds and value in {"true", "false"}):
+        return _meant(value)
+    return _listed(value) if list[str] in kinds else value
+
+
+def _meant(word: str) -> Any:
+    """Return a number, a truth value, a list or a table, if the word is one in JSON."""
+    try:
+        return json.loads(word)
+    except ValueError:
+        return word
+
+
+def _listed(words: str) -> Any:
+    """Return a list: as JSON, or as words with commas between them."""
+    found = _meant(words)
+    return (
+        cast("list[Any]", found)
+        if isinstance(found, list)
+        else [word.strip() for word in words.split(",") if word.strip()]
+    )
 
 
 class _Variables(EnvSettingsSource):
@@ -32,10 +72,5 @@ class _Variables(EnvSettingsSource):
         return {**self._said}
 
     def decode_complex_value(self, field_name: str, field: FieldInfo | None, value: Any) -> Any:  # noqa: ARG002 -- theirs
-        """Read JSON; where a list is wanted, words with commas between them do as well."""
-        try:
-            return json.loads(value)
-        except ValueError:
-            is_list = field is not None and field.annotation == list[str]
-            # Left as it is, validation will say what is wrong with it and where it comes from.
-            return [word.strip() for word in value.split(",") if word.strip()] if is_list else value
+        """Leave it to `_read`, and what is wrong to validation, which will say what, and where it comes from."""
+        return _listed(value) if field is not None and field.annotation == list[str] else _meant(value)

@@ -8,6 +8,11 @@ from msgspec import Meta, to_builtins
 from llmgine_cli.settings.table import HIDDEN, Check, Table
 
 
+def _check_variable(name: str | None) -> None:
+    if name is not None and not name.isidentifier():
+        raise ValueError("the name of a variable is wanted; llmgine keys set stores a key itself")
+
+
 def _check_pattern(text: str | None) -> None:
     try:
         re.compile(text or "")
@@ -116,7 +121,9 @@ class ProviderSettings(Table, frozen=True):
         None
     )
     api_key_env: Annotated[
-        str | None, Meta(description="The environment variable that holds its key.", examples=["MY_API_KEY"])
+        str | None,
+        Meta(description="The environment variable that holds its key.", examples=["MY_API_KEY"]),
+        Check(_check_variable),
     ] = None
     headers: Annotated[
         dict[str, str],
@@ -199,6 +206,7 @@ class ProviderSettings(Table, frozen=True):
     project: Annotated[str | None, Meta(description="At Google, for Vertex.", examples=["my-project"])] = None
 
     def __post_init__(self) -> None:
+        _check_variable(self.api_key_env)
         _check_pattern(self.own_models)
         _check_names(self.names)
 

@@ -69,7 +69,7 @@ class TestShow:
                 "llmgine.toml:2: limits.idel_timeout: unknown key (did you mean idle_timeout",
             ),
             ("[limits\n", "llmgine.toml:1: "),
-            ("[chat]\nwidth = 'wide'\n", "llmgine.toml:2: chat.width: 'wide': input should be a valid integer"),
+            ("[chat]\nwidth = 'wide'\n", "llmgine.toml:2: chat.width: 'wide': a whole number is wanted"),
         ],
     )
     def test_a_mistake_is_one_line_and_exit_code_3(self, cli: Program, text: str, said: str) -> None:

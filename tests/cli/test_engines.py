@@ -233,3 +233,13 @@ class TestNew:
     def test_any_other_name_works(self, cli: Program, name: str) -> None:
         cli("engines", "new", name, "--user")
         assert f"{name}\nDraft an answer" in cli("engines", "show", name).stdout
+
+
+def test_the_setting_of_an_engine_that_calls_no_tools_is_for_prompts_without_tools(cli: Program) -> None:
+    setting = {"LLMGINE_ENGINE": "single_pass"}
+    done = cli(
+        "run", "-m", "echo:tools", "-T", "calculate", "--approve", "all", 'calculate {"expression": "6*7"}', env=setting
+    )
+    assert (done.stdout, done.code) == ("42\n", 0)
+    named = cli("run", "-m", "echo:tools", "-e", "single_pass", "-T", "calculate", "hi")
+    assert (named.code, "calls no tools" in named.stderr) == (2, True)

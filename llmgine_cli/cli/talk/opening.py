@@ -326,7 +326,7 @@ async def open_talk(
         app: What to open it in.
         opening: What the user asked for.
         going_on: Which earlier conversation to go on with, if any.
-        default_engine: When neither a flag, nor the template, nor the conversation, nor a setting names one.
+        default_engine: When neither a flag, nor the template, nor the conversation names one; default: the setting.
         session_id: What to call a new session; default: any new id.
 
     Raises:
@@ -341,8 +341,8 @@ async def open_talk(
     template = _find_template(cli, app, opening)
     before = take_up(cli, app, going_on)
     engine = opening.engine or (template.engine if template else None)
-    engine = engine or before.engine_for(opening.tools, default_engine) or app.settings.engine or default_engine
-    engine = engine or ("tool_chat" if opening.tools else "single_pass")
+    engine = engine or before.engine_for(opening.tools, default_engine)
+    engine = engine or app.usual_engine(opening.tools, default_engine)
     strategy = app.plugins.engine(engine)
     given = {**(template.config if template else {}), **_rounds(strategy, opening), **opening.options}
     own, sampling = strategy.split(given)
