@@ -9,8 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from msgspec import to_builtins
+from msgspec import ValidationError, to_builtins
 from msgspec.structs import asdict, replace
+from pydantic import ValidationError as PydanticError
 
 from llmgine_cli.errors import SettingsError
 from llmgine_cli.keys import KeyStore
@@ -762,7 +763,7 @@ class TestPlaces:
         assert stat.S_IMODE(mark.parent.stat().st_mode) == 0o700
 
 
-def test_settings_made_directly_take_what_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_made_of_tables_take_what_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMGINE_MODEL", "a:b")
     user_file('engine = "x"\n')
     settings = made_of({"chat": {"width": 50}})
@@ -773,6 +774,158 @@ def test_settings_made_directly_take_what_they_are_given(monkeypatch: pytest.Mon
 def test_importing_the_settings_brings_no_cloud_and_no_http() -> None:
     probe = "import sys, llmgine_cli.settings as s; s.load(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
-    assert "llmgine_cli.settings" in done.stdout.split()
-    foreign = {"boto3", "azure", "google.cloud", "httpx2", "openai", "anthropic", "typer", "rich", "yaml"}
+    assert "llmgine_cli.settings.load" in done.stdout.split()
+    foreign = {
+        "pydantic",
+        "pydantic_core",
+        "pydantic_settings",
+        "boto3",
+        "azure",
+        "google.cloud",
+        "httpx2",
+        "openai",
+        "anthropic",
+        "typer",
+        "rich",
+        "yaml",
+    }
     assert not foreign & set(done.stdout.split())
+
+
+SECRETS = {
+    "providers": {"mine": {"headers": {"Authorization": "Bearer topsecret-1"}, "base_url": "http://here"}},
+    "sinks": {"otel": {"token": "topsecret-2"}},
+    "tools": {"options": {"look": {"key": "topsecret-3"}}},
+}
+
+
+def test_what_may_be_secret_is_shown_neither_by_repr_nor_by_rich() -> None:
+    from rich.pretty import pretty_repr
+
+    settings = made_of(SECRETS)
+    assert "topsecret-1" in settings.providers["mine"].headers["Authorization"]
+    for shown in (repr(settings), pretty_repr(settings), pretty_repr(settings.providers), f"{settings.tools!r}"):
+        assert "topsecret" not in shown
+    assert "http://here" in repr(settings)
+
+
+def test_what_one_application_changes_is_not_changed_for_another() -> None:
+    Settings().log.sinks.append("otel")
+    Settings().chat.tools.append("x")
+    assert (Settings().log.sinks, Settings().chat.tools, made_of({}).log.sinks) == (["jsonl"], [], ["jsonl"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('LLMGINE_CHAT={"width":"\\ud800"}', ".env"),
+        ("LLMGINE_CHAT=" + "[" * 5000, ".env"),
+        ('LLMGINE_CHAT={"\\ud800":1}', ".env"),
+    ],
+)
+def test_a_spoilt_env_file_of_any_folder_stops_nothing(text: str, message: str) -> None:
+    Path(".env").write_text(text)
+    settings = load()
+    assert settings.chat == Settings().chat
+    assert all(message in notice for notice in settings.notices)
+
+
+def test_a_variable_with_half_a_character_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMGINE_LIMITS__RETRIES", os.fsdecode(b"\xff"))
+    assert problem().message.startswith("LLMGINE_LIMITS__RETRIES")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[limits]\nmax_cost = nan\n", "limits.max_cost: nan: input should be a finite number"),
+        ("[limits]\nmax_cost = inf\n", "limits.max_cost: inf: input should be a finite number"),
+        ("[limits]\nmax_cost_day = -inf\n", "limits.max_cost_day: -inf: input should be a finite number"),
+        ("[limits]\nmax_cost_session = inf\n", "limits.max_cost_session: inf: input should be a finite number"),
+        ("[providers.p.names]\ntop_p = 'p'\ntemperature = 1\n", "providers.p.names.temperature: 1: text is wanted"),
+        ("[providers.p.names]\nseed = true\n", "providers.p.names.seed: True: text is wanted"),
+        ("[[providers.p.quirks]]\nmodels = 'x'\nnames = { seed = true }\n", "providers.p.quirks.names.seed: True"),
+        ("[providers.p]\nown_models = '('\n", "providers.p.own_models: '(': no regular expression"),
+    ],
+)
+def test_what_only_a_check_finds_is_told_with_its_key(text: str, message: str) -> None:
+    user_file(text)
+    assert message in problem().message
+
+
+GOOD: list[dict[str, object]] = [
+    {},
+    {"model": "a:b", "fallback": ["a:b"], "aliases": {"x": "y"}, "engine": "e"},
+    {"limits": {"connect_timeout": 3, "retries": 0, "max_cost": 0.5, "breaker_failures": 0, "attachment_mb": 1000}},
+    {"chat": {"engine": "e", "tools": ["a"], "vi_mode": True, "width": 20}},
+    {"log": {"enabled": False, "sinks": [], "dir": "~/logs"}},
+    {"tools": {"approve": "all", "timeout": 0.1, "options": {"a": {"b": [1, {"c": None}]}}}},
+    {"engines": {"a": {"b": 1}}, "sinks": {"a": {"b": 1.5}}},
+    {
+        "providers": {
+            "p": {
+                "protocol": "responses", "base_url": "x", "api_key_env": "A_1", "headers": {"a": "b"}, "max_tokens": 1,
+                "names": {"seed": False, "stop": "ends"}, "routing": {"only": ["a"], "sort": "price"},
+                "requests_per_minute": 1, "transport": "sdk", "platform": "azure",
+                "quirks": [
+                    {
+                        "models": "^x", "unless": {"a": [1, 2]}, "drops": ["seed"], "names": {"top_p": False},
+                        "efforts": {"low": "l", "high": {"a": 1}}, "budgets": {"low": 1}, "least": {"seed": 1},
+                        "formats": ["json_schema"], "system_role": "developer", "images": False,
+                    }
+                ],
+            }
+        }
+    },
+]  # fmt: skip
+BAD: list[dict[str, object]] = [
+    {"model": 5}, {"model": ["a"]}, {"fallback": "a:b"}, {"aliases": {"x": 5}}, {"nope": 1}, {"limits": []},
+    {"limits": {"retries": -1}}, {"limits": {"retries": 101}}, {"limits": {"retries": "many"}},
+    {"limits": {"connect_timeout": 0}}, {"limits": {"idle_timeout": 86_401}}, {"limits": {"max_cost": -0.1}},
+    {"limits": {"max_cost": float("inf")}}, {"limits": {"max_cost": float("nan")}}, {"chat": {"width": 19}},
+    {"chat": {"vi_mode": 3}}, {"log": {"dir": 3}}, {"log": {"sinks": [1]}}, {"tools": {"approve": "All"}},
+    {"providers": {"p": {"protocol": "soap"}}}, {"providers": {"p": {"own_models": "("}}},
+    {"providers": {"p": {"api_key_env": "sk-123"}}}, {"providers": {"p": {"names": {"seed": True}}}},
+    {"providers": {"p": {"names": {"sed": "x"}}}}, {"providers": {"p": {"max_tokens": 0}}},
+    {"providers": {"p": {"quirks": [{}]}}}, {"providers": {"p": {"quirks": [{"models": "x", "budgets": {"low": 0}}]}}},
+    {"providers": {"p": {"quirks": [{"models": "x", "unless": {"a": 1, "b": 2}}]}}},
+    {"providers": {"p": {"max_concurrency": 0}}}, {"providers": {"p": {"routing": {"sort": "x"}}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tables", GOOD, ids=str)
+def test_both_checkers_take_what_is_right_as_the_same(tables: dict[str, object]) -> None:
+    from llmgine_cli.settings.checking import checked
+    from llmgine_cli.settings.load import _converted  # pyright: ignore[reportPrivateUsage]
+
+    assert _converted(tables) == _converted(checked(tables)) == made_of(tables)
+
+
+@pytest.mark.parametrize("tables", BAD, ids=str)
+def test_both_checkers_refuse_what_is_wrong(tables: dict[str, object]) -> None:
+    from llmgine_cli.settings.checking import checked
+    from llmgine_cli.settings.load import _converted  # pyright: ignore[reportPrivateUsage]
+
+    with pytest.raises(ValidationError):
+        _converted(tables)
+    with pytest.raises(PydanticError):
+        checked(tables)
+    with pytest.raises(SettingsError):
+        made_of(tables)
+
+
+def test_a_provider_is_shown_with_what_is_said_of_it() -> None:
+    user_file('[providers.mine]\nbase_url = "http://x"\nmax_tokens = 5\nrouting = { sort = "price" }\n')
+    shown = {item.key: item.value for item in explain() if item.key.startswith("providers")}
+    assert shown == {
+        "providers.mine.base_url": "http://x",
+        "providers.mine.max_tokens": 5,
+        "providers.mine.routing.sort": "price",
+    }
+
+
+def test_a_tilde_in_a_variable_is_shown_as_the_folder_it_means(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMGINE_LOG__DIR", "~/x")
+    assert load().log_dir == Path.home() / "x"
+    [item] = [item for item in explain() if item.key == "log.dir"]
+    assert item.value == str(Path.home() / "x")

@@ -52,6 +52,7 @@ UNNEEDED = {
     "prompt list": NETWORK | SCREEN | PYDANTIC | {"jinja2"},
     "prompt render summarize -p input hello": NETWORK | SCREEN | PYDANTIC | {"jinja2", "rich"},
     "logs tail": NETWORK | SCREEN | TEMPLATES | PYDANTIC | {"llmgine_cli.bus", "llmgine_cli.providers"},
+    "logs tail -n 20 --type llmcall": NETWORK | SCREEN | TEMPLATES | PYDANTIC,
     "logs search hello": NETWORK | SCREEN | TEMPLATES | PYDANTIC | {"llmgine_cli.bus", "llmgine_cli.providers"},
     "logs stats": NETWORK | SCREEN | TEMPLATES | PYDANTIC | {"llmgine_cli.bus", "llmgine_cli.providers"},
     "sinks list": NETWORK | SCREEN | TEMPLATES | PYDANTIC | {"opentelemetry", "llmgine_cli.eventlog"},

@@ -80,8 +80,8 @@ def is_free(model: str) -> bool:
     return model.partition(":")[0] in FREE
 
 
-class NotAtHandError(LookupError):
-    """A price is not among those that were looked up before."""
+class NotAtHandError(Exception):
+    """A price is not among those that were looked up before; raised by `Prices.at_hand` alone, for its caller."""
 
 
 class Prices:
@@ -105,15 +105,15 @@ class Prices:
             answered: The model that answered, as the vendor names it.
         """
         given, made = usage.input_tokens, usage.output_tokens
+        if given is None and made is None:
+            return 0.0 if is_free(model) else None
         name = (model, answered)
         if name not in self._models:
             if is_free(model):
                 return 0.0
-            if given is None and made is None:
-                return None
             self._models[name] = self._find(model, answered)
         known = self._models[name]
-        if known is None or (given is None and made is None):
+        if known is None:
             return None
         size = given or 0
         rates = self._at(known, time_ns // known.step, bisect_left(known.tiers, size))
@@ -139,9 +139,10 @@ class Prices:
             total.price += price
 
     def at_hand(self) -> "Prices":
-        """Return one that knows what this one knows and comes to know, and looks nothing up itself.
+        """Return one that knows what this one knows, and looks nothing up itself.
 
-        It raises `NotAtHandError` instead: for a process of which nothing would be kept.
+        `cost`, `add` and `charge` raise `NotAtHandError` instead. It is for a fork that counts a piece of a log: what
+        that looked up would be lost with it.
         """
         return _AtHand(self)
 
@@ -214,7 +215,7 @@ class Prices:
 class _AtHand(Prices):
     def __init__(self, other: Prices) -> None:
         super().__init__()
-        self._models = other._models  # noqa: SLF001 -- of the same class
+        self._models = other._models  # noqa: SLF001 -- of the class above
 
     def _find(self, model: str, answered: str | None) -> NoReturn:  # noqa: ARG002 -- as in the other
         raise NotAtHandError(model)

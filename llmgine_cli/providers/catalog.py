@@ -20,7 +20,7 @@ _ARTICLES = {"api_version": "the version of its API", "region": "a region", "pro
 
 
 class Secret(Protocol):
-    """A key that does not show itself by accident, such as pydantic's `SecretStr`."""
+    """A key that does not show itself by accident, such as `keys.Secret`."""
 
     def get_secret_value(self) -> str:
         """The key itself."""

@@ -1,17 +1,19 @@
 """Checks settings with pydantic, which reads more (`"3"` where a number is wanted) and says all that is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from msgspec import Meta
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic.fields import FieldInfo
 
 from llmgine_cli.settings.model import Tables
 from llmgine_cli.settings.table import Check, Table, fields, is_table
 
-_BOUNDS = ("gt", "ge", "lt", "le", "min_length", "max_length")
+T = TypeVar("T")
+_BOUNDS = ("gt", "ge", "lt", "le", "min_length", "max_length", "multiple_of", "pattern")
 
 
 class _Base(BaseModel):
@@ -45,6 +47,7 @@ def _kind(hint: Any) -> Any:
         return model_of(hint)
     if get_origin(hint) is Annotated:
         kind, *marks = get_args(hint)
+        kind = next((mark.kind for mark in marks if isinstance(mark, Check) and mark.kind is not None), kind)
         rules = [rule for mark in marks for rule in _rules(mark)]
         return Annotated[_kind(kind), *rules] if rules else _kind(kind)
     if get_origin(hint) is UnionType or get_origin(hint) is Union:
@@ -54,15 +57,18 @@ def _kind(hint: Any) -> Any:
     return hint
 
 
-def _rules(mark: Any) -> list[Any]:
+def _rules(mark: Any) -> list[FieldInfo | AfterValidator]:
     if isinstance(mark, Check):
-        return [AfterValidator(_passing(mark))]
+        return [AfterValidator(_passing(mark))] if mark.kind is None else []
     bounds = {name: bound for name in _BOUNDS if (bound := getattr(mark, name, None)) is not None}
-    return [Field(**bounds)] if isinstance(mark, Meta) and bounds else []
+    if isinstance(mark, Meta) and (mark.extra or {}).get("finite"):
+        bounds["allow_inf_nan"] = False
+    rule: FieldInfo = Field(**bounds)
+    return [rule] if bounds else []
 
 
-def _passing(check: Check) -> Any:
-    def passed(value: Any) -> Any:
+def _passing(check: Check) -> Callable[[T], T]:
+    def passed(value: T) -> T:
         check.function(value)
         return value
 

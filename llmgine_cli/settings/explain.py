@@ -10,6 +10,7 @@ from llmgine_cli.settings.masking import masked
 from llmgine_cli.settings.model import Settings, Tables
 from llmgine_cli.settings.sources import Key, holds
 from llmgine_cli.settings.table import Table, fields
+from llmgine_cli.settings.vendors import ProviderSettings
 
 
 class Explained(NamedTuple):
@@ -44,7 +45,9 @@ def explain(overrides: Mapping[str, Any] | None = None, *, reading: Reading | No
 
 
 def _values(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
-    if isinstance(value, Table):
+    if isinstance(value, ProviderSettings):  # of its many rows only those that say something
+        yield from _values(to_builtins(value), key)
+    elif isinstance(value, Table):
         for name in fields(Tables if isinstance(value, Settings) else type(value)):
             yield from _values(getattr(value, name), (*key, name))
     elif isinstance(value, dict) and value:
@@ -55,7 +58,7 @@ def _values(value: Any, key: Key) -> Iterator[tuple[Key, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """A list of tables as it was written."""
+    """Tables in a list, as what is said in them."""
     if isinstance(value, list):
         return [_plain(one) for one in cast("list[object]", value)]
     return to_builtins(value) if isinstance(value, Table) else value

@@ -115,16 +115,21 @@ def _made_of(sources: Sequence[Source]) -> Settings:
     data = merged(sources)
     try:
         return _converted(data)
-    except msgspec.ValidationError:
-        return _checked(data, sources)
+    except (msgspec.ValidationError, UnicodeEncodeError):  # of half a character it says the latter
+        return _coerced(data, sources)
 
 
 def _converted(data: Mapping[str, Any]) -> Settings:
-    tables = msgspec.convert(data, Tables, dec_hook=lambda kind, value: kind(value))
+    tables = msgspec.convert(data, Tables, dec_hook=_path)
     return Settings(**{name: getattr(tables, name) for name in Tables.__struct_fields__})
 
 
-def _checked(data: Mapping[str, Any], sources: Sequence[Source]) -> Settings:
+def _path(_: type[Path], value: Any) -> Path:
+    """Make a path: of all types of settings it alone is none of msgspec's."""
+    return Path(value).expanduser()
+
+
+def _coerced(data: Mapping[str, Any], sources: Sequence[Source]) -> Settings:
     """Take what can be meant as a value of the right type, as words from variables are, and say what cannot."""
     from pydantic import ValidationError
 
@@ -135,6 +140,8 @@ def _checked(data: Mapping[str, Any], sources: Sequence[Source]) -> Settings:
         return _converted(checked(data))
     except ValidationError as error:
         raise problem(error, sources) from None  # it shows values, and a value may be a secret
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the two do not agree
+        raise SettingsError(f"a setting is wrong: {error}") from None
 
 
 def _environment(notices: list[Notice]) -> Variables:

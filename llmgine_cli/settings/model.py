@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from llmgine_cli import places
 from llmgine_cli.keys import KeyStore, Secret
-from llmgine_cli.settings.table import DAY, HARMLESS, HIDDEN, MODEL, NAME, Check, Table
+from llmgine_cli.settings.table import DAY, FINITE, HARMLESS, HIDDEN, MODEL, NAME, Check, Table
 from llmgine_cli.settings.vendors import ProviderSettings
 
 KeySource: TypeAlias = Literal["environment", ".env", "keyring", "keys.json"]
@@ -82,7 +82,7 @@ class LimitsSettings(Table, frozen=True):
     ] = 20.0
     # Not harmless: a folder that somebody else made may not allow more to be spent.
     max_cost: Annotated[
-        Annotated[float, Meta(ge=0)] | None,
+        Annotated[float, Meta(ge=0, extra=FINITE)] | None,
         Meta(
             description="US dollars that one run of the program, or one chat, may cost; `--max-cost` goes before it.",
             examples=[0.5],
@@ -90,7 +90,7 @@ class LimitsSettings(Table, frozen=True):
         Check(_check_finite),
     ] = None
     max_cost_session: Annotated[
-        Annotated[float, Meta(ge=0)] | None,
+        Annotated[float, Meta(ge=0, extra=FINITE)] | None,
         Meta(
             description="US dollars that one session may cost, however often it is gone on with.",
             examples=[2.0],
@@ -98,17 +98,13 @@ class LimitsSettings(Table, frozen=True):
         Check(_check_finite),
     ] = None
     max_cost_day: Annotated[
-        Annotated[float, Meta(ge=0)] | None,
+        Annotated[float, Meta(ge=0, extra=FINITE)] | None,
         Meta(
             description="US dollars that everything together may cost from midnight to midnight.",
             examples=[10.0],
         ),
         Check(_check_finite),
     ] = None
-
-    def __post_init__(self) -> None:
-        for cost in (self.max_cost, self.max_cost_session, self.max_cost_day):
-            _check_finite(cost)
 
 
 class ChatSettings(Table, frozen=True):
@@ -244,10 +240,10 @@ class Tables(Table, frozen=True):
             examples=[{"fast": "groq:llama-3.3-70b-versatile"}],
         ),
     ] = {}
-    limits: LimitsSettings = LimitsSettings()
-    chat: ChatSettings = ChatSettings()
-    log: LogSettings = LogSettings()
-    tools: ToolsSettings = ToolsSettings()
+    limits: LimitsSettings = msgspec.field(default_factory=LimitsSettings)
+    chat: ChatSettings = msgspec.field(default_factory=ChatSettings)
+    log: LogSettings = msgspec.field(default_factory=LogSettings)
+    tools: ToolsSettings = msgspec.field(default_factory=ToolsSettings)
     engines: Annotated[
         dict[str, dict[str, Any]],
         Meta(
@@ -272,7 +268,8 @@ class Tables(Table, frozen=True):
 class Settings(Tables, frozen=True):
     """All settings, and under which circumstances they were read.
 
-    Made directly, it takes what it is given and nothing else; `load` reads the environment and the files.
+    `load` reads them from the environment and the files, `made_of` takes what it is given and nothing else; both check
+    it. Made directly, types are not checked.
     """
 
     circumstances: Circumstances = Circumstances()
@@ -299,7 +296,7 @@ class Settings(Tables, frozen=True):
     @property
     def log_dir(self) -> Path:
         """Where the event logs are."""
-        return self.log.dir.expanduser() if self.log.dir else places.state_dir() / "logs"
+        return self.log.dir or places.state_dir() / "logs"
 
     @property
     def vendor_changes(self) -> dict[str, dict[str, Any]]:

@@ -242,9 +242,9 @@ def _over(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tables(said: Mapping[str, str]) -> dict[str, Any]:
     # pydantic-settings takes long to load, and most people set no variables.
-    from llmgine_cli.settings.variables import tables
+    from llmgine_cli.settings.variables import read_variables
 
-    return tables(said)
+    return read_variables(said)
 
 
 def _is_table(field: Field) -> bool:

@@ -15,6 +15,8 @@ from msgspec.structs import fields as struct_fields
 from llmgine_cli.trust import names_a_model_file
 
 DAY = 86_400.0  # seconds; what waits longer waits for ever
+FINITE = {"finite": True}
+"""For `Meta.extra`: a number that is neither infinite nor none, in the words of pydantic."""
 HIDDEN = {"hidden": True}
 """For `Meta.extra`: a setting that may hold secrets, and is not shown where a table is."""
 
@@ -22,21 +24,35 @@ HIDDEN = {"hidden": True}
 class Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A table with known keys."""
 
+    def __post_init__(self) -> None:
+        """Check what is marked with `Check`."""
+        for name, check in _checks(type(self)):
+            check.function(getattr(self, name))
+
     def __repr__(self) -> str:
         """Show what is set, and nothing that may be secret."""
-        shown = (
-            f"{name}={value!r}"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Tell Rich the same: msgspec's own way shows everything."""
+        return [
+            (name, value)
             for name, field in fields(type(self)).items()
             if not field.hidden and (value := getattr(self, name)) != field.default
-        )
-        return f"{type(self).__name__}({', '.join(shown)})"
+        ]
 
 
 @dataclass(frozen=True)
 class Check:
-    """Marks a setting whose value must pass a function, which raises ValueError."""
+    """Marks a setting whose value must pass a function, which raises ValueError.
+
+    Attributes:
+        function: It.
+        kind: A type that says the same, for pydantic, whose words about it are better.
+    """
 
     function: Callable[[Any], object]
+    kind: Any = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +127,19 @@ class Field(NamedTuple):
 def is_table(kind: Any) -> TypeGuard[type[Table]]:
     """Whether a type is that of a table with known keys."""
     return isinstance(kind, type) and issubclass(kind, Table)
+
+
+@cache
+def _checks(table: type[Table]) -> list[tuple[str, Check]]:
+    """The checks of a table; without `get_type_hints`, which takes longer than all of them."""
+    return [
+        (name, mark)
+        for cls in table.__mro__
+        for name, hint in vars(cls).get("__annotations__", {}).items()
+        if get_origin(hint) is Annotated
+        for mark in hint.__metadata__
+        if isinstance(mark, Check)
+    ]
 
 
 @cache

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
+import msgspec
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
@@ -14,13 +15,14 @@ from llmgine_cli.settings.sources import PREFIX
 from llmgine_cli.settings.table import fields, is_table
 
 
-def tables(said: Mapping[str, str]) -> dict[str, Any]:
+def read_variables(said: Mapping[str, str]) -> dict[str, Any]:
     """Return what variables set, as nested tables.
 
     Args:
         said: Name in lower case → value.
     """
-    return cast("dict[str, Any]", _read(_Variables(said)(), Tables))
+    found: dict[str, Any] = _read(_Variables(said)(), Tables)
+    return found
 
 
 def _read(value: Any, kind: Any) -> Any:
@@ -47,18 +49,16 @@ def _meant(word: str) -> Any:
     """Return a number, a truth value, a list or a table, if the word is one in JSON."""
     try:
         return json.loads(word)
-    except ValueError:
+    except (ValueError, RecursionError):
         return word
 
 
 def _listed(words: str) -> Any:
     """Return a list: as JSON, or as words with commas between them."""
-    found = _meant(words)
-    return (
-        cast("list[Any]", found)
-        if isinstance(found, list)
-        else [word.strip() for word in words.split(",") if word.strip()]
-    )
+    try:
+        return msgspec.json.decode(words, type=list[Any])
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return [word.strip() for word in words.split(",") if word.strip()]
 
 
 class _Variables(EnvSettingsSource):

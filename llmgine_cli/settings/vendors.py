@@ -45,6 +45,9 @@ def _check_names(names: Names) -> None:
         raise ValueError(f"{true} is true: say what it is called, or false if there is none")
 
 
+NAMED = Check(_check_names, kind=dict[Option, str | Literal[False]])
+
+
 class QuirkSettings(Table, frozen=True):
     """What some models of a vendor want otherwise."""
 
@@ -58,7 +61,9 @@ class QuirkSettings(Table, frozen=True):
     ] = {}
     drops: Annotated[list[Option], Meta(description="Options they refuse; left out, which is told once.")] = []
     names: Annotated[
-        Names, Meta(description="What they call an option; false: they have none."), Check(_check_names)
+        Names,
+        Meta(description="What they call an option; false: they have none."),
+        NAMED,
     ] = {}
     with_tools: Annotated[dict[str, Any], Meta(description="Fields to send whenever tools are offered.")] = {}
     efforts: Annotated[
@@ -81,10 +86,6 @@ class QuirkSettings(Table, frozen=True):
     system_role: Annotated[
         Literal["system", "developer", "user"] | None, Meta(description="Who says the system message.")
     ] = None
-
-    def __post_init__(self) -> None:
-        _check_pattern(self.models)
-        _check_names(self.names)
 
 
 class RoutingSettings(Table, frozen=True):
@@ -158,7 +159,7 @@ class ProviderSettings(Table, frozen=True):
             description="What it calls an option of ours, with dots for a field in a field; false: it has none.",
             examples=[{"max_tokens": "max_completion_tokens"}],
         ),
-        Check(_check_names),
+        NAMED,
     ] = {}
     max_tokens: Annotated[
         Annotated[int, Meta(gt=0)] | None, Meta(description="Sent when you set no limit.", examples=[16_384])
@@ -204,11 +205,6 @@ class ProviderSettings(Table, frozen=True):
     api_version: Annotated[str | None, Meta(description="Of Azure's API.", examples=["2025-04-01-preview"])] = None
     region: Annotated[str | None, Meta(description="Of Bedrock or Vertex.", examples=["us-east-1"])] = None
     project: Annotated[str | None, Meta(description="At Google, for Vertex.", examples=["my-project"])] = None
-
-    def __post_init__(self) -> None:
-        _check_variable(self.api_key_env)
-        _check_pattern(self.own_models)
-        _check_names(self.names)
 
     @property
     def pace(self) -> dict[str, int | None]:

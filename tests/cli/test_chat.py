@@ -369,17 +369,20 @@ def test_lines_typed_before_the_first_prompt_are_sent_when_it_comes() -> None:
         assert terminal.wait_end() == 0
 
 
-def test_ctrl_c_takes_nothing_of_what_was_typed_for_the_next_prompt() -> None:
+def test_ctrl_c_sends_nothing_of_what_was_typed_under_the_answer_and_loses_nothing_of_it() -> None:
     gate = Gate(Answer("first answer"), Answer("second answer"))
     with FakeVendor(gate) as vendor, Chat(vendor) as terminal:
         terminal.type("one\r")
-        type_ahead(terminal, "two\r")
+        type_ahead(terminal, "two\rthree\r")
         terminal.send("\x03")
         terminal.wait_for("stopped")
+        terminal.wait_for("> two\n  three")
+        assert len(vendor.requests) == 1
         gate.open()
         gate.open()
-        wait_until(lambda: len(vendor.requests) == 2)
-        assert said(vendor)[-1] == ("user", "two")
+        terminal.send("\r")
+        terminal.wait_for("second answer")
+        assert said(vendor)[-1] == ("user", "two\nthree")
         terminal.wait_until(lambda: terminal.raw.count(b"\x1b[?2004h") == 3, "the last prompt")
         terminal.send("\x04")
         assert terminal.wait_end() == 0

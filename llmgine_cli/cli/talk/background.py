@@ -55,6 +55,10 @@ class Interleaved:
         finally:
             self._typing = False
 
+    def hold(self) -> None:
+        """Send nothing of what was typed so far."""
+        self._lines.hold()
+
     async def say(self, text: str) -> None:
         """Say something without disturbing what is typed or answered."""
         if not self._typing:

@@ -86,6 +86,7 @@ class Dialogue:
         self._before = self._start = _Standing.of(talk.conversation.history.messages)
         self._task: asyncio.Task[CommandResult[Any]] | None = None
         self._failure = 0
+        self._lines: Lines | None = None
 
     async def run(self, lines: Lines) -> int:
         """Take messages until there are no more; return the exit code.
@@ -94,6 +95,7 @@ class Dialogue:
             UsageError: A piped line is not text.
             BrokenPipeError: Whoever read the answers has gone.
         """
+        self._lines = lines
         # Between the prompts too: a key may come just when an answer has ended.
         with keys_kept() if self._typed else nullcontext(), self._interrupts():
             while (text := await lines.next()) is not None:
@@ -134,6 +136,8 @@ class Dialogue:
                 self.talk.attached = self._last_attached
             await history.answer_open_calls("stopped by the user")
             await self._screen.finish()
+            if self._lines is not None:
+                self._lines.hold()
             self.cli.note("stopped")
             return
         finally:

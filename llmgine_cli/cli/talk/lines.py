@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
     from prompt_toolkit.formatted_text import StyleAndTextTuples
     from prompt_toolkit.history import History
-    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 
     from llmgine_cli.conversation import Conversation
 
@@ -31,6 +31,10 @@ class Lines(Protocol):
 
     async def next(self) -> str | None:
         """Wait for the next message; None when there are no more."""
+        ...
+
+    def hold(self) -> None:
+        """Send nothing of what was typed so far: the answer that it was typed under was stopped."""
         ...
 
 
@@ -65,6 +69,9 @@ class PipedLines:
                 "stdin is not text: a line is not UTF-8", hint="convert it first, as with iconv"
             ) from error
 
+    def hold(self) -> None:
+        """Do nothing: nobody types."""
+
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         for line in sys.stdin.buffer:
             loop.call_soon_threadsafe(self._lines.put_nowait, line)
@@ -91,7 +98,7 @@ class TypedLines:
         try:
             if self._session is None:
                 self._session = self._make()
-                _type_again(typed_early(), self._session)
+                _type_again(_keys(typed_early()), self._session)
             return await self._session.prompt_async(handle_sigint=False)
         except EOFError:
             return None
@@ -99,6 +106,20 @@ class TypedLines:
             if error.errno == errno.EIO:
                 return None
             raise
+
+    def hold(self) -> None:
+        """Put what was typed so far into the next prompt, where the user may send it: Enter begins a new line."""
+        from prompt_toolkit.input.typeahead import get_typeahead
+        from prompt_toolkit.key_binding import KeyPress
+        from prompt_toolkit.keys import Keys
+
+        if self._session is None:
+            return
+        keys = [*get_typeahead(self._session.input), *_keys(typed_early())]
+        while keys and keys[-1].key == Keys.ControlM:
+            keys.pop()
+        held = [KeyPress(Keys.ControlJ, "\n") if press.key == Keys.ControlM else press for press in keys]
+        _type_again(held, self._session)
 
     def _make(self) -> "PromptSession[str]":
         from prompt_toolkit import PromptSession
@@ -144,15 +165,19 @@ class TypedLines:
         return FileHistory(str(path))
 
 
-def _type_again(text: str, session: "PromptSession[str]") -> None:
-    """Give the prompt keys that were typed before it was there."""
-    from prompt_toolkit.input.typeahead import store_typeahead
+def _keys(text: str) -> "list[KeyPress]":
     from prompt_toolkit.input.vt100_parser import Vt100Parser
-    from prompt_toolkit.key_binding import KeyPress
 
     keys: list[KeyPress] = []
     parser = Vt100Parser(keys.append)
     parser.feed_and_flush(text)
+    return keys
+
+
+def _type_again(keys: "list[KeyPress]", session: "PromptSession[str]") -> None:
+    """Give the prompt keys that were typed before it was there."""
+    from prompt_toolkit.input.typeahead import store_typeahead
+
     store_typeahead(session.input, keys)
 
 

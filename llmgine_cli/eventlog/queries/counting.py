@@ -35,8 +35,6 @@ class Tally:
         unpriced: How many calls of models have no known price, those among them of which nobody knows what had come.
         durations: Milliseconds of each call that finished.
         first_tokens: Milliseconds to the first token of each call that had one.
-
-    Both are put in order by `sort`; two that are in order are put together faster.
     """
 
     calls: int = 0
@@ -64,7 +62,7 @@ class Tally:
         self.first_tokens.extend(other.first_tokens)
 
     def sort(self) -> None:
-        """Put the times in order."""
+        """Put the times in order: when they are sorted with others, what is in order already takes less time."""
         self.durations = array("d", sorted(self.durations))
         self.first_tokens = array("d", sorted(self.first_tokens))
 
@@ -85,20 +83,11 @@ Cell: TypeAlias = tuple[str, str]
 """Name of a model or a tool, and day."""
 
 
-class Request(NamedTuple):
-    """A call whose price was not at hand, and what it is looked up by.
-
-    Attributes:
-        cell: Where it belongs.
-        usage: Its tokens.
-        time_ns: When it was, nanoseconds since 1970.
-        answered: The model that answered, as the vendor names it.
-    """
-
-    cell: Cell
-    usage: Usage
-    time_ns: int
-    answered: str | None
+Tokens: TypeAlias = int | None
+Request: TypeAlias = tuple[Cell, str | None, int, Tokens, Tokens, Tokens, Tokens]
+"""A call whose price was not at hand: where it belongs, the model that answered, when (nanoseconds since 1970), and the
+tokens of the input, of the output, from the cache and into it. Plain, for there may be many to send from process to
+process."""
 
 
 def _tallies() -> defaultdict[Cell, Tally]:
@@ -177,7 +166,8 @@ def _spend(part: Part, prices: Prices, cell: Cell, usage: Usage, *, when: Minute
     try:
         prices.charge(tally, cell[0], usage, when.time_ns, answered=answered)
     except NotAtHandError:
-        part.requests.append(Request(cell, usage, when.time_ns, answered))
+        tokens = (usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.cache_write_tokens)
+        part.requests.append((cell, answered, when.time_ns, *tokens))
 
 
 def _attempt(part: Part, event: Counted) -> None:

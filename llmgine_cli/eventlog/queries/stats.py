@@ -13,6 +13,7 @@ from llmgine_cli.eventlog.queries import counting
 from llmgine_cli.eventlog.queries.counted import CountedLog
 from llmgine_cli.eventlog.queries.counting import Cell, Failure, Part, Tally
 from llmgine_cli.llm.prices import Prices
+from llmgine_cli.llm.stream import Usage
 
 if TYPE_CHECKING:
     from array import array
@@ -86,7 +87,8 @@ class Stats:
             self._models[cell].add(tally)
         for cell, tally in part.tools.items():
             self._tools[cell].add(tally)
-        for cell, usage, time_ns, answered in part.requests:
+        for cell, answered, time_ns, given, made, cached, written in part.requests:
+            usage = Usage(input_tokens=given, output_tokens=made, cached_tokens=cached, cache_write_tokens=written)
             self._prices.charge(self._models[cell], cell[0], usage, time_ns, answered=answered)
         for number, error in enumerate(part.errors):
             if number != part.unsure or part.unsure_text != told:

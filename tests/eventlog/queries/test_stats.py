@@ -11,7 +11,7 @@ from llmgine_cli.eventlog.codec import encode
 from llmgine_cli.eventlog.crew import Crew
 from llmgine_cli.eventlog.filters import Filter
 from llmgine_cli.eventlog.queries.counted import CountedLog
-from llmgine_cli.eventlog.queries.counting import TYPES, Failure
+from llmgine_cli.eventlog.queries.counting import TYPES, Failure, Part, count
 from llmgine_cli.eventlog.queries.stats import Stats, bars, percentiles
 from llmgine_cli.llm.events import (
     EmbeddingFailed,
@@ -146,6 +146,23 @@ def test_prices_that_are_at_hand_and_those_that_are_not_add_up_to_the_same(tmp_p
         assert total.unpriced == sum(price is None for price in each) == 100
         assert total.calls == len(calls)
         assert list(percentiles(total.durations) or ()) == [10, 10, 10]
+
+
+def test_what_is_at_hand_is_priced_where_it_is_counted_and_times_come_in_order(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b"".join(encode(finished(ms=ms)) for ms in (30, 10, 20)))
+    prices = Prices()
+
+    def part() -> Part:
+        return count(CountedLog(path, Filter(types=TYPES)), prices.at_hand())
+
+    first = part()
+    assert ([tally.price for tally in first.models.values()], len(first.requests)) == ([0.0], 3)
+    prices.cost("openai:gpt-4o", Usage(input_tokens=1), NOON)
+    [tally] = part().models.values()
+    assert tally.price == pytest.approx(3 * (990 * 2.5 + 10 * 1.25 + 100 * 10) / 1e6)
+    assert part().requests == []
+    assert (list(tally.durations), list(tally.first_tokens)) == ([10, 20, 30], [5, 10, 15])
 
 
 def test_an_attempt_that_failed_is_an_error_and_no_call(tmp_path: Path) -> None:
