@@ -93,7 +93,12 @@ def _run(arguments: list[str]) -> int:
     except LlmgineError as error:
         return _tell(error.message, error.hint, error.exit_code, error if flags.verbose else None)
     except typer.TyperException as error:
-        return _tell(error.format_message(), "try --help", error.exit_code, error if flags.verbose else None)
+        return _tell(
+            error.format_message().replace("Value error, ", ""),
+            "try --help",
+            error.exit_code,
+            error if flags.verbose else None,
+        )
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except SystemExit as leaving:

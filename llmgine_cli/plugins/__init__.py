@@ -87,7 +87,7 @@ class Plugins:
                 raise NotFoundError("engine", name, [each.name for each in self.all_engines()])
             return _usable(found, "engine", UsageError)
         path, wanted = match
-        there = _named(_in_file(self._engines, path, UsageError), wanted)
+        there = _named(_in_file(self._engines, path), wanted)
         if len(there) != 1:
             names = ", ".join(found.name for found in there)
             raise UsageError(
@@ -122,7 +122,7 @@ class Plugins:
                 raise NotFoundError("tool", name, [each.name for each in self.all_tools()])
             return [_usable(found, "tool", ToolError)]
         path, wanted = match
-        there = _named(_in_file(self._tools, path, ToolError), wanted)
+        there = _named(_in_file(self._tools, path), wanted)
         if not there:
             raise ToolError(
                 f"{path} has no tool{f' {wanted!r}' if wanted else ''}",
@@ -143,11 +143,11 @@ def _as_file(name: str) -> tuple[Path, str | None] | None:
     return (Path(match["path"]).expanduser(), match["name"]) if match else (Path(name).expanduser(), None)
 
 
-def _in_file(shelf: Shelf[T], path: Path, error: type[LlmgineError]) -> list[Found[T]]:
+def _in_file(shelf: Shelf[T], path: Path) -> list[Found[T]]:
     try:
         return shelf.in_file(path)
     except OSError as reason:
-        raise error(f"cannot read {path}: {reason.strerror}") from reason
+        raise UsageError(f"cannot read {path}: {reason.strerror}") from reason
 
 
 def _named(there: list[Found[T]], wanted: str | None) -> list[Found[T]]:

@@ -173,3 +173,63 @@ def test_the_local_model_is_loaded_and_asked(cli: Program, home: Path, model: Pa
     assert said["local model"][0] == "ok"
     assert said["local model"][1].startswith("local:smollm2-135m loads and answers")
     assert said["default model"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('engine = "nope"\n', "engine: no engine named 'nope'"),
+        ('[chat]\nengine = "tool_chit"\n', "engine: no engine named 'tool_chit'"),
+        ('[chat]\ntools = ["nope"]\n', "chat.tools: no tool named 'nope'"),
+        ('fallback = ["nope:x"]\n', "fallback: no provider named 'nope'"),
+        ('embedding_model = "nope:x"\n', "embedding_model: no provider named 'nope'"),
+        ('[log]\nsinks = ["jsonl", "consle"]\n', "log.sinks: no sink named 'consle'"),
+        ("[sinks.nope]\na = 1\n", "sinks: no sink named 'nope'"),
+        ("[engines.tool_chat]\nmax_round = 1\n", "engines.tool_chat: engine 'tool_chat' has no option 'max_round'"),
+        ("[engines.nope]\na = 1\n", "engine: no engine named 'nope'"),
+        ("[tools.options.read_files]\na = 1\n", "tools.options: no tool named 'read_files'"),
+    ],
+)
+def test_names_in_the_settings_that_stand_for_nothing_are_told(cli: Program, home: Path, text: str, said: str) -> None:
+    (home / "config").mkdir(exist_ok=True)
+    (home / "config" / "config.toml").write_text(text)
+    done = cli("doctor", "--offline")
+    assert done.code == 3
+    assert f"settings\twrong\t{said}" in done.stdout
+
+
+def test_settings_whose_names_are_right_are_no_finding(cli: Program, home: Path) -> None:
+    (home / "config").mkdir(exist_ok=True)
+    (home / "config" / "config.toml").write_text(
+        """
+        model = "echo:echo"
+        engine = "single_pass"
+        fallback = ["echo:echo"]
+        [chat]
+        tools = ["calculate"]
+        [log]
+        sinks = ["jsonl", "console"]
+        [engines.tool_chat]
+        max_rounds = 3
+        [tools.options.read_file]
+        roots = ["."]
+        [sinks.otel]
+        timeout = 1
+        """
+    )
+    assert "wrong" not in cli("doctor", "--offline").stdout
+
+
+def test_a_tool_of_ones_own_that_is_broken_is_told(cli: Program, home: Path) -> None:
+    folder = home / "config" / "tools"
+    folder.mkdir(parents=True)
+    (folder / "mine.py").write_text("import nothing_of_that_name\n")
+    done = cli("doctor", "--offline")
+    assert (done.code, "nothing_of_that_name" in done.stdout) == (3, True)
+    assert "mine.py" in done.stdout
+
+
+def test_an_address_that_is_not_the_vendors_own_is_told(cli: Program) -> None:
+    with FakeVendor(models=["m"]) as vendor:
+        done = cli("doctor", env={"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": vendor.url})
+    assert f"openai\tok\tanswers at {vendor.url} in " in done.stdout

@@ -359,3 +359,10 @@ def test_what_a_tool_prints_is_shown_harmless_on_lines_of_its_own_unless_quiet(
     assert "\x1b" not in done.stderr
     assert ("␛[2Jboo\n" in done.stderr) == (not quiet)
     assert "boo" in cli("logs", "tail", "--type", "ToolPrinted", "-n", "9").stdout
+
+
+def test_several_tools_may_be_one_word(cli: Program) -> None:
+    call = 'calculate {"expression": "6*7"}'
+    done = cli("run", "-m", "echo:tools", "-T", "current_time,calculate", "--approve", "all", call)
+    assert (done.stdout, done.code) == ("42\n", 0)
+    assert cli("run", "-m", "echo:echo", "-T", "./missing.py", "hi").code == 2

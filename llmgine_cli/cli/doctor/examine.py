@@ -11,6 +11,7 @@ from llmgine_cli.cli.common import Cli, JsonFlag, command
 
 if TYPE_CHECKING:
     from llmgine_cli.cli.doctor.finding import Finding
+    from llmgine_cli.plugins import Plugins
     from llmgine_cli.settings import Settings
 
 _MARKS = {"ok": "✓", "note": "!", "wrong": "✗"}
@@ -49,7 +50,7 @@ async def _examine(cli: Cli, *, offline: bool, show: bool) -> "list[Finding]":
     spinner = Spinner(enabled=sys.stderr.isatty() and not cli.quiet, styled=cli.styled(stderr=True))
     try:
         spinner.show("looking")
-        async for finding in _everything(offline=offline):
+        async for finding in _everything(cli.plugins(), offline=offline):
             findings.append(finding)
             if show:
                 spinner.hide()
@@ -60,8 +61,8 @@ async def _examine(cli: Cli, *, offline: bool, show: bool) -> "list[Finding]":
     return findings
 
 
-async def _everything(*, offline: bool) -> "AsyncIterator[Finding]":
-    from llmgine_cli.cli.doctor import machine, models
+async def _everything(plugins: "Plugins", *, offline: bool) -> "AsyncIterator[Finding]":
+    from llmgine_cli.cli.doctor import machine, models, names
     from llmgine_cli.cli.doctor.finding import Finding, wrong
     from llmgine_cli.errors import LlmgineError
     from llmgine_cli.settings.load import read
@@ -78,7 +79,8 @@ async def _everything(*, offline: bool) -> "AsyncIterator[Finding]":
     for finding in (*machine.log_folder(settings), *machine.schedule()):
         yield finding
     try:
-        for finding in (*models.keys(settings), *models.usual(settings), *models.aliases(settings)):
+        known = (*models.keys(settings), *models.usual(settings), *models.aliases(settings))
+        for finding in (*known, *names.names(settings, plugins), *names.broken(plugins)):
             yield finding
     except LlmgineError as error:
         yield wrong("keys", error)

@@ -55,7 +55,7 @@ async def reached(settings: "Settings") -> AsyncIterator[Finding]:
         if vendor.protocol not in ("local", "echo") and is_set_up(vendor, settings)
     ]
     try:
-        for found in await asyncio.gather(*(_ask(catalog, vendor) for vendor in vendors)):
+        for found in await asyncio.gather(*(_ask(catalog, vendor, settings) for vendor in vendors)):
             if found is not None:
                 yield found
     finally:
@@ -116,7 +116,10 @@ async def local(settings: "Settings") -> AsyncIterator[Finding]:
         await catalog.aclose()
 
 
-async def _ask(catalog: "Catalog", vendor: "Vendor") -> Finding | None:
+async def _ask(catalog: "Catalog", vendor: "Vendor", settings: "Settings") -> Finding | None:
+    from llmgine_cli.providers.presets import VENDORS
+    from llmgine_cli.providers.transport import without_password
+
     begin = perf_counter()
     try:
         if vendor.models_page:
@@ -128,6 +131,8 @@ async def _ask(catalog: "Catalog", vendor: "Vendor") -> Finding | None:
     except LlmgineError as error:
         # That a server of one's own does not run is no fault.
         return wrong(vendor.name, error) if vendor.key_envs or vendor.starter is None else None
-    return Finding(
-        vendor.name, "ok", f"answers in {(perf_counter() - begin) * 1000:.0f} ms, with {plural(len(models), 'model')}"
-    )
+    took = f"{(perf_counter() - begin) * 1000:.0f} ms"
+    address = vendor.address(settings.address)
+    preset = VENDORS.get(vendor.name)
+    elsewhere = f" at {without_password(address)}" if address and (not preset or address != preset.base_url) else ""
+    return Finding(vendor.name, "ok", f"answers{elsewhere} in {took}, with {plural(len(models), 'model')}")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import datetime
+from math import floor, log10
 
 from llmgine_cli.cli.common import Cli
 
@@ -43,7 +44,10 @@ def money(price: float, unpriced: int, calls: int) -> str:
     if unpriced and unpriced >= calls:
         return "unknown"
     more = "> " if unpriced else ""
-    return f"{more}${price:.2f}" if price >= 0.1 or price == 0 else f"{more}${price:.2g}"
+    if price >= 0.1 or price == 0:
+        return f"{more}${price:.2f}"
+    digits = min(1 - floor(log10(price)), 12)  # two that say something
+    return f"{more}${price:.{digits}f}".rstrip("0")
 
 
 def amount(number: int) -> str:

@@ -1,6 +1,6 @@
 """How `run` and `chat` open a conversation: the options they share, and what becomes of them."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import inf
@@ -179,13 +179,20 @@ def read_options(cli: Cli, asked: Asked) -> "tuple[Settings, Opening]":
         system=asked.system,
         template=asked.template,
         params=pairs(asked.param),
-        tools=tuple(asked.tool or ()),
+        tools=granted(asked.tool or ()),
         options=pairs(asked.option),
         rounds=asked.chain_limit,
         stream=not asked.no_stream,
         overrides=asked.overrides,
     )
     return cli.settings(overrides), opening
+
+
+def granted(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the names that were given with `-T`, of which one word may hold several with commas between."""
+    from llmgine_cli.plugins import names_a_file
+
+    return tuple(name for word in words for name in ([word] if names_a_file(word) else word.split(",")) if name)
 
 
 def check_timeout(seconds: float | None) -> None:
