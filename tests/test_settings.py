@@ -929,3 +929,10 @@ def test_a_tilde_in_a_variable_is_shown_as_the_folder_it_means(monkeypatch: pyte
     assert load().log_dir == Path.home() / "x"
     [item] = [item for item in explain() if item.key == "log.dir"]
     assert item.value == str(Path.home() / "x")
+
+
+def test_a_line_of_an_env_file_that_says_nothing_is_told_with_its_number() -> None:
+    Path(".env").write_text("A=1\nthis is no variable\nLLMGINE_LIMITS__RETRIES=1\n# a comment\nexport B='x y'\n")
+    settings = load()
+    assert settings.limits.retries == 1
+    assert settings.notices == (".env:2: this says nothing: NAME=value is wanted",)

@@ -5,6 +5,7 @@ Commands are modules with signatures on top and imports in bodies, so that `--he
 
 import errno
 import os
+import re
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -94,7 +95,7 @@ def _run(arguments: list[str]) -> int:
         return _tell(error.message, error.hint, error.exit_code, error if flags.verbose else None)
     except typer.TyperException as error:
         return _tell(
-            error.format_message().replace("Value error, ", ""),
+            _in_our_words(error.format_message()),
             "try --help",
             error.exit_code,
             error if flags.verbose else None,
@@ -111,6 +112,13 @@ def _run(arguments: list[str]) -> int:
         hint = None if flags.verbose else "this is a bug; --verbose shows where"
         return _tell(f"{type(error).__name__}: {error}", hint, 1, error if flags.verbose else None)
     return outcome if isinstance(outcome, int) else 0
+
+
+def _in_our_words(message: str) -> str:
+    """Say what pydantic finds wrong with an option as everything else is said."""
+    return re.sub(
+        r"Input should be a valid (\w+)(, .*)?$", r"a valid \1 is wanted", message.replace("Value error, ", "")
+    )
 
 
 def _command(arguments: list[str]) -> str | None:

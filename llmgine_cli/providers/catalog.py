@@ -169,7 +169,12 @@ class Catalog:
         )
         for name, reason, explicit in named:
             if name:
-                return self.model(name, reason=reason, explicit=explicit)
+                try:
+                    return self.model(name, reason=reason, explicit=explicit)
+                except (NotFoundError, UsageError) as error:
+                    if name != flag:  # whoever did not write the name here must be told where it is written
+                        error.message = f"{error.message}, {reason}"
+                    raise
         usual_models = ((vendor, vendor.default_model) for vendor in self._vendors.values())
         return self._first(usual_models, "there is no model to talk to")
 

@@ -161,10 +161,12 @@ def _dotenv_files(project: Path | None) -> list[Path]:
 
 def _variables(file: Path, notices: list[Notice]) -> dict[str, str]:
     try:
-        return read_dotenv(file)
+        found = read_dotenv(file)
     except SettingsError as error:
         notices.append(_broken(error))
         return {}
+    notices += [Notice(f"{shown(file)}:{line}: this says nothing: NAME=value is wanted") for line in found.unread]
+    return found.variables
 
 
 def _broken(error: SettingsError) -> Notice:

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from llmgine_cli.errors import SettingsError
 from llmgine_cli.settings.model import Tables
@@ -175,22 +175,37 @@ def holds(data: Any, key: Key) -> bool:
 Source: TypeAlias = Flags | Variables | File
 
 
-def read_dotenv(file: Path) -> dict[str, str]:
+class Dotenv(NamedTuple):
+    """What a `.env` file says.
+
+    Attributes:
+        variables: Name → value; empty ones are left out.
+        unread: The numbers of the lines that say nothing, as far as anybody can see.
+    """
+
+    variables: dict[str, str]
+    unread: tuple[int, ...] = ()
+
+
+def read_dotenv(file: Path) -> Dotenv:
     """Read a `.env` file; `${NAME}` stays as it stands, for the values of other variables are none of its business.
 
     Raises:
         SettingsError: It cannot be read.
     """
     if not file.is_file():
-        return {}
-    from dotenv import dotenv_values
+        return Dotenv({})
+    from dotenv.parser import parse_stream
 
     try:
-        return {name: value for name, value in dotenv_values(file, interpolate=False).items() if value}
+        with file.open(encoding="utf-8") as stream:
+            bindings = list(parse_stream(stream))
     except UnicodeDecodeError as error:
         raise SettingsError(f"{shown(file)}: not UTF-8", hint="save the file as UTF-8") from error
     except OSError as error:
         raise SettingsError(f"{shown(file)}: cannot be read: {error.strerror}") from error
+    variables = {binding.key: binding.value for binding in bindings if binding.key and binding.value}
+    return Dotenv(variables, tuple(binding.original.line for binding in bindings if binding.error))
 
 
 def variable_meant(tables: Key, name: str, known: Iterable[str]) -> str:
