@@ -1,6 +1,7 @@
 """What every test has: a home of its own, an empty folder, the real program, and no way out to the network."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,10 @@ pytest_plugins = ["llmgine_cli.testing.fixtures", "pytester"]
 # No test asserts a time, and Hypothesis would by default.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+# A job in the background ignores Ctrl-C, and so would every program that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # What a developer's machine may have set and a test must not see.
 FOREIGN = (

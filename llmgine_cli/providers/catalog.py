@@ -418,12 +418,13 @@ class Catalog:
     def _lacks_key(self, vendor: Vendor) -> bool:
         """Whether it cannot be asked for want of a key.
 
-        A server of the user's own may do without one, and so may a cloud that has a sign-in of its own; a vendor's own
-        address never does, nor any other cloud.
+        What stands in for a known vendor may do without one, as a server on the user's machine does, and so may a cloud
+        that has a sign-in of its own; a vendor's own address never does, nor any other cloud, nor a provider of the
+        user's own for which a variable is named.
         """
         if vendor.key_env is None or vendor.sign_in is not None:
             return False
-        needs_one = vendor.platform is not None or self._is_at_home(vendor)
+        needs_one = vendor.platform is not None or vendor.name not in VENDORS or self._is_at_home(vendor)
         return needs_one and self._variable(vendor) is None
 
     def _is_at_home(self, vendor: Vendor) -> bool:

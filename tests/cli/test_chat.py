@@ -686,3 +686,15 @@ def test_a_chat_whose_terminal_is_gone_ends_as_if_it_was_left(home: Path) -> Non
         wait_until(lambda: "SessionEnded" in {event["event_type"] for event in logged(home)})
     (ended,) = (event for event in logged(home) if event["event_type"] == "SessionEnded")
     assert ended["error"] is None
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "Exit "])
+def test_the_words_that_end_other_programs_end_the_chat_when_they_are_typed(word: str) -> None:
+    with FakeVendor([]) as vendor, Chat(vendor) as terminal:
+        terminal.type(f"{word}\r")
+        assert terminal.wait_end() == 0
+        assert vendor.requests == []
+
+
+def test_piped_in_they_are_words(cli: Program) -> None:
+    assert "exit" in cli("chat", "-m", "echo:echo", input="exit\n").stdout

@@ -366,3 +366,11 @@ def test_several_tools_may_be_one_word(cli: Program) -> None:
     done = cli("run", "-m", "echo:tools", "-T", "current_time,calculate", "--approve", "all", call)
     assert (done.stdout, done.code) == ("42\n", 0)
     assert cli("run", "-m", "echo:echo", "-T", "./missing.py", "hi").code == 2
+
+
+def test_a_long_text_for_a_model_on_this_machine_is_told_for_it_takes_long_to_read(cli: Program) -> None:
+    told = "reading about 5,000 tokens, which takes a model on this machine a while"
+    assert told in cli("run", "-m", "local:nothing", "word " * 4000).stderr
+    assert "reading" not in cli("run", "-m", "local:nothing", "word").stderr
+    assert "reading" not in cli("run", "-m", "echo:echo", "word " * 4000).stderr
+    assert "reading" not in cli("run", "--quiet", "-m", "local:nothing", "word " * 4000).stderr

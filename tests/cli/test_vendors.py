@@ -301,3 +301,14 @@ def test_a_key_in_a_header_of_ones_own_is_told_nowhere(cli: Program, home: Path)
     [log] = (home / "state" / "logs").glob("*.jsonl")
     assert "topsecret" not in log.read_text()
     assert "blue-and-green" in log.read_text()
+
+
+def test_a_provider_of_ones_own_whose_key_is_not_set_is_not_asked(cli: Program, home: Path) -> None:
+    (home / "config").mkdir(exist_ok=True)
+    with FakeVendor([Answer("hi")]) as vendor:
+        table = f'[providers.acme]\nbase_url = "{vendor.url}"\napi_key_env = "ACME_API_KEY"\n'
+        (home / "config" / "config.toml").write_text(table)
+        done = cli("run", "-m", "acme:x", "hello")
+        assert (done.code, vendor.requests) == (3, [])
+        assert "acme needs a key: ACME_API_KEY is not set" in done.stderr
+        assert cli("run", "-m", "acme:x", "hello", env={"ACME_API_KEY": "k"}).stdout == "hi\n"

@@ -35,9 +35,12 @@ class SlashCommand:
     run: "Callable[[Dialogue, str], Awaitable[None]]"
 
 
+_WORDS_TO_LEAVE = ("exit", "quit")
+
+
 def is_command(text: str) -> bool:
-    """Whether this is a command and no message."""
-    return _COMMAND.fullmatch(text.rstrip()) is not None
+    """Whether this is a command and no message; the words that end other programs end this one too."""
+    return text.rstrip().lower() in _WORDS_TO_LEAVE or _COMMAND.fullmatch(text.rstrip()) is not None
 
 
 async def run_command(chat: "Dialogue", text: str) -> None:
@@ -48,6 +51,8 @@ async def run_command(chat: "Dialogue", text: str) -> None:
         Leave: The user wants to leave.
         LlmgineError: It cannot be done.
     """
+    if text.rstrip().lower() in _WORDS_TO_LEAVE:
+        raise Leave
     match = _COMMAND.fullmatch(text.rstrip())
     name, rest = (match["name"], match["rest"] or "") if match else (text, "")
     command = COMMANDS.get("exit" if name == "quit" else name)
@@ -66,9 +71,7 @@ async def _help(chat: "Dialogue", _: str) -> None:
     for name, command in COMMANDS.items():
         rows = beside(f"/{name} {command.usage}", command.summary, width, get_terminal_size().columns)
         chat.say_aside("\n".join(rows))
-    chat.say_aside(
-        "Alt-Enter or Ctrl-J begins a new line. A message that begins with / is sent with a blank before it."
-    )
+    chat.say_aside("Alt-Enter or Ctrl-J begins a new line. To send what begins with /, put a blank before it.")
 
 
 async def _exit(_chat: "Dialogue", _: str) -> None:

@@ -83,6 +83,7 @@ MaxCost = Annotated[
 ]
 NoStream = Annotated[bool, typer.Option("--no-stream", help="Wait for the whole answer.")]
 DAY = 86_400.0  # seconds
+LONG_TO_READ = 1500  # tokens; some ten seconds on two slow processors
 NoLog = Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Print the answer as it is: no markdown, no escaping of controls.")]
 
@@ -274,6 +275,7 @@ class Talk:
 
     async def put(self, turn: Turn) -> "CommandResult[Any]":
         """Have the engine answer a turn that is composed."""
+        self._tell_long(turn)
         return await self.conversation.send(
             turn.text,
             system=turn.system,
@@ -302,6 +304,16 @@ class Talk:
         if not (text or messages or self.attached):
             raise UsageError("there is nothing to ask", hint="the prompt template needs your text beside it")
         return Turn(text=text, system=system, messages=messages, attachments=self.attached)
+
+    def _tell_long(self, turn: Turn) -> None:
+        """Say that a long text takes a model on this machine long to read: nothing is seen of it meanwhile."""
+        from llmgine_cli.llm.estimate import tokens_of_message, tokens_of_text
+
+        if self.conversation.model.provider.name != "local":
+            return
+        tokens = tokens_of_text(turn.text) + sum(map(tokens_of_message, turn.messages))
+        if tokens >= LONG_TO_READ:
+            self._cli.note(f"reading about {tokens:,} tokens, which takes a model on this machine a while")
 
     def begin_anew(self) -> None:
         """Let the next turn open the conversation again: what was said is forgotten."""
