@@ -9,14 +9,8 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.talk.attaching import Attached
-from llmgine_cli.cli.talk.opening import (
-    Asked,
-    Opening,
-    Raw,
-    ToolsDebug,
-    open_talk,
-    read_options,
-)
+from llmgine_cli.cli.talk.opening import open_talk
+from llmgine_cli.cli.talk.options import Asked, Opening, Raw, ToolsDebug, read_options
 from llmgine_cli.cli.talk.resume import GoingOn, Resuming, read_going_on
 from llmgine_cli.errors import StorageError, UsageError
 

@@ -10,7 +10,7 @@ import typer
 
 from llmgine_cli.cli.common import Cli, command
 from llmgine_cli.cli.complete import complete_embedding_model
-from llmgine_cli.cli.talk.opening import MaxCost, Retries, Timeout, check_cost, check_timeout
+from llmgine_cli.cli.talk.options import MaxCost, Retries, Timeout, check_cost, check_timeout
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:

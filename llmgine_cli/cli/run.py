@@ -10,14 +10,8 @@ from llmgine_cli.cli.talk.attaching import Attached, Fragments
 from llmgine_cli.cli.talk.extracting import Extracted
 from llmgine_cli.cli.talk.forms import Formed
 from llmgine_cli.cli.talk.moments import At, In, when
-from llmgine_cli.cli.talk.opening import (
-    Asked,
-    Opening,
-    Raw,
-    ToolsDebug,
-    open_talk,
-    read_options,
-)
+from llmgine_cli.cli.talk.opening import open_talk
+from llmgine_cli.cli.talk.options import Asked, Opening, Raw, ToolsDebug, read_options
 from llmgine_cli.cli.talk.resume import GoingOn, Resuming, read_going_on
 from llmgine_cli.errors import LlmgineError, UsageError
 

@@ -6,7 +6,7 @@ from llmgine_cli.cli.schedule.group import app
 from llmgine_cli.cli.talk.attaching import Attached, Fragments
 from llmgine_cli.cli.talk.forms import Formed
 from llmgine_cli.cli.talk.moments import At, In, when
-from llmgine_cli.cli.talk.opening import Asked
+from llmgine_cli.cli.talk.options import Asked
 from llmgine_cli.errors import UsageError
 
 

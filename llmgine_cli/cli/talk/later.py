@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from llmgine_cli.bus import Event
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.talk.moments import When, shown
-from llmgine_cli.cli.talk.opening import Opening, Talk, Turn, open_talk
+from llmgine_cli.cli.talk.opening import Talk, Turn, open_talk
+from llmgine_cli.cli.talk.options import Opening
 from llmgine_cli.errors import UsageError
 from llmgine_cli.llm.messages import File, Image, Message, Part, named
 
