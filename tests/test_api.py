@@ -9,11 +9,13 @@ from llmgine_cli import api
 
 # The public names. A new one is added here on purpose; one that goes breaks the files of users.
 PUBLIC = [
-    "AskUser", "Bus", "Command", "CommandResult", "Engine", "Event", "File", "History", "Image",
-    "InvalidAnswerError", "LimitReachedError", "LlmgineError", "Message", "ModelOptions", "Prompt", "ProviderError",
-    "Reasoning", "Reply", "ResponseFormat", "Run", "Session",
-    "Setting", "StatusChanged", "Text", "ToolCall", "ToolError", "ToolResult", "ToolSpec", "UnansweredError",
-    "Usage", "UsageError", "UserAnswered", "assistant", "engine", "system", "tool", "user",
+    "AskUser", "Bus", "Command", "CommandResult", "EmbeddingRequest", "Embeddings", "Engine", "Event", "File",
+    "Finished", "History", "Image", "InvalidAnswerError", "LimitReachedError", "LlmgineError", "Message",
+    "ModelOptions", "Prompt", "ProviderContext", "ProviderError", "Reasoning", "ReasoningDelta", "Reply", "Request",
+    "ResponseFormat", "Run", "Session", "Setting", "StatusChanged", "StreamEvent", "Text", "TextDelta", "ToolCall",
+    "ToolCallArguments", "ToolCallComplete", "ToolCallOpened", "ToolError", "ToolResult", "ToolSpec",
+    "UnansweredError", "Usage", "UsageError", "UsageReported", "UserAnswered", "assistant", "engine", "system",
+    "tool", "user",
 ]  # fmt: skip
 
 HEAVY = {"anthropic", "httpx2", "openai", "prompt_toolkit", "pydantic", "rich", "typer", "yaml"}

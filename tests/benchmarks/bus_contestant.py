@@ -103,7 +103,7 @@ async def llmgine(tally: Tally) -> Cases:
     from llmgine_cli.bus import Bus, Command, CommandFinished, CommandStarted, Event
 
     @dataclass(frozen=True, kw_only=True)
-    class Pong(Event):
+    class Said(Event):
         text: str
 
     @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ async def llmgine(tally: Tally) -> Cases:
     def publish(count: int, pong: Event, **how: Any) -> Run:
         bus = Bus()
         for _ in range(count):
-            bus.subscribe(Pong, tally.handler(), **how)
+            bus.subscribe(Said, tally.handler(), **how)
         return lambda: bus.publish(pong)
 
     def execute(*heard: type[Event]) -> Run:
@@ -124,10 +124,10 @@ async def llmgine(tally: Tally) -> Cases:
         return lambda: bus.execute(ask)
 
     return {
-        **{f"publish {count}": Case(publish(count, Pong(text="x")), count) for count in SUBSCRIBERS},
+        **{f"publish {count}": Case(publish(count, Said(text="x")), count) for count in SUBSCRIBERS},
         "execute": Case(execute(), 1),
         "execute heard": Case(execute(CommandStarted, CommandFinished), 3),
-        "make": made(lambda: Pong(text="x")),
+        "make": made(lambda: Said(text="x")),
     }
 
 
