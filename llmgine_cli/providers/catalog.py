@@ -3,28 +3,18 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING
 
-from llmgine_cli.errors import CredentialsError, NoModelError, NotFoundError, SettingsError, UsageError, near_miss
+from llmgine_cli.errors import NoModelError, NotFoundError, SettingsError, UsageError, near_miss
 from llmgine_cli.llm.embeddings import no_embeddings
 from llmgine_cli.llm.messages import File, Image, Part
-from llmgine_cli.llm.provider import Model, Provider, ProviderContext
-from llmgine_cli.providers.presets import VENDORS
-from llmgine_cli.providers.quirks import Protocol as WireFormat
-from llmgine_cli.providers.transport import Endpoint, Transport
+from llmgine_cli.llm.provider import Model, Provider
+from llmgine_cli.providers.making import Maker, Secret
 from llmgine_cli.providers.vendor import Vendor
 from llmgine_cli.providers.wire import quoted_file
 
-_ARTICLES = {"api_version": "the version of its API", "region": "a region", "project": "a project"}
-
-
-class Secret(Protocol):
-    """A key that does not show itself by accident, such as `keys.Secret`."""
-
-    def get_secret_value(self) -> str:
-        """The key itself."""
-        ...
+if TYPE_CHECKING:
+    from llmgine_cli.providers.quirks import Protocol as WireFormat
 
 
 class Catalog:
@@ -55,12 +45,14 @@ class Catalog:
     ) -> None:
         self._vendors = vendors
         self._aliases = aliases
-        self._key = key
-        self._address = address
-        self._key_source = key_source
         self._untrusted = untrusted
-        self._connect_timeout = connect_timeout
-        self._idle_timeout = idle_timeout
+        self._maker = Maker(
+            key=key,
+            address=address,
+            connect_timeout=connect_timeout,
+            idle_timeout=idle_timeout,
+            key_source=key_source,
+        )
         self._providers: dict[tuple[str, WireFormat], Provider] = {}
 
     def model(self, name: str, *, reason: str = "named", explicit: bool = True) -> Model:
@@ -239,7 +231,7 @@ class Catalog:
             NoModelError: There is neither; `none` says so.
         """
         for vendor, model in usual_models:
-            if model and (variable := self._variable(vendor)):
+            if model and (variable := self._maker.variable(vendor)):
                 return self.model(f"{vendor.name}:{model}", reason=f"{variable} is set", explicit=False)
         if "local" in self._vendors and (local := _local_model()):
             return self.model(f"local:{local}", reason="no key is set, and a model is installed here", explicit=False)
@@ -275,11 +267,11 @@ class Catalog:
 
         It is done for a name that leaves the vendor open, never for `provider:model`.
         """
-        if not self._lacks_key(owner):
+        if not self._maker.lacks_key(owner):
             return None
         for vendor in self._vendors.values():
             prefix = vendor.carries.get(owner.name)
-            if prefix is not None and (variable := self._variable(vendor)):
+            if prefix is not None and (variable := self._maker.variable(vendor)):
                 return vendor, f"{prefix}{model}", f"{owner.key_env} is not set, {variable} is"
         return None
 
@@ -318,140 +310,10 @@ class Catalog:
     def _provider(self, vendor: Vendor, model: str) -> Provider:
         """The vendor's provider; one for each protocol in which it serves models."""
         # Only of its own server is it known what that serves; what stands in for it need not serve as much.
-        protocol = vendor.protocol_of(model) if self._is_at_home(vendor) else vendor.protocol
+        protocol = vendor.protocol_of(model) if self._maker.is_at_home(vendor) else vendor.protocol
         if (vendor.name, protocol) not in self._providers:
-            self._providers[vendor.name, protocol] = self._make(vendor, protocol)
+            self._providers[vendor.name, protocol] = self._maker.make(vendor, protocol)
         return self._providers[vendor.name, protocol]
-
-    def _make(self, vendor: Vendor, protocol: WireFormat) -> Provider:
-        """Make a provider; its adapter is imported only now."""
-        if protocol == "echo":
-            from llmgine_cli.providers.echo import EchoProvider
-
-            return EchoProvider()
-        if protocol == "local":
-            from llmgine_cli.providers.local import LocalProvider
-
-            return LocalProvider(connect_timeout=self._connect_timeout, idle_timeout=self._idle_timeout)
-        if protocol == "installed":
-            from llmgine_cli.providers.installed import make
-
-            return make(
-                ProviderContext(
-                    name=vendor.name,
-                    key=self._secret,
-                    base_url=vendor.base_url or None,
-                    headers=vendor.headers,
-                    connect_timeout=self._connect_timeout,
-                    idle_timeout=self._idle_timeout,
-                )
-            )
-        vendor = self._placed(vendor)
-        endpoint = self._endpoint(vendor)
-        transport = _sdk_transport(vendor, endpoint) if vendor.transport == "sdk" else None
-        if protocol == "anthropic":
-            from llmgine_cli.providers.anthropic import AnthropicProvider
-
-            return AnthropicProvider(vendor, endpoint, transport)
-        if protocol == "responses":
-            from llmgine_cli.providers.responses import ResponsesProvider
-
-            return ResponsesProvider(vendor, endpoint, transport)
-        from llmgine_cli.providers.chat import ChatProvider
-
-        return ChatProvider(vendor, endpoint, transport)
-
-    def _placed(self, vendor: Vendor) -> Vendor:
-        """Return it with region, project and version of the API filled in, as a cloud needs them."""
-        table = f"[providers.{vendor.name}]"
-        if vendor.platform and vendor.transport != "sdk":
-            raise SettingsError(
-                f"{table} has transport = {vendor.transport!r}, and {vendor.platform} is reached through the SDK alone",
-                hint="take transport out",
-            )
-        places: dict[str, Any] = {}
-        for field in ("api_version", "region", "project"):
-            value = vendor.found(field, self._address)
-            if value is None and vendor.platform == "bedrock" and field == "region":
-                value = _profile_region()
-            variables = vendor.variables.get(field)
-            if variables and value:
-                places[field] = value
-            elif variables:
-                raise SettingsError(
-                    f"{vendor.name} needs {_ARTICLES[field]}: {' or '.join(variables)} is not set",
-                    hint=f"export {variables[0]}=…, or set {field} in {table}",
-                )
-            elif value:
-                raise SettingsError(f"{table} has {field}, and {vendor.name} has none", hint=f"take {field} out")
-        return replace(vendor, **places)
-
-    def _endpoint(self, vendor: Vendor) -> Endpoint:
-        variable = self._variable(vendor)
-        key = self._secret(variable) if variable else None
-        url = vendor.address(self._address)
-        if not url:
-            variable_too = f"export {vendor.base_url_env}=…, or " if vendor.base_url_env else ""
-            raise SettingsError(
-                f"provider {vendor.name!r} has no base URL",
-                hint=f"{variable_too}set base_url in [providers.{vendor.name}]",
-            )
-        if self._lacks_key(vendor):
-            raise CredentialsError(
-                f"{vendor.name} needs a key: {' or '.join(vendor.key_envs)} is not set",
-                hint=f"llmgine keys set {vendor.name} stores it; or export {vendor.key_env}; or use another model: -m",
-            )
-        return Endpoint(
-            provider=vendor.name,
-            base_url=url,
-            key=key,
-            secrets=vendor.secrets,
-            key_env=variable or vendor.key_env,
-            key_source=self._key_source(variable) if self._key_source and variable else None,
-            starter=vendor.starter,
-            sign_in=vendor.sign_in,
-            models_page=vendor.models_page,
-            connect_timeout=self._connect_timeout,
-            idle_timeout=self._idle_timeout,
-        )
-
-    def _lacks_key(self, vendor: Vendor) -> bool:
-        """Whether it cannot be asked for want of a key.
-
-        What stands in for a known vendor may do without one, as a server on the user's machine does, and so may a cloud
-        that has a sign-in of its own; a vendor's own address never does, nor any other cloud, nor a provider of the
-        user's own for which a variable is named.
-        """
-        if vendor.key_env is None or vendor.sign_in is not None:
-            return False
-        needs_one = vendor.platform is not None or vendor.name not in VENDORS or self._is_at_home(vendor)
-        return needs_one and self._variable(vendor) is None
-
-    def _is_at_home(self, vendor: Vendor) -> bool:
-        """Whether it is asked at its own address."""
-        preset = VENDORS.get(vendor.name)
-        return preset is not None and vendor.address(self._address) == preset.base_url
-
-    def _variable(self, vendor: Vendor) -> str | None:
-        """The variable that holds the vendor's key, if any does."""
-        return next((name for name in vendor.key_envs if self._secret(name)), None)
-
-    def _secret(self, variable: str) -> str | None:
-        """The key in a variable; what is blank is none."""
-        secret = self._key(variable)
-        return (secret.get_secret_value().strip() or None) if secret else None
-
-
-def _profile_region() -> str | None:
-    from llmgine_cli.providers.aws import profile_region
-
-    return profile_region()
-
-
-def _sdk_transport(vendor: Vendor, endpoint: Endpoint) -> Transport:
-    from llmgine_cli.providers.sdk import SdkTransport
-
-    return SdkTransport(vendor, endpoint)
 
 
 def _local_model() -> str | None:
