@@ -77,9 +77,14 @@ class PromptError(UsageError):
 
 
 class SettingsError(LlmgineError):
-    """A setting is wrong; the message names the file or variable and the key."""
+    """A setting is wrong; the message names the file or variable and the key.
+
+    Attributes:
+        others: What else is wrong in the same settings.
+    """
 
     exit_code = 3
+    others: "tuple[SettingsError, ...]" = ()
 
 
 class CredentialsError(SettingsError):

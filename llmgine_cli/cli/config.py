@@ -14,7 +14,11 @@ app = typer.Typer(name="config", help="See and create settings.", no_args_is_hel
 
 
 @command(app)
-def show(cli: Cli, json: JsonFlag = False) -> None:
+def show(
+    cli: Cli,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what is set somewhere.")] = False,
+    json: JsonFlag = False,
+) -> None:
     """Tell every setting, and where it came from."""
     from llmgine_cli.cli.listing import print_rows
     from llmgine_cli.settings import explain
@@ -22,6 +26,9 @@ def show(cli: Cli, json: JsonFlag = False) -> None:
 
     reading = read()
     listed, keys = explain(reading=reading), _keys(reading.settings)
+    if changed:
+        listed = [item for item in listed if item.source != "default"]
+        keys = {name: key for name, key in keys.items() if key["set"]}
     if json:
         cli.json(
             {

@@ -32,24 +32,34 @@ _WANTED = {
 
 
 def problem(error: "ValidationError", sources: Sequence[Source]) -> SettingsError:
-    """Turn what pydantic found wrong into one line and a hint; several mistakes are counted, the first is told."""
+    """Turn what pydantic found wrong into one line and a hint; the first mistake is told, the others come with it."""
     found = error.errors(include_url=False)
     # A misspelt key may be why another is missing.
-    first = next((each for each in found if each["type"] == "extra_forbidden"), found[0])
-    key = _key_of(first["loc"])
-    what, known = _explained(cast("dict[str, Any]", first), key)
-    key, source = _written(key, sources)
-    place = source.where(key) if isinstance(source, Variables) else _place(source, key)
+    found.sort(key=lambda each: each["type"] != "extra_forbidden")
+    told: dict[Key, SettingsError] = {}
+    for each in found:
+        key = _key_of(each["loc"])
+        written, source = _written(key, sources)
+        if written not in told:  # a value may be wrong in several ways
+            told[written] = _mistake(cast("dict[str, Any]", each), key, written, source)
+    first, *others = told.values()
+    if others:
+        first.message += f" (and {len(others)} more mistake{'s' if len(others) > 1 else ''})"
+        first.others = tuple(others)
+    return first
+
+
+def _mistake(error: dict[str, Any], key: Key, written: Key, source: Source | None) -> SettingsError:
+    what, known = _explained(error, key)
+    place = source.where(written) if isinstance(source, Variables) else _place(source, written)
     if what != "unknown key":
-        near = near_miss(str(first["input"]).lower(), known)
+        near = near_miss(str(error["input"]).lower(), known)
         near = None if near and near.startswith("known") else near  # they are in the message
     elif isinstance(source, Variables):
-        near = variable_meant(key[:-1], key[-1], known)
+        near = variable_meant(written[:-1], written[-1], known)
     else:
-        near = near_miss(key[-1], known)
-    others = len({_written(_key_of(each["loc"]), sources)[0] for each in found}) - 1
-    more = f" (and {others} more mistake{'s' if others > 1 else ''})" if others else ""
-    return SettingsError(f"{place}: {what}{more}", hint=near)
+        near = near_miss(written[-1], known)
+    return SettingsError(f"{place}: {what}", hint=near)
 
 
 def _key_of(place: Sequence[int | str]) -> Key:

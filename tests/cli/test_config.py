@@ -100,6 +100,16 @@ class TestPath:
         assert done.stdout == f"{tmp_path}/other.toml\n"
 
 
+def test_only_what_is_set_somewhere_can_be_shown(cli: Program, home: Path) -> None:
+    (home / "config").mkdir(exist_ok=True)
+    (home / "config" / "config.toml").write_text("[limits]\nretries = 5\n")
+    done = cli("config", "show", "--changed", env={"LLMGINE_MODEL": "a:b", "GROQ_API_KEY": "gsk_0123456789abcdef"})
+    rows = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert rows == ["model", "limits.retries", "GROQ_API_KEY"]
+    facts = json.loads(cli("config", "show", "--changed", "--json").stdout)
+    assert (list(facts["settings"]), facts["keys"]) == (["limits.retries"], {})
+
+
 class TestInit:
     def test_it_writes_a_file_that_sets_nothing_and_says_where(self, cli: Program, home: Path) -> None:
         done = cli("config", "init")

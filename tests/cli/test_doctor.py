@@ -233,3 +233,14 @@ def test_an_address_that_is_not_the_vendors_own_is_told(cli: Program) -> None:
     with FakeVendor(models=["m"]) as vendor:
         done = cli("doctor", env={"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": vendor.url})
     assert f"openai\tok\tanswers at {vendor.url} in " in done.stdout
+
+
+def test_all_mistakes_in_a_file_are_told(cli: Program, home: Path) -> None:
+    (home / "config").mkdir(exist_ok=True)
+    (home / "config" / "config.toml").write_text('[limits]\nretires = 3\nidle_timeout = -1\n[tools]\napprove = "Al"\n')
+    said = [line.split("\t") for line in cli("doctor", "--offline").stdout.splitlines()]
+    told = [line[2] for line in said if line[:2] == ["settings", "wrong"]]
+    assert len(told) == 3
+    assert "limits.retires: unknown key (and 2 more mistakes" in told[0]
+    assert "limits.idle_timeout: -1" in told[1]
+    assert "tools.approve: 'Al' is none of" in told[2]

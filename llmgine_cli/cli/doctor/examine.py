@@ -65,17 +65,14 @@ async def _everything(plugins: "Plugins", *, offline: bool) -> "AsyncIterator[Fi
     from llmgine_cli.cli.doctor import machine, models, names
     from llmgine_cli.cli.doctor.finding import Finding, wrong
     from llmgine_cli.errors import LlmgineError
-    from llmgine_cli.settings.load import read
 
     for finding in (*machine.versions(), *machine.terminal(), *machine.certificates()):
         yield finding
-    try:
-        settings = read().settings
-    except LlmgineError as error:
-        yield wrong("settings", error)
-        return  # nothing else can be known
-    for finding in _settings(settings):
+    settings, found = _settings()
+    for finding in found:
         yield finding
+    if settings is None:
+        return  # nothing else can be known
     for finding in (*machine.log_folder(settings), *machine.schedule()):
         yield finding
     try:
@@ -94,15 +91,22 @@ async def _everything(plugins: "Plugins", *, offline: bool) -> "AsyncIterator[Fi
         yield finding
 
 
-def _settings(settings: "Settings") -> "list[Finding]":
+def _settings() -> "tuple[Settings | None, list[Finding]]":
+    """Read the settings; None where something is wrong with them."""
     from llmgine_cli import places
-    from llmgine_cli.cli.doctor.finding import Finding
+    from llmgine_cli.cli.doctor.finding import Finding, wrong
+    from llmgine_cli.errors import SettingsError
+    from llmgine_cli.settings.load import read
 
+    try:
+        settings = read().settings
+    except SettingsError as error:
+        return None, [wrong("settings", each) for each in (error, *error.others)]
     file = places.config_file()
     where = str(file) if file.is_file() else f"no {file}: the defaults hold"
     project = f"; project {settings.project}" if settings.project else ""
     notes = [Finding("settings", "note", notice) for notice in settings.notices]
-    return [Finding("settings", "ok", where + project), *notes]
+    return settings, [Finding("settings", "ok", where + project), *notes]
 
 
 def _print(cli: Cli, finding: "Finding") -> None:
