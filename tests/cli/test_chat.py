@@ -698,3 +698,40 @@ def test_the_words_that_end_other_programs_end_the_chat_when_they_are_typed(word
 
 def test_piped_in_they_are_words(cli: Program) -> None:
     assert "exit" in cli("chat", "-m", "echo:echo", input="exit\n").stdout
+
+
+def test_the_system_message_can_be_seen_and_changed() -> None:
+    with FakeVendor([Answer("one"), Answer("two")]) as vendor, Chat(vendor, "-s", "Be brief.") as terminal:
+        terminal.type("/system\r")
+        terminal.wait_for("system message: Be brief.")
+        terminal.type("/system Be a pirate.\r")
+        terminal.wait_for("system message: Be a pirate.")
+        terminal.type("first\r")
+        terminal.wait_for("one")
+        assert said(vendor)[0] == ("system", "Be a pirate.")
+        terminal.type("/system Be a poet.\r")
+        terminal.wait_for("system message: Be a poet.")
+        terminal.type("second\r")
+        terminal.wait_for("two")
+        assert [text for role, text in said(vendor) if role == "system"] == ["Be a poet."]
+        terminal.type("\x04")
+        assert terminal.wait_end() == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("/mod\t", "> /model"),
+        ("/model echo:e\t", "> /model echo:echo"),
+        ("/tools calculate curr\t", "> /tools calculate current_time"),
+        ("/attach pict\t", "> /attach picture.png"),
+        ("mod\t", "> mod"),
+    ],
+)
+def test_tab_completes_commands_models_tools_and_files(typed: str, completed: str) -> None:
+    Path("picture.png").write_bytes(b"x")
+    with Chat(None) as terminal:
+        terminal.type(typed)
+        terminal.wait_until(lambda: completed in [row.rstrip() for row in terminal.screen().split("\n")], completed)
+        terminal.send("\x15\x04")
+        assert terminal.wait_end() == 0

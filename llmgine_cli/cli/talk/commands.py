@@ -101,6 +101,12 @@ async def _tools(chat: "Dialogue", names: str) -> None:
         chat.say_aside(f"others: {', '.join(others) or 'none'}")
 
 
+async def _system(chat: "Dialogue", text: str) -> None:
+    if text:
+        await chat.talk.use_system(text)
+    chat.say_aside(f"system message: {chat.talk.system or 'none'}")
+
+
 async def _save(chat: "Dialogue", name: str) -> None:
     _write(chat, name, overwrite=False)
 
@@ -141,6 +147,7 @@ async def _retry(chat: "Dialogue", _: str) -> None:
 COMMANDS = {
     "help": SlashCommand("", "list the commands", _help),
     "model": SlashCommand("[NAME]", "show the model, or go on with another one", _model),
+    "system": SlashCommand("[TEXT]", "show the system message, or go on with another one", _system),
     "tools": SlashCommand("[NAME ... | none]", "show the tools, or grant these and no others", _tools),
     "attach": SlashCommand("[PATH | URL | none]", "send a picture, PDF or text file with the next message", _attach),
     "retry": SlashCommand("", "send the last message again", _retry),

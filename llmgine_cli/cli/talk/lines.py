@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Protocol
 from llmgine_cli import places
 from llmgine_cli.cli.common import Cli
 from llmgine_cli.cli.sanitize import visible
-from llmgine_cli.cli.talk.commands import COMMANDS
 from llmgine_cli.cli.talk.typeahead import typed_early
 from llmgine_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.completion import Completer
     from prompt_toolkit.formatted_text import StyleAndTextTuples
     from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
@@ -127,12 +125,14 @@ class TypedLines:
         from prompt_toolkit.output.defaults import create_output
         from prompt_toolkit.styles import Style
 
+        from llmgine_cli.cli.talk.completing import CommandCompleter
+
         return PromptSession(
             [("class:prompt", "> ")],
             multiline=True,
             prompt_continuation="  ",
             history=self._history(),
-            completer=_completer(),
+            completer=CommandCompleter(),
             complete_while_typing=False,
             key_bindings=_bindings(),
             vi_mode=self._vi_mode,
@@ -179,12 +179,6 @@ def _type_again(keys: "list[KeyPress]", session: "PromptSession[str]") -> None:
     from prompt_toolkit.input.typeahead import store_typeahead
 
     store_typeahead(session.input, keys)
-
-
-def _completer() -> "Completer":
-    from prompt_toolkit.completion import WordCompleter
-
-    return WordCompleter([f"/{name}" for name in COMMANDS], sentence=True)
 
 
 def _bindings() -> "KeyBindings":

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from llmgine_cli.cli.common import Cli
@@ -63,6 +63,20 @@ class Talk:
         self._engine_options = engine_options
         self._turns = 0
         self._model_told = conversation.model.explicit
+
+    @property
+    def system(self) -> str:
+        """The system message; empty if there is none, or none yet."""
+        said = (message.text for message in self.conversation.history.messages if message.role == "system")
+        return self._opening.system or next(said, "")
+
+    async def use_system(self, text: str) -> None:
+        """Go on with another system message."""
+        from llmgine_cli.llm.messages import system
+
+        self._opening = replace(self._opening, system=text)
+        if self.conversation.history.messages:
+            await self.conversation.history.change_system(system(text))
 
     def tell_model(self) -> None:
         """Say on stderr, once, which model was chosen if the user named none."""
