@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 from llmgine_cli import places
 from llmgine_cli.bus import Bus
 from llmgine_cli.conversation import Conversation
-from llmgine_cli.errors import CredentialsError, SettingsError
+from llmgine_cli.errors import CredentialsError, SettingsError, UsageError
 from llmgine_cli.llm.breaker import Breaker
 from llmgine_cli.llm.calls import Calls
 from llmgine_cli.llm.events import ConversationOpened
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from llmgine_cli.bus.schedule import Scheduler
+    from llmgine_cli.engine import Engine
     from llmgine_cli.errors import StorageError
     from llmgine_cli.eventlog.writer import EventLog
     from llmgine_cli.llm.budget import Budget
@@ -140,7 +141,7 @@ class Application:
             template_model: What a prompt template asks for; `model` goes before it.
             session_model: What the earlier session had; both go before it.
             tools: Names of tools, or paths of files whose tools are all granted.
-            options: How to sample.
+            options: How to sample; default: as the settings of the engine say.
             session_id: To go on with an earlier session.
             messages: What was said in it.
             stream: Whether answers come in pieces.
@@ -175,7 +176,7 @@ class Application:
             engine=found,
             model=chosen,
             history=History(self.bus, messages),
-            options=options or ModelOptions(),
+            options=self.options_of(found, {})[1] if options is None else options,
             stream=stream,
             fallbacks=others,
             shape=shape,
@@ -222,6 +223,24 @@ class Application:
         if name and (not tools or self.plugins.engine(name).uses_tools):
             return name
         return "tool_chat" if tools else "single_pass"
+
+    def options_of(self, engine: "Engine", given: Mapping[str, Any]) -> tuple[dict[str, Any], ModelOptions]:
+        """Tell an engine's own options from those of the model, over what the settings say in `[engines.NAME]`.
+
+        Args:
+            engine: The engine.
+            given: Name → value.
+
+        Raises:
+            UsageError: Nobody knows an option, or its value is of the wrong type.
+        """
+        table = self.settings.engines.get(engine.name, {})
+        try:
+            engine.split(table)
+        except UsageError as error:
+            error.message = f"[engines.{engine.name}] in the settings: {error.message}"
+            raise
+        return engine.split({**table, **given})
 
     async def embed(
         self, texts: Sequence[str], *, model: Model | None = None, dimensions: int | None = None
@@ -424,7 +443,7 @@ async def run_engine(
     shape = _shape(schema)
     async with build(settings) as app:
         engine = app.plugins.engine(name)
-        own, sampling = engine.split(options)
+        own, sampling = app.options_of(engine, options)
         async with app.conversation(engine=name, model=model, tools=tools, options=sampling, shape=shape) as talk:
             outcome = await talk.send(prompt, system=system, attachments=attachments, **own)
     result = outcome.unwrap()

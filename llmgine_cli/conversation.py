@@ -1,6 +1,6 @@
 """A conversation: one session in which an engine, a model and tools answer what the user says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmgine_cli.bus import Bus, CommandResult
@@ -41,6 +41,10 @@ class Surroundings(Protocol):
 
     def tool_runner(self, names: Sequence[str]) -> "ToolRunner":
         """Make what runs the named tools."""
+        ...
+
+    def options_of(self, engine: Engine, given: Mapping[str, Any]) -> tuple[dict[str, Any], ModelOptions]:
+        """Tell an engine's own options from those of the model, over what the settings say."""
         ...
 
 
@@ -145,7 +149,7 @@ class Conversation:
         """
         self._refuse_untaken((*self.history.messages, *messages, Message("user", tuple(attachments))))
         prompt = self.engine.prompt(
-            {**self._app.settings.engines.get(self.engine.name, {}), **options},
+            {**self._app.options_of(self.engine, {})[0], **options},
             text=text,
             system=system,
             messages=tuple(messages),

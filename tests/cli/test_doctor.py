@@ -185,7 +185,7 @@ def test_the_local_model_is_loaded_and_asked(cli: Program, home: Path, model: Pa
         ('embedding_model = "nope:x"\n', "embedding_model: no provider named 'nope'"),
         ('[log]\nsinks = ["jsonl", "consle"]\n', "log.sinks: no sink named 'consle'"),
         ("[sinks.nope]\na = 1\n", "sinks: no sink named 'nope'"),
-        ("[engines.tool_chat]\nmax_round = 1\n", "engines.tool_chat: engine 'tool_chat' has no option 'max_round'"),
+        ("[engines.tool_chat]\nmax_round = 1\n", "engines.tool_chat: no option named 'max_round'"),
         ("[engines.nope]\na = 1\n", "engine: no engine named 'nope'"),
         ("[tools.options.read_files]\na = 1\n", "tools.options: no tool named 'read_files'"),
     ],

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.program import Program
+from tests.support.server import Answer, FakeVendor
 
 
 @pytest.fixture
@@ -243,3 +244,31 @@ def test_the_setting_of_an_engine_that_calls_no_tools_is_for_prompts_without_too
     assert (done.stdout, done.code) == ("42\n", 0)
     named = cli("run", "-m", "echo:tools", "-e", "single_pass", "-T", "calculate", "hi")
     assert (named.code, "calls no tools" in named.stderr) == (2, True)
+
+
+def test_the_table_of_an_engine_takes_the_models_options_too(cli: Program, home: Path) -> None:
+    (home / "config").mkdir(exist_ok=True)
+    table = "temperature = 0.2\nmax_tokens = 50\n"
+    (home / "config" / "config.toml").write_text(
+        f"[engines.single_pass]\n{table}[engines.tool_chat]\nmax_rounds = 3\n{table}"
+    )
+    with FakeVendor(always=Answer("hi")) as vendor:
+        env = {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": vendor.url}
+        assert cli("run", "-m", "openai:gpt-4o", "a", env=env).code == 0
+        assert cli("run", "-m", "openai:gpt-4o", "-o", "temperature", "0", "b", env=env).code == 0
+        assert cli("chat", "-m", "openai:gpt-4o", input="c\n", env=env).code == 0
+        assert [request.body["temperature"] for request in vendor.requests] == [0.2, 0, 0.2]
+        (home / "config" / "config.toml").write_text("[engines.single_pass]\ntemprature = 0.2\n")
+        wrong = cli("run", "-m", "openai:gpt-4o", "a", env=env)
+        assert (wrong.code, "did you mean temperature" in wrong.stderr) == (2, True)
+        assert "[engines.single_pass] in the settings: no option named 'temprature'" in wrong.stderr
+
+
+async def test_from_python_the_table_of_an_engine_counts_as_well() -> None:
+    from llmgine_cli.bootstrap import build
+    from llmgine_cli.settings import made_of
+
+    settings = made_of({"engines": {"single_pass": {"temperature": 0.5}}, "log": {"enabled": False}})
+    async with build(settings) as app, app.conversation(model="echo:echo") as talk:
+        assert talk.options.temperature == 0.5
+        assert (await talk.send("hello")).unwrap().text == "hello"

@@ -55,8 +55,11 @@ def _sinks(settings: "Settings") -> Iterator[Finding]:
 def _options(settings: "Settings", plugins: "Plugins") -> Iterator[Finding]:
     for name, options in settings.engines.items():
         try:
-            plugins.engine(name).prompt(options)
+            engine = plugins.engine(name)
+        except LlmgineError:
+            continue  # told above
+        try:
+            engine.split(options)
         except LlmgineError as error:
-            if "no option" in error.message or "must be" in error.message:
-                yield Finding("settings", "wrong", f"engines.{name}: {error.message}", error.hint)
+            yield Finding("settings", "wrong", f"engines.{name}: {error.message}", error.hint)
     yield from _missing("tools.options", settings.tools.options, plugins.tool)

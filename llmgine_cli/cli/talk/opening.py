@@ -183,7 +183,7 @@ async def open_talk(
     engine = engine or app.usual_engine(opening.tools, default_engine)
     strategy = app.plugins.engine(engine)
     given = {**(template.config if template else {}), **_rounds(strategy, opening), **opening.options}
-    own, sampling = strategy.split(given)
+    own, sampling = app.options_of(strategy, given)
     async with app.conversation(
         engine=engine,
         model=opening.model,
