@@ -156,9 +156,9 @@ class TestVariables:
     @pytest.mark.parametrize(
         ("variable", "words", "meant"),
         [
-            ("SINKS__OTEL__TIMEOUT", "0.5", {"sinks": {"otel": {"timeout": 0.5}}}),
-            ("SINKS__OTEL__CONTENT", "true", {"sinks": {"otel": {"content": True}}}),
-            ("TOOLS__OPTIONS__LOOK__ROOTS", '["/a", "/b"]', {"tools": {"options": {"look": {"roots": ["/a", "/b"]}}}}),
+            ("SINKS__OTEL__TIMEOUT", "0.5", {"sinks": {"otel": {"timeout": "0.5"}}}),  # whoever reads it knows
+            ("ENGINES__MINE__GREETING", "5", {"engines": {"mine": {"greeting": "5"}}}),
+            ("ENGINES__MINE", '{"x": "3", "y": 3}', {"engines": {"mine": {"x": "3", "y": 3}}}),
             ("TOOLS__OPTIONS__LOOK", '{"roots": ["/a"]}', {"tools": {"options": {"look": {"roots": ["/a"]}}}}),
             ("PROVIDERS__MINE__NAMES__SEED", "false", {"providers": {"mine": {"names": {"seed": False}}}}),
             ("PROVIDERS__MINE__NAMES__SEED", "random", {"providers": {"mine": {"names": {"seed": "random"}}}}),
@@ -936,3 +936,22 @@ def test_a_line_of_an_env_file_that_says_nothing_is_told_with_its_number() -> No
     settings = load()
     assert settings.limits.retries == 1
     assert settings.notices == (".env:2: this says nothing: NAME=value is wanted",)
+    Path(".env").write_text("A=1\n\n\n\nthis is bad\n\n# x\nALONE\n")
+    assert [notice.partition(": ")[0] for notice in load().notices] == [".env:5", ".env:8"]
+
+
+def test_a_variable_in_an_env_file_that_sets_nothing_is_told_once() -> None:
+    Path(".env").write_text("LLMGINE_RETRIES=3\n")
+    settings = load()
+    assert settings.notices == (".env: LLMGINE_RETRIES sets nothing: did you mean LLMGINE_LIMITS__RETRIES?",)
+    settings.told()
+    assert load().notices == ()
+
+
+def test_a_secret_that_is_a_number_is_masked_as_well() -> None:
+    user_file(
+        "[sinks.otel]\ntoken = 12345678901234567\ntimeout = 3\n[providers.p]\nheaders = { X = '1234567890123456789' }\n"
+    )
+    shown = {item.key: item.value for item in explain()}
+    assert (shown["sinks.otel.token"], shown["sinks.otel.timeout"]) == ("****4567", 3)
+    assert shown["providers.p.headers.X"] == "****6789"

@@ -52,6 +52,7 @@ class ProviderContext:
 
     Attributes:
         name: As in `provider:model`: that of its entry point.
+        api_key: The key, if `[providers.NAME]` names a variable with `api_key_env`.
         key: Gives the key that a variable holds: from the environment, as `llmgine keys set` stored it, or from `.env`.
         base_url: Where requests go, if `[providers.NAME]` says so.
         headers: What to send with every request, if it says so.
@@ -61,6 +62,7 @@ class ProviderContext:
 
     name: str
     key: Callable[[str], str | None] = field(repr=False)
+    api_key: str | None = field(default=None, repr=False)
     base_url: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     connect_timeout: float = 10.0

@@ -65,10 +65,13 @@ class Maker:
         if protocol == "installed":
             from llmgine_cli.providers.installed import make
 
+            variable = self.variable(vendor)
+            self._refuse_keyless(vendor)
             return make(
                 ProviderContext(
                     name=vendor.name,
                     key=self._secret,
+                    api_key=self._secret(variable) if variable else None,
                     base_url=vendor.base_url or None,
                     headers=vendor.headers,
                     connect_timeout=self._connect_timeout,
@@ -125,11 +128,7 @@ class Maker:
                 f"provider {vendor.name!r} has no base URL",
                 hint=f"{variable_too}set base_url in [providers.{vendor.name}]",
             )
-        if self.lacks_key(vendor):
-            raise CredentialsError(
-                f"{vendor.name} needs a key: {' or '.join(vendor.key_envs)} is not set",
-                hint=f"llmgine keys set {vendor.name} stores it; or export {vendor.key_env}; or use another model: -m",
-            )
+        self._refuse_keyless(vendor)
         return Endpoint(
             provider=vendor.name,
             base_url=url,
@@ -143,6 +142,13 @@ class Maker:
             connect_timeout=self._connect_timeout,
             idle_timeout=self._idle_timeout,
         )
+
+    def _refuse_keyless(self, vendor: Vendor) -> None:
+        if self.lacks_key(vendor):
+            raise CredentialsError(
+                f"{vendor.name} needs a key: {' or '.join(vendor.key_envs)} is not set",
+                hint=f"llmgine keys set {vendor.name} stores it; or export {vendor.key_env}; or use another model: -m",
+            )
 
     def lacks_key(self, vendor: Vendor) -> bool:
         """Whether it cannot be asked for want of a key.

@@ -7,8 +7,12 @@ from typing import Any, Literal, TypeAlias
 
 from llmgine_cli.providers.quirks import Protocol, Quirk, Traits, traits_of
 
-_SECRET_HEADER = re.compile("key|token|secret|auth|password|cookie|credential", re.IGNORECASE)
-_SHORTEST_SECRET = 8  # characters; a shorter one is a placeholder, or a word that may stand anywhere
+_SECRET_HEADER = re.compile(
+    r"(^|[_-])(api)?(key|token|secret|pass|password|auth|authorization|cookie|credentials?|session|sid|signature)([_-]|$)",
+    re.IGNORECASE,
+)
+# A value, or a part of one such as a cookie has several of; not the name before a `=`.
+_SECRET_PART = re.compile(r'[^\s;,="]{8,}(?!=[^\s;,=])(?![^\s;,="])={0,2}')
 Platform: TypeAlias = Literal["azure", "bedrock", "vertex"]
 
 
@@ -98,9 +102,9 @@ class Vendor:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What of the headers may let others in, without the word before it, as `Bearer`."""
-        values = (value for name, value in self.headers.items() if _SECRET_HEADER.search(name))
-        return tuple(secret for value in values if len(secret := value.strip().rpartition(" ")[2]) >= _SHORTEST_SECRET)
+        """What of the headers may let others in, part by part."""
+        values = [value for name, value in self.headers.items() if _SECRET_HEADER.search(name)]
+        return tuple(part for value in values for part in _SECRET_PART.findall(value))
 
     def protocol_of(self, model: str) -> Protocol:
         """The wire format in which a model is asked."""

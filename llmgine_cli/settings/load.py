@@ -178,6 +178,8 @@ def _broken(error: SettingsError) -> Notice:
 def _dotenv(variables: Mapping[str, str], file: Path, notices: list[Notice]) -> Variables:
     """A `.env` file comes with the folder, and nobody looks into it: it sets only what is harmless."""
     source = Variables(variables, file)
+    mark = digest(repr(sorted(variables.items())).encode())
+    notices += [Notice(f"{shown(file)}: {name} sets nothing: {meant}", mark) for name, meant in source.unknown()]
     source.data, ignored = split(source.data)
     try:
         _made_of([source])
@@ -188,7 +190,7 @@ def _dotenv(variables: Mapping[str, str], file: Path, notices: list[Notice]) -> 
     if ignored:
         names = ", ".join(sorted({source.variable(key) for key in ignored}))
         text = f"{shown(file)}: ignored {names}: a .env file may not set it; put it into the environment or config.toml"
-        notices.append(Notice(text, digest(repr(sorted(variables.items())).encode())))
+        notices.append(Notice(text, mark))
     return source
 
 

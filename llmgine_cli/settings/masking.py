@@ -17,12 +17,15 @@ def masked(value: Any, key: Key) -> Any:
         return {name: masked(one, (*key, name)) for name, one in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
         return [masked(one, key) for one in cast("list[object]", value)]
-    if not isinstance(value, str):
-        return value if value is None or isinstance(value, bool | int | float) else str(value)
-    is_pasted = key[-1] == "api_key_env" and not value.isidentifier()  # the key where its variable should be named
+    if value is None or isinstance(value, bool):
+        return value
+    text = str(value)
+    is_pasted = key[-1] == "api_key_env" and not text.isidentifier()  # the key where its variable should be named
     if _SECRET.search(key[-1]) or "headers" in key or is_pasted:
-        return mask(value)
-    return _USER_IN_ADDRESS.sub("//****@", value)
+        return mask(text)
+    if isinstance(value, int | float):
+        return value
+    return _USER_IN_ADDRESS.sub("//****@", text)
 
 
 def mask(secret: str) -> str:

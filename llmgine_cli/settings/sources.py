@@ -205,7 +205,12 @@ def read_dotenv(file: Path) -> Dotenv:
     except OSError as error:
         raise SettingsError(f"{shown(file)}: cannot be read: {error.strerror}") from error
     variables = {binding.key: binding.value for binding in bindings if binding.key and binding.value}
-    return Dotenv(variables, tuple(binding.original.line for binding in bindings if binding.error))
+    unread = (each.original for each in bindings if each.error or (each.key and each.value is None))
+    return Dotenv(variables, tuple(each.line + _blanks_before(each.string) for each in unread))
+
+
+def _blanks_before(text: str) -> int:
+    return text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def variable_meant(tables: Key, name: str, known: Iterable[str]) -> str:

@@ -26,7 +26,10 @@ def read_variables(said: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _read(value: Any, kind: Any) -> Any:
-    """Read the words in tables as what they must mean there: whoever sets a variable can write nothing but words."""
+    """Read the words in tables as what they must mean there: whoever sets a variable can write nothing but words.
+
+    Where a table takes anything, as the options of an engine, they stay words: only who reads them knows what is meant.
+    """
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if isinstance(value, dict):
@@ -36,12 +39,12 @@ def _read(value: Any, kind: Any) -> Any:
             return {name: _read(one, known[name].kind if name in known else str) for name, one in table.items()}
         if get_origin(kind) is dict:
             return {name: _read(one, get_args(kind)[1]) for name, one in table.items()}
-        return {name: _read(one, Any) for name, one in table.items()} if kind is Any else table
+        return table
     if not isinstance(value, str):
         return value
     kinds = get_args(kind) if get_origin(kind) in {Union, UnionType} else (kind,)
-    if Any in kinds or (bool in kinds and value in {"true", "false"}):
-        return _meant(value)
+    if bool in kinds and value in {"true", "false"}:
+        return value == "true"
     return _listed(value) if list[str] in kinds else value
 
 

@@ -14,7 +14,8 @@ under the entry point group `llmgine.sinks`. An entry point names a function tha
 A sink stops nobody. One that cannot be loaded, raises, hangs or is too slow is told of once, and the run goes on.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -62,13 +63,13 @@ class SinkContext:
     """
 
     name: str
-    options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+    options: dict[str, Any] = field(default_factory=dict[str, Any], repr=False)
     redact: Callable[[bytes], bytes] = lambda line: line
     tell: Callable[[str], None] = lambda _: None
     write: Callable[[str], None] | None = None
 
     def check(self, **known: tuple[type[object], ...]) -> None:
-        """Check the options.
+        """Check the options, and make of words, as variables have them, what is meant.
 
         Args:
             known: What each may be.
@@ -76,13 +77,22 @@ class SinkContext:
         Raises:
             SinkError: One is unknown, or of another type.
         """
-        for name, value in self.options.items():
+        for name, value in list(self.options.items()):
             where = f"sinks.{self.name}.{name}"
             if name not in known:
                 raise SinkError(f"{where}: unknown key", hint=near_miss(name, known))
+            if isinstance(value, str) and str not in known[name]:
+                value = self.options[name] = _meant(value)  # noqa: PLW2901
             if type(value) not in known[name]:
                 names = " or ".join(kind.__name__ for kind in known[name])
                 raise SinkError(f"{where}: {type(value).__name__} where {names} is wanted")
+
+
+def _meant(word: str) -> Any:
+    try:
+        return json.loads(word)
+    except (ValueError, RecursionError):
+        return word
 
 
 def said(error: BaseException) -> str:

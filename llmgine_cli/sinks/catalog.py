@@ -65,7 +65,7 @@ def make_all(
     """
     made: list[Sink] = []
     for name in names:
-        context = SinkContext(name=name, options=options.get(name, {}), redact=redact, tell=tell, write=write)
+        context = SinkContext(name=name, options=dict(options.get(name, {})), redact=redact, tell=tell, write=write)
         try:
             made.append(make(context))
         except LlmgineError as error:

@@ -1,5 +1,6 @@
 """Check what the model sent, and what the settings say, against what a tool takes."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -70,11 +71,25 @@ def read_settings(tool: "Tool", given: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in needed:
             raise SettingsError(f"{place}: tool {tool.name!r} has no setting {name!r}", hint=near_miss(name, needed))
+    adapter, values = adapter_of(needed), dict(given)
     try:
-        return adapter_of(needed).validate_python(dict(given))
+        try:
+            return adapter.validate_python(values)
+        except ValidationError as error:
+            wrong = {str(problem["loc"][0]) for problem in error.errors(include_url=False) if problem["loc"]}
+            values |= {name: _meant(values[name]) for name in wrong & values.keys()}
+            return adapter.validate_python(values)
     except ValidationError as error:
         hint = f"llmgine tools show {tool.name} lists its settings"
         raise SettingsError(f"{place}: {'; '.join(_problems(error, needed))}", hint=hint) from error
+
+
+def _meant(value: Any) -> Any:
+    """A word that does not fit, as JSON: a variable can say nothing else."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return value
 
 
 def _problems(error: "ValidationError", known: Mapping[str, Any]) -> list[str]:

@@ -735,3 +735,16 @@ def test_tab_completes_commands_models_tools_and_files(typed: str, completed: st
         terminal.wait_until(lambda: completed in [row.rstrip() for row in terminal.screen().split("\n")], completed)
         terminal.send("\x15\x04")
         assert terminal.wait_end() == 0
+
+
+def test_ctrl_c_in_the_middle_of_a_paste_keeps_what_had_come_of_it() -> None:
+    gate = Gate(Answer("first answer"))
+    with FakeVendor(gate) as vendor, Chat(vendor) as terminal:
+        terminal.type("one\r")
+        type_ahead(terminal, "\x1b[200~größe line\nsecond")
+        terminal.send("\x03")
+        terminal.wait_for("stopped")
+        terminal.wait_for("> größe line\n  second")
+        gate.open()
+        terminal.send("\x15\x7f\x15\x04")
+        assert terminal.wait_end() == 0

@@ -179,15 +179,19 @@ def test_the_local_model_is_loaded_and_asked(cli: Program, home: Path, model: Pa
     ("text", "said"),
     [
         ('engine = "nope"\n', "engine: no engine named 'nope'"),
-        ('[chat]\nengine = "tool_chit"\n', "engine: no engine named 'tool_chit'"),
+        ('[chat]\nengine = "tool_chit"\n', "chat.engine: no engine named 'tool_chit'"),
         ('[chat]\ntools = ["nope"]\n', "chat.tools: no tool named 'nope'"),
         ('fallback = ["nope:x"]\n', "fallback: no provider named 'nope'"),
         ('embedding_model = "nope:x"\n', "embedding_model: no provider named 'nope'"),
         ('[log]\nsinks = ["jsonl", "consle"]\n', "log.sinks: no sink named 'consle'"),
         ("[sinks.nope]\na = 1\n", "sinks: no sink named 'nope'"),
         ("[engines.tool_chat]\nmax_round = 1\n", "engines.tool_chat: no option named 'max_round'"),
-        ("[engines.nope]\na = 1\n", "engine: no engine named 'nope'"),
-        ("[tools.options.read_files]\na = 1\n", "tools.options: no tool named 'read_files'"),
+        ("[engines.nope]\na = 1\n", "engines.nope: no engine named 'nope'"),
+        ("[tools.options.read_files]\na = 1\n", "tools.options.read_files: no tool named 'read_files'"),
+        (
+            "[tools.options.get_weather]\nbase_urll = 'x'\n",
+            "tools.options.get_weather: tool 'get_weather'",
+        ),
     ],
 )
 def test_names_in_the_settings_that_stand_for_nothing_are_told(cli: Program, home: Path, text: str, said: str) -> None:

@@ -276,3 +276,16 @@ def test_lists_and_objects_are_given_as_json(cli: Program, mine: Path) -> None:
         "def count(items: list[int], label: str) -> str:\n    'Count.'\n    return f'{label} {sum(items)}'\n"
     )
     assert cli("tools", "call", "count", "-p", "items", "[1, 2]", "-p", "label", "[x").stdout == "[x 3\n"
+
+
+def test_words_of_variables_become_what_a_setting_of_a_tool_wants(cli: Program) -> None:
+    Path("mine.py").write_text(
+        "from typing import Annotated\n"
+        "from llmgine_cli.api import Setting, tool\n"
+        "@tool(effect='read')\n"
+        "def mine(pin: Annotated[str, Setting()], roots: Annotated[list[str], Setting()]) -> str:\n"
+        "    'Tell.'\n"
+        "    return f'{pin!r} {roots}'\n"
+    )
+    words = {"LLMGINE_TOOLS__OPTIONS__MINE__PIN": "1234", "LLMGINE_TOOLS__OPTIONS__MINE__ROOTS": '["/a", "/b"]'}
+    assert cli("tools", "call", "./mine.py:mine", "{}", env=words).stdout == "'1234' ['/a', '/b']\n"

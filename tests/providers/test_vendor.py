@@ -52,3 +52,22 @@ def test_what_a_setting_says_of_a_place_goes_before_its_variables() -> None:
     assert VENDORS["bedrock"].found("region", somewhere) == "eu-west-1"
     assert Vendor(name="x", region="us-east-1").found("region", somewhere) == "us-east-1"
     assert Vendor(name="x").found("region", somewhere) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secrets"),
+    [
+        ("Authorization", "Bearer topsecret-0815", {"topsecret-0815"}),
+        ("X-Api-Key", "abcdefgh12345678==", {"abcdefgh12345678=="}),
+        ("Cookie", "session=SEKRIT-cookie-1234; theme=dark", {"SEKRIT-cookie-1234"}),
+        ("Authorization", 'Digest username="me", response="6629fae49393a053"', {"6629fae49393a053"}),
+        ("X-Session-Id", "0123456789", {"0123456789"}),
+        ("X-Signature", "0123456789", {"0123456789"}),
+        ("X-Api-Key", "short", set()),
+        ("X-Author", "Engineering", set()),
+        ("X-Keyspace", "production", set()),
+        ("X-Team", "blue-and-green", set()),
+    ],
+)
+def test_what_of_a_header_lets_others_in(name: str, value: str, secrets: set[str]) -> None:
+    assert set(Vendor(name="x", headers={name: value}).secrets) == secrets

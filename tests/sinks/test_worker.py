@@ -10,7 +10,7 @@ from llmgine_cli.bootstrap import build
 from llmgine_cli.bus import Bus, Event, HandlerFailed
 from llmgine_cli.eventlog.redact import Redactor
 from llmgine_cli.llm.events import TextChunk
-from llmgine_cli.sinks import SinkContext
+from llmgine_cli.sinks import SinkContext, SinkError
 from llmgine_cli.sinks.worker import Worker
 from llmgine_cli.testing import Recorder
 from tests.support.facts import wait_until
@@ -276,3 +276,12 @@ async def test_without_a_front_end_the_logger_is_told(caplog: pytest.LogCaptureF
         pass
     wait_until(lambda: caplog.records)
     assert "sink 'nobody' is off" in caplog.text
+
+
+def test_words_of_variables_become_what_a_sink_wants(told: list[str]) -> None:
+    words = {"timeout": "0.5", "content": "true", "endpoint": "5", "headers": '{"a": "b"}'}
+    context = SinkContext(name="otel", options=dict(words), tell=told.append)
+    context.check(timeout=(int, float), content=(bool,), endpoint=(str,), headers=(dict,))
+    assert context.options == {"timeout": 0.5, "content": True, "endpoint": "5", "headers": {"a": "b"}}
+    with pytest.raises(SinkError, match="str where bool is wanted"):
+        SinkContext(name="otel", options={"content": "yes"}).check(content=(bool,))

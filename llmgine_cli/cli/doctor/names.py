@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def names(settings: "Settings", plugins: "Plugins") -> Iterator[Finding]:
     """Engines, tools, models and sinks that the settings name and that are not there, and options that nobody has."""
-    engines = dict.fromkeys([settings.engine, settings.chat.engine, *settings.engines])
-    yield from _missing("engine", filter(None, engines), plugins.engine)
+    yield from _missing("engine", [settings.engine] if settings.engine else [], plugins.engine)
+    yield from _missing("chat.engine", [settings.chat.engine], plugins.engine)
     yield from _missing("chat.tools", settings.chat.tools, plugins.tool)
     resolve = catalog_of(settings).resolve
     models = {"model": settings.model, "embedding_model": settings.embedding_model}
@@ -39,7 +39,8 @@ def _missing(key: str, wanted: "Any", find: Callable[[str], object]) -> Iterator
         try:
             find(name)
         except LlmgineError as error:
-            yield Finding("settings", "wrong", f"{key}: {error.message}", error.hint)
+            said = error.message.removeprefix(f"{key}: ")
+            yield Finding("settings", "wrong", f"{key}: {said}", error.hint)
 
 
 def _sinks(settings: "Settings") -> Iterator[Finding]:
@@ -53,13 +54,18 @@ def _sinks(settings: "Settings") -> Iterator[Finding]:
 
 
 def _options(settings: "Settings", plugins: "Plugins") -> Iterator[Finding]:
-    for name, options in settings.engines.items():
-        try:
-            engine = plugins.engine(name)
-        except LlmgineError:
-            continue  # told above
-        try:
-            engine.split(options)
-        except LlmgineError as error:
-            yield Finding("settings", "wrong", f"engines.{name}: {error.message}", error.hint)
-    yield from _missing("tools.options", settings.tools.options, plugins.tool)
+    from llmgine_cli.toolkit.validation import read_settings
+
+    def check_engine(name: str) -> None:
+        plugins.engine(name).split(settings.engines[name])
+
+    def check_tool(name: str) -> None:
+        for tool in plugins.tool(name):
+            read_settings(tool, settings.tools.options[name])
+
+    for table, wanted, check in (
+        ("engines", settings.engines, check_engine),
+        ("tools.options", settings.tools.options, check_tool),
+    ):
+        for name in wanted:
+            yield from _missing(f"{table}.{name}", [name], check)

@@ -97,15 +97,20 @@ class Outline:
         for token in self._full.parse("\n".join(lines), references):
             if token.level == 0 and token.nesting >= 0:
                 blocks.append([])
-            for child in token.children or ():
-                _keep(child)
+            for before, child in zip([None, *(token.children or ())], token.children or (), strict=False):
+                _keep(child, before)
             blocks[-1].append(token)
         return blocks
 
 
-def _keep(token: Token) -> None:
+def _keep(token: Token, before: Token | None) -> None:
     """Keep what Rich would leave out of a line of text: where the model began a new line, and what looks like HTML."""
-    if token.type == "softbreak" or (token.type == "html_inline" and _BREAK.fullmatch(token.content)):
+    broken = before is not None and before.type == "hardbreak"
+    if broken and token.type == "softbreak":  # one end of a line, written twice
+        token.type, token.content = "text", ""
+    elif broken and token.type == "text":
+        token.content = token.content.lstrip(" ")
+    elif token.type == "softbreak" or (token.type == "html_inline" and _BREAK.fullmatch(token.content)):
         token.type, token.tag = "hardbreak", "br"
     elif token.type == "html_inline" and token.content not in _STYLED:
         token.type = "text"

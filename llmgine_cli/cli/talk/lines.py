@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from llmgine_cli.conversation import Conversation
 
+_PASTE, _PASTED = "\x1b[200~", "\x1b[201~"  # what terminals put around what is pasted
 NARROW = 50  # columns; below, the line at the bottom would only be in the way
 
 
@@ -113,7 +114,10 @@ class TypedLines:
 
         if self._session is None:
             return
-        keys = [*get_typeahead(self._session.input), *_keys(typed_early())]
+        typed = typed_early()
+        if typed.rfind(_PASTE) > typed.rfind(_PASTED):  # in the middle of it: what has come is kept
+            typed = "".join(typed.rsplit(_PASTE, 1))
+        keys = [*get_typeahead(self._session.input), *_keys(typed)]
         while keys and keys[-1].key == Keys.ControlM:
             keys.pop()
         held = [KeyPress(Keys.ControlJ, "\n") if press.key == Keys.ControlM else press for press in keys]

@@ -184,7 +184,8 @@ def granted(words: Iterable[str]) -> tuple[str, ...]:
     """Return the names that were given with `-T`, of which one word may hold several with commas between."""
     from llmgine_cli.plugins import names_a_file
 
-    return tuple(name for word in words for name in ([word] if names_a_file(word) else word.split(",")) if name)
+    names = (name.strip() for word in words for name in ([word] if names_a_file(word) else word.split(",")))
+    return tuple(name for name in names if name)
 
 
 def check_timeout(seconds: float | None) -> None:

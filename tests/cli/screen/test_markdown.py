@@ -110,6 +110,8 @@ def test_html_is_text_and_nothing_of_it_is_lost() -> None:
         "</p>",
     ]
     assert at_once("one<br>two<BR />three", 80) == ["one", "two", "three"]
+    assert at_once("one<br>\ntwo<br>\nthree", 80) == ["one", "two", "three"]
+    assert at_once("one <br> two  \nthree", 80) == ["one", "two", "three"]
 
 
 def test_lines_of_a_poem_stay_lines() -> None:
