@@ -156,6 +156,7 @@ class Application:
         """
         name = engine or self.usual_engine(tools)
         found = self.plugins.engine(name)
+        own, sampling = self.options_of(found, {})
         others = self._models(self.settings.fallback if fallbacks is None else fallbacks)
         try:
             chosen = self.catalog.choose(
@@ -176,7 +177,8 @@ class Application:
             engine=found,
             model=chosen,
             history=History(self.bus, messages),
-            options=self.options_of(found, {})[1] if options is None else options,
+            options=sampling if options is None else options,
+            engine_options=own,
             stream=stream,
             fallbacks=others,
             shape=shape,

@@ -43,10 +43,6 @@ class Surroundings(Protocol):
         """Make what runs the named tools."""
         ...
 
-    def options_of(self, engine: Engine, given: Mapping[str, Any]) -> tuple[dict[str, Any], ModelOptions]:
-        """Tell an engine's own options from those of the model, over what the settings say."""
-        ...
-
 
 class Conversation:
     """One session with an engine, a model, tools and a history; made by `Application.conversation`.
@@ -71,6 +67,7 @@ class Conversation:
         model: Model,
         history: History,
         options: ModelOptions,
+        engine_options: Mapping[str, Any],
         stream: bool,
         fallbacks: Sequence[Model] = (),
         shape: Shape | None = None,
@@ -82,6 +79,7 @@ class Conversation:
         self.model = model
         self.history = history
         self.options = options
+        self._engine_options = engine_options  # as the settings have them; what comes with a turn goes before
         self.stream = stream
         self.fallbacks = tuple(fallbacks)
         self.shape = shape
@@ -149,7 +147,7 @@ class Conversation:
         """
         self._refuse_untaken((*self.history.messages, *messages, Message("user", tuple(attachments))))
         prompt = self.engine.prompt(
-            {**self._app.options_of(self.engine, {})[0], **options},
+            {**self._engine_options, **options},
             text=text,
             system=system,
             messages=tuple(messages),

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from llmgine_cli.errors import CredentialsError, SettingsError
 from llmgine_cli.llm.provider import Provider, ProviderContext
-from llmgine_cli.providers.presets import VENDORS
+from llmgine_cli.providers.presets import VENDORS, is_at_home
 from llmgine_cli.providers.quirks import Protocol as WireFormat
 from llmgine_cli.providers.transport import Endpoint, Transport
 from llmgine_cli.providers.vendor import Vendor
@@ -164,8 +164,7 @@ class Maker:
 
     def is_at_home(self, vendor: Vendor) -> bool:
         """Whether it is asked at its own address."""
-        preset = VENDORS.get(vendor.name)
-        return preset is not None and vendor.address(self._address) == preset.base_url
+        return is_at_home(vendor, self._address)
 
     def variable(self, vendor: Vendor) -> str | None:
         """The variable that holds the vendor's key, if any does."""

@@ -3,7 +3,7 @@
 Their order is the order in which a model is chosen when the user names none and several keys are set.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from llmgine_cli.providers.known_quirks import CLAUDE_QUIRKS, MAY_THINK, OPENAI_QUIRKS, TEXT_ONLY, THINKING
 from llmgine_cli.providers.quirks import Quirk
@@ -256,3 +256,14 @@ _ROWS = (
     Vendor(name="echo", protocol="echo", default_model="echo", takes_files=True),
 )
 VENDORS: Mapping[str, Vendor] = {vendor.name: vendor for vendor in _ROWS}
+
+
+def is_at_home(vendor: Vendor, variable: Callable[[str], str | None]) -> bool:
+    """Whether a vendor is asked at its own address.
+
+    Args:
+        vendor: As the settings have it.
+        variable: Gives the value of an environment variable.
+    """
+    preset = VENDORS.get(vendor.name)
+    return preset is not None and vendor.address(variable) == preset.base_url

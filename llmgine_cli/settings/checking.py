@@ -35,9 +35,7 @@ def model_of(table: type[Table]) -> type[BaseModel]:
     definitions: dict[str, Any] = {}
     for name, field in fields(table).items():
         kind = _kind(Annotated[field.kind, *field.marks] if field.marks else field.kind)
-        definitions[name] = (
-            (kind, ...) if field.required else (kind, Field(default_factory=lambda value=field.default: value))
-        )
+        definitions[name] = (kind, ... if field.required else field.default)
     return create_model(table.__name__, __base__=_Base, **definitions)
 
 

@@ -95,13 +95,14 @@ def _settings() -> "tuple[Settings | None, list[Finding]]":
     """Read the settings; None where something is wrong with them."""
     from llmgine_cli import places
     from llmgine_cli.cli.doctor.finding import Finding, wrong
-    from llmgine_cli.errors import SettingsError
+    from llmgine_cli.errors import LlmgineError, SettingsError
     from llmgine_cli.settings.load import read
 
     try:
         settings = read().settings
-    except SettingsError as error:
-        return None, [wrong("settings", each) for each in (error, *error.others)]
+    except LlmgineError as error:
+        others = error.others if isinstance(error, SettingsError) else ()
+        return None, [wrong("settings", each) for each in (error, *others)]
     file = places.config_file()
     where = str(file) if file.is_file() else f"no {file}: the defaults hold"
     project = f"; project {settings.project}" if settings.project else ""

@@ -117,7 +117,7 @@ async def local(settings: "Settings") -> AsyncIterator[Finding]:
 
 
 async def _ask(catalog: "Catalog", vendor: "Vendor", settings: "Settings") -> Finding | None:
-    from llmgine_cli.providers.presets import VENDORS
+    from llmgine_cli.providers.presets import is_at_home
     from llmgine_cli.providers.transport import without_password
 
     begin = perf_counter()
@@ -133,6 +133,5 @@ async def _ask(catalog: "Catalog", vendor: "Vendor", settings: "Settings") -> Fi
         return wrong(vendor.name, error) if vendor.key_envs or vendor.starter is None else None
     took = f"{(perf_counter() - begin) * 1000:.0f} ms"
     address = vendor.address(settings.address)
-    preset = VENDORS.get(vendor.name)
-    elsewhere = f" at {without_password(address)}" if address and (not preset or address != preset.base_url) else ""
+    elsewhere = f" at {without_password(address)}" if address and not is_at_home(vendor, settings.address) else ""
     return Finding(vendor.name, "ok", f"answers{elsewhere} in {took}, with {plural(len(models), 'model')}")

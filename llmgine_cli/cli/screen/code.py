@@ -4,6 +4,7 @@ A block that grows is coloured line by line, and each line is final as soon as i
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 
 from pygments.token import Comment, String  # type: ignore[import-untyped]  # has no types of its own
 from rich.cells import chop_cells
@@ -111,8 +112,7 @@ def _rows(console: Console, options: ConsoleOptions, lines: Iterable[Text]) -> I
     background = Syntax.get_theme(THEME).get_background_style()
     for line in lines:
         parts = chop_cells(line.plain, options.max_width)
-        ends = [sum(map(len, parts[: number + 1])) for number in range(len(parts) - 1)]
-        for part in line.divide(ends):
+        for part in line.divide(accumulate(map(len, parts[:-1]))):
             part.no_wrap = True
             for row in console.render_lines(part, options, style=background):
                 yield from row

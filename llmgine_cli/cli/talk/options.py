@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from llmgine_cli.llm.messages import Part
     from llmgine_cli.settings import Settings
     from llmgine_cli.structured.shape import Shape
+
 EngineName = Annotated[
     str | None,
     typer.Option("-e", "--engine", help="Engine: a name, or the path of its file.", autocompletion=complete_engine),
@@ -77,8 +78,6 @@ NoStream = Annotated[bool, typer.Option("--no-stream", help="Wait for the whole 
 DAY = 86_400.0  # seconds
 NoLog = Annotated[bool, typer.Option("-n", "--no-log", help="Leave no trace in the event log.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Print the answer as it is: no markdown, no escaping of controls.")]
-
-
 ToolsDebug = Annotated[
     bool, typer.Option("--td", "--tools-debug", help="Show calls of tools and what they return in full.")
 ]

@@ -138,23 +138,22 @@ def count(events: Iterable[Counted], prices: Prices) -> Part:
 
 
 def _finished(part: Part, prices: Prices, event: Counted) -> None:
-    when, reply = minute(event.timestamp), event.reply
-    cell = (event.model, when.day)
-    tally = part.models[cell]
-    tally.calls += 1
-    _spend(part, prices, cell, reply.usage, when=when, answered=reply.model)
-    tally.durations.append(event.duration_ms)
-    if event.first_token_ms is not None:
-        tally.first_tokens.append(event.first_token_ms)
+    _ended(part, prices, event, event.reply.usage)
 
 
 def _embedded(part: Part, prices: Prices, event: Counted) -> None:
+    _ended(part, prices, event, event.usage)
+
+
+def _ended(part: Part, prices: Prices, event: Counted, usage: Usage) -> None:
     when = minute(event.timestamp)
     cell = (event.model, when.day)
     tally = part.models[cell]
     tally.calls += 1
-    _spend(part, prices, cell, event.usage, when=when)
+    _spend(part, prices, cell, usage, when=when, answered=event.reply.model)
     tally.durations.append(event.duration_ms)
+    if event.first_token_ms is not None:
+        tally.first_tokens.append(event.first_token_ms)
 
 
 def _spend(part: Part, prices: Prices, cell: Cell, usage: Usage, *, when: Minute, answered: str | None = None) -> None:
